@@ -1,0 +1,1 @@
+"""The CDS Hooks door: order-select and order-sign in, cards out."""

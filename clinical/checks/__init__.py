@@ -1,0 +1,1 @@
+"""One file, one check: facts in, a verdict with its reason out."""

@@ -1,0 +1,119 @@
+"""Everything a check may look at. Every fact knows its source; what is not known says why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from clinical.daily_dose import DoseCourse
+from clinical.drugs import Drug, Unrecognised
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A value that is not known, and why: a result, never a default."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BirthDate:
+    """A birth date that may be only a year or a month: the earliest and latest possible day."""
+
+    earliest: date
+    latest: date
+
+    def __post_init__(self) -> None:
+        if self.earliest > self.latest:
+            raise ValueError("a birth date's earliest day lies after its latest")
+
+    def youngest_age_on(self, on: date) -> int:
+        """The age in whole years on the day if born on the latest possible day."""
+        return _age(self.latest, on)
+
+    def oldest_age_on(self, on: date) -> int:
+        """The age in whole years on the day if born on the earliest possible day."""
+        return _age(self.earliest, on)
+
+
+def _age(born: date, on: date) -> int:
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
+class RecordKind(StrEnum):
+    """Which kind of record tells of the drug. Kinds are never summed (CLINICAL 1)."""
+
+    REQUEST = "MedicationRequest"
+    STATEMENT = "MedicationStatement"
+    DISPENSE = "MedicationDispense"
+
+
+@dataclass(frozen=True, slots=True)
+class MedicationRecord:
+    """One order, statement or dispense.
+
+    `source` is "MedicationRequest/d1". `period_starts`/`period_ends` (inclusive) are the
+    record's own period outside its dosage (effectivePeriod of a statement, supply of a
+    dispense, validityPeriod start of a request). `replaces` are sources named by
+    priorPrescription; `group` is groupIdentifier as "system|value". `reasons` are condition
+    concepts (ids of `knowledge/conditions.csv`) of the order's reason.
+    """
+
+    source: str
+    kind: RecordKind
+    drug: Drug | Unrecognised
+    course: DoseCourse
+    status: str | None = None
+    intent: str | None = None
+    do_not_perform: bool = False
+    authored_on: date | None = None
+    period_starts: date | None = None
+    period_ends: date | None = None
+    replaces: tuple[str, ...] = ()
+    group: str | None = None
+    reasons: frozenset[str] = frozenset()
+    inpatient: bool = False
+    route: str | None = None
+    dosage_text: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DraftOrder:
+    """An order that is about to be signed. On order-select only some are `selected`."""
+
+    record: MedicationRecord
+    selected: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionFact:
+    """A condition as a concept we know. `active` is false when resolved, refuted or in error."""
+
+    source: str
+    concept: str
+    active: bool
+    onset: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PatientFacts:
+    """What is known of one patient when an order is placed.
+
+    Each list comes with its gap: why it is absent or incomplete, or None when it is whole.
+    An empty list without a gap means: looked, and there is nothing.
+    """
+
+    birth_date: BirthDate | Unknown
+    deceased: bool | Unknown = False
+    drafts: tuple[DraftOrder, ...] = ()
+    medications: tuple[MedicationRecord, ...] = ()
+    medications_gap: Unknown | None = None
+    conditions: tuple[ConditionFact, ...] = ()
+    conditions_gap: Unknown | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def has_condition(self, *concepts: str) -> tuple[ConditionFact, ...]:
+        """The active conditions that are one of these concepts."""
+        return tuple(c for c in self.conditions if c.active and c.concept in concepts)

@@ -1,0 +1,93 @@
+"""Amounts as exact numbers.
+
+Doses are rational numbers (`fractions.Fraction`), never binary floats: 0.1 mg taken twenty
+times is 2 mg, 1 mg every third day is 1/3 mg/day, and 1.999 mg is under 2 mg. What is shown
+is a decimal; only a number without a finite decimal (1/3) is rounded when shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+
+_SHOWN_PLACES = 6
+"""Decimal places shown of a number that has no finite decimal."""
+
+LARGEST = Fraction(10**9)
+"""No amount, period or count in an order is near this; a larger one is malformed input."""
+
+
+class MalformedQuantity(ValueError):
+    """A number that cannot be an amount. The message says why, without the patient."""
+
+
+def exact(value: Decimal | int | str | Fraction) -> Fraction:
+    """A finite, non-negative number of a sane size as an exact fraction.
+
+    Raises MalformedQuantity for NaN, infinity, a negative number, a number over `LARGEST`
+    or with more digits than any order needs, and for text that is no number. A `bool` is
+    refused: JSON's true is not 1.
+    """
+    if isinstance(value, bool | float):
+        raise MalformedQuantity(f"a {type(value).__name__} is not an exact number")
+    if isinstance(value, Fraction):
+        number = value
+    else:
+        try:
+            decimal = Decimal(value)
+        except ArithmeticError:
+            raise MalformedQuantity("the value is not a number") from None
+        if not decimal.is_finite():
+            raise MalformedQuantity("the value is not a finite number")
+        if decimal and not -30 <= decimal.adjusted() <= 30:
+            raise MalformedQuantity("the value is beyond any amount that can be ordered")
+        number = Fraction(decimal)
+    if number < 0:
+        raise MalformedQuantity("the value is negative")
+    if number > LARGEST:
+        raise MalformedQuantity("the value is beyond any amount that can be ordered")
+    return number
+
+
+def as_decimal(number: Fraction) -> Decimal:
+    """The number as a decimal without trailing zeros; rounded half-up only where it is endless."""
+    denominator = number.denominator
+    for prime in (2, 5):
+        while denominator % prime == 0:
+            denominator //= prime
+    quotient = Decimal(number.numerator) / Decimal(number.denominator)
+    if denominator != 1:
+        quotient = quotient.quantize(Decimal(1).scaleb(-_SHOWN_PLACES), rounding=ROUND_HALF_UP)
+    if quotient == quotient.to_integral_value():
+        return Decimal(int(quotient))
+    return quotient.normalize()
+
+
+def plain(number: Fraction) -> str:
+    """As a person writes it: "0.5", "3", "1.875"; "0.333333" for a third."""
+    return format(as_decimal(number), "f")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Milligrams:
+    """An amount of an ingredient in mg, exact."""
+
+    value: Fraction
+
+    def __post_init__(self) -> None:
+        exact(self.value)
+
+    @classmethod
+    def of(cls, value: Decimal | int | str) -> Milligrams:
+        """From a decimal, an integer or decimal text. Raises MalformedQuantity."""
+        return cls(exact(value))
+
+    @property
+    def micrograms(self) -> int | None:
+        """Whole micrograms, or None when the amount is not a whole number of them."""
+        scaled = self.value * 1000
+        return scaled.numerator if scaled.denominator == 1 else None
+
+    def __str__(self) -> str:
+        return f"{plain(self.value)} mg"

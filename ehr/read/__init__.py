@@ -1,0 +1,1 @@
+"""FHIR resources to facts; tolerant of what real EHRs send."""

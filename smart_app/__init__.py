@@ -1,0 +1,1 @@
+"""The SMART app door. Its first page comes with the planner."""

@@ -1,0 +1,1 @@
+"""The gate: the parts are wired and started here."""

@@ -1,0 +1,1 @@
+"""The background door: Celery workers and what may be posted to them."""
