@@ -89,7 +89,10 @@ class DraftOrder:
 
 @dataclass(frozen=True, slots=True)
 class ConditionFact:
-    """A condition as a concept we know. `active` is false when resolved, refuted or in error."""
+    """A condition as a concept we know. `active` is false when it is resolved or inactive.
+
+    A refuted condition is no fact at all.
+    """
 
     source: str
     concept: str
@@ -117,3 +120,7 @@ class PatientFacts:
     def has_condition(self, *concepts: str) -> tuple[ConditionFact, ...]:
         """The active conditions that are one of these concepts."""
         return tuple(c for c in self.conditions if c.active and c.concept in concepts)
+
+    def has_had_condition(self, *concepts: str) -> tuple[ConditionFact, ...]:
+        """The conditions that are or were one of these concepts."""
+        return tuple(c for c in self.conditions if c.concept in concepts)

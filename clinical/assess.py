@@ -1,0 +1,53 @@
+"""Facts in, an assessment out: every check with its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+from clinical.checks.dose_escalation import dose_escalation
+from clinical.checks.high_dose import high_dose
+from clinical.checks.older_adult_fall_risk import older_adult_fall_risk
+from clinical.checks.opioid_together import opioid_together
+from clinical.checks.words import listed, unidentified
+from clinical.drugs import Drug
+from clinical.facts import PatientFacts
+from clinical.findings import Assessment, Checked, CheckId, SetAside, Verdict
+from clinical.policy import Policy, default_policy
+from clinical.standing import When, standing
+
+Check = Callable[[PatientFacts, date, Policy], Verdict]
+
+CHECKS: dict[CheckId, Check] = {
+    CheckId.OPIOID_TOGETHER: opioid_together,
+    CheckId.HIGH_DOSE: high_dose,
+    CheckId.DOSE_ESCALATION: dose_escalation,
+    CheckId.OLDER_ADULT: older_adult_fall_risk,
+}
+
+
+def assess(facts: PatientFacts, on: date, policy: Policy | None = None) -> Assessment:
+    """Every check on these facts on this day. Pure: the same facts give the same answer."""
+    policy = policy or default_policy()
+    if facts.deceased is True:
+        dead = SetAside("the chart says that the patient has died")
+        checks = tuple(Checked(check, dead) for check in CHECKS)
+    else:
+        checks = tuple(Checked(check, run(facts, on, policy)) for check, run in CHECKS.items())
+    return Assessment(on, policy.rules_version, checks, notes=(*facts.notes, *_notes(facts, on)))
+
+
+def _notes(facts: PatientFacts, on: date) -> list[str]:
+    """What the reader of the account should know beside the checks."""
+    notes = []
+    unknown = unidentified([*facts.medications, *(d.record for d in facts.drafts)])
+    if unknown:
+        sources = listed(record.source for record in unknown)
+        notes.append(f"{len(unknown)} medicine(s) could not be identified: {sources}")
+    for record in facts.medications:
+        when = standing(record, on)
+        if when.when is When.ENDED_NOT_CLOSED and isinstance(record.drug, Drug):
+            notes.append(f"{record.source} is ended, not closed: {when.why}")
+    for record in (*facts.medications, *(d.record for d in facts.drafts)):
+        notes.extend(f"{record.source}: {warning}" for warning in record.warnings)
+    return list(dict.fromkeys(notes))

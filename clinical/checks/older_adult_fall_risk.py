@@ -1,0 +1,115 @@
+"""From 65 on benzodiazepines bring falls, fractures, delirium and confusion (BEERS23)."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from clinical.checks.words import NO_CLONAZEPAM_ORDER, listed, unidentified_draft
+from clinical.drugs import Drug
+from clinical.facts import ConditionFact, PatientFacts, Unknown
+from clinical.findings import Clear, Fired, NotEvaluable, SetAside, Severity, Verdict
+from clinical.policy import Policy
+from clinical.signing import clonazepam_ordered, will_be_taken
+from clinical.standing import standing
+
+EVIDENCE = ("BEERS23", "SEED")
+
+RISKS = {
+    "falls_history": "a history of falls",
+    "fall_event": "a fall",
+    "fracture": "a fracture",
+    "gait_problem": "a gait disorder",
+    "osteoporosis": "osteoporosis",
+    "dementia": "dementia",
+    "delirium": "delirium",
+}
+"""Conditions that make the finding critical, with their words on the card."""
+
+APPROPRIATE = {
+    "seizure_disorder": "a seizure disorder",
+    "rbd": "REM sleep behaviour disorder",
+    "alcohol_withdrawal": "alcohol withdrawal treatment",
+    "benzodiazepine_withdrawal": "benzodiazepine withdrawal treatment",
+}
+"""Uses that BEERS23 calls appropriate."""
+
+
+def older_adult_fall_risk(facts: PatientFacts, on: date, policy: Policy) -> Verdict:
+    """Age on the day, then what raises or lowers the weight of the finding."""
+    if not clonazepam_ordered(facts, on):
+        unknown = unidentified_draft(facts)
+        return Clear(NO_CLONAZEPAM_ORDER) if unknown is None else NotEvaluable(unknown)
+    comfort = facts.has_condition("hospice", "palliative")
+    if comfort:
+        return SetAside(
+            "hospice or palliative care is in the chart", tuple(c.source for c in comfort)
+        )
+    born = facts.birth_date
+    if isinstance(born, Unknown):
+        return NotEvaluable(born.why)
+    limit = policy.older_adult_from_years
+    if born.oldest_age_on(on) < limit:
+        return Clear(f"age {born.oldest_age_on(on)} is under {limit}")
+    if born.youngest_age_on(on) < limit:
+        return NotEvaluable(
+            f"the birth date is not exact: the age is {born.youngest_age_on(on)} "
+            f"to {born.oldest_age_on(on)}"
+        )
+    return _fired(facts, on, policy, born.youngest_age_on(on))
+
+
+def _fired(facts: PatientFacts, on: date, policy: Policy, age: int) -> Fired:
+    risks = [c for c in facts.has_condition(*RISKS) if _recent(c, on, policy)]
+    cns_active, cns_sources = cns_active_taken(facts, on)
+    many = len(cns_active) >= policy.cns_active_many
+    uses = facts.has_condition(*APPROPRIATE)
+    severity = Severity.CRITICAL if risks or many else Severity.WARNING
+    if uses:
+        # BEERS23 calls these uses appropriate. A fall risk beside them is still worth a line
+        # on the prescriber's screen, so it lowers the weight by one step and not to nothing.
+        severity = Severity.WARNING if risks or many else Severity.INFORMATION
+    reasons = list(dict.fromkeys(RISKS[c.concept] for c in risks))
+    if many:
+        reasons.append(f"{len(cns_active)} CNS-active medicines ({listed(cns_active)})")
+    return Fired(
+        severity=severity,
+        summary=f"age {age}" + (f", {reasons[0]}" if reasons else ""),
+        why=f"age {age}" + (f" with {listed(reasons)}" if reasons else ""),
+        sources=tuple(
+            dict.fromkeys((*(c.source for c in (*risks, *uses)), *(cns_sources if many else ())))
+        ),
+        evidence=EVIDENCE,
+        details=tuple(_details(facts, reasons, uses)),
+    )
+
+
+def _details(facts: PatientFacts, reasons: list[str], uses: tuple[ConditionFact, ...]) -> list[str]:
+    lines = ["Benzodiazepines raise the risk of falls, fractures and confusion at this age."]
+    if reasons:
+        lines.append(f"In this chart: {listed(reasons)}.")
+    if uses:
+        words = listed(dict.fromkeys(APPROPRIATE[c.concept] for c in uses))
+        lines.append(f"The chart names {words}, a use that the Beers Criteria call appropriate.")
+    if facts.conditions_gap is not None:
+        lines.append(f"Falls and fractures could not be looked up: {facts.conditions_gap.why}.")
+    return lines
+
+
+def _recent(condition: ConditionFact, on: date, policy: Policy) -> bool:
+    """An injury code counts for a while after its date; a condition counts while it is active."""
+    if condition.concept != "fracture" or condition.onset is None:
+        return True
+    return condition.onset >= on - timedelta(days=policy.fracture_lookback_days)
+
+
+def cns_active_taken(facts: PatientFacts, on: date) -> tuple[list[str], tuple[str, ...]]:
+    """The distinct CNS-active ingredients current or being ordered, and where they stand."""
+    records = [record for record in facts.medications if standing(record, on).counts]
+    records += [d.record for d in facts.drafts if will_be_taken(d, on)]
+    names: dict[str, None] = {}
+    sources: dict[str, None] = {}
+    for record in records:
+        if isinstance(record.drug, Drug) and record.drug.cns_active:
+            names.update(dict.fromkeys(sorted(record.drug.cns_active)))
+            sources[record.source] = None
+    return sorted(names), tuple(sources)

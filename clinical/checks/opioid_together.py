@@ -1,0 +1,142 @@
+"""Clonazepam together with an opioid: both slow breathing, and more so together.
+
+LABEL and FDA2020 reserve the combination for patients without adequate alternatives, CDC22
+asks for particular caution, SEED says "absolutely avoid": the check informs strongly and
+never blocks. Treatment of opioid use disorder is never advised against (ASAM 21).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from fractions import Fraction
+
+from clinical.checks.words import ingredient_names, listed, unidentified, unidentified_draft
+from clinical.daily_dose import DailyDose
+from clinical.drugs import (
+    Drug,
+    is_systemic_opioid,
+    morphine_equivalent_factor,
+    patch_morphine_equivalent,
+    strength_ingredient,
+    treats_opioid_use_disorder,
+)
+from clinical.facts import MedicationRecord, PatientFacts
+from clinical.findings import Clear, Fired, NotEvaluable, Severity, Verdict
+from clinical.policy import Policy
+from clinical.quantities import plain
+from clinical.signing import clonazepam_ordered, current_clonazepam, will_be_taken
+from clinical.standing import standing
+
+EVIDENCE = ("LABEL", "FDA2020", "CDC22", "ASAM", "SEED")
+
+
+def opioid_together(facts: PatientFacts, on: date, policy: Policy) -> Verdict:
+    """One finding that names every opioid, current or in the same drafts."""
+    del policy
+    ordered = clonazepam_ordered(facts, on)
+    opioids_ordered = _opioids([d.record for d in facts.drafts if will_be_taken(d, on)])
+    opioid_selected = _opioids([d.record for d in facts.drafts if d.selected])
+    clonazepam = ordered or (current_clonazepam(facts, on) if opioid_selected else ())
+    if not clonazepam:
+        return _without_clonazepam(facts, bool(opioid_selected))
+    opioids = opioids_ordered + tuple(
+        record
+        for record in current_opioids(facts, on)
+        if record.source not in {draft.source for draft in opioids_ordered}
+    )
+    if opioids:
+        return _fired(facts, clonazepam, opioids)
+    return _without_opioid(facts, on)
+
+
+def current_opioids(facts: PatientFacts, on: date) -> tuple[MedicationRecord, ...]:
+    """Opioids being taken on the day, whichever kind of record tells of them."""
+    return _opioids([record for record in facts.medications if standing(record, on).counts])
+
+
+def _opioids(records: Sequence[MedicationRecord]) -> tuple[MedicationRecord, ...]:
+    return tuple(r for r in records if isinstance(r.drug, Drug) and is_systemic_opioid(r.drug))
+
+
+def _without_clonazepam(facts: PatientFacts, opioid_selected: bool) -> Verdict:
+    if opioid_selected and facts.medications_gap is not None:
+        return NotEvaluable(f"whether clonazepam is current: {facts.medications_gap.why}")
+    unknown = unidentified_draft(facts)
+    if unknown is not None:
+        return NotEvaluable(unknown)
+    if opioid_selected:
+        return Clear("an opioid is being ordered, and no clonazepam is current or ordered")
+    return Clear("no clonazepam order and no opioid order")
+
+
+def _without_opioid(facts: PatientFacts, on: date) -> Verdict:
+    if facts.medications_gap is not None:
+        return NotEvaluable(f"whether an opioid is current: {facts.medications_gap.why}")
+    current = [record for record in facts.medications if standing(record, on).counts]
+    unknown = unidentified([*current, *(d.record for d in facts.drafts)])
+    if unknown:
+        sources = tuple(record.source for record in unknown)
+        return NotEvaluable(
+            f"whether an opioid is current: the drug of {listed(sources)} could not be identified",
+            sources,
+        )
+    return Clear("no opioid is current or in the same orders")
+
+
+def _fired(
+    facts: PatientFacts,
+    clonazepam: Sequence[MedicationRecord],
+    opioids: Sequence[MedicationRecord],
+) -> Fired:
+    conditions = frozenset(c.concept for c in facts.conditions if c.active)
+    treatment = all(
+        isinstance(r.drug, Drug) and treats_opioid_use_disorder(r.drug, r.reasons | conditions)
+        for r in opioids
+    )
+    names = listed(ingredient_names(opioids, "opioid"))
+    details = [*_equivalents(opioids)]
+    if treatment:
+        details.append(
+            f"The {names} treats opioid use disorder: do not stop that treatment because of the "
+            "benzodiazepine (ASAM 21)."
+        )
+    else:
+        details.append(
+            "Both slow breathing. The label and FDA reserve the combination for patients "
+            "without adequate alternatives; review it at least every 3 months (ASAM 16)."
+        )
+    return Fired(
+        severity=Severity.WARNING if treatment else Severity.CRITICAL,
+        summary=f"with {names}",
+        why=f"clonazepam together with {names}",
+        sources=tuple(dict.fromkeys(r.source for r in (*clonazepam, *opioids))),
+        evidence=EVIDENCE,
+        details=tuple(details),
+    )
+
+
+def _equivalents(opioids: Sequence[MedicationRecord]) -> list[str]:
+    """Morphine milligram equivalents a day, where every opioid's dose and factor are known."""
+    total = Fraction(0)
+    for record in opioids:
+        per_day = _equivalent(record)
+        if per_day is None:
+            return []
+        total += per_day
+    return [f"Opioids come to {plain(total)} MME/day (CDC 2022 factors)."]
+
+
+def _equivalent(record: MedicationRecord) -> Fraction | None:
+    """One opioid's MME a day; None where its dose or a factor is not known."""
+    drug, dose = record.drug, record.course.overall
+    if not isinstance(drug, Drug):
+        return None
+    patch = patch_morphine_equivalent(drug)
+    if patch is not None:
+        return patch
+    if not isinstance(dose, DailyDose) or dose.unit != "mg":
+        return None
+    opioid = strength_ingredient(drug)
+    factor = None if opioid is None else morphine_equivalent_factor(drug, opioid)
+    return None if factor is None else dose.high * factor

@@ -1,0 +1,40 @@
+"""Where a number comes from: sources by key, from `knowledge/sources.toml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from clinical.knowledge import document
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A publication, label or brief that a rule rests on."""
+
+    key: str
+    title: str
+    year: int
+    url: str | None
+    doi: str | None
+    note: str | None
+
+
+@cache
+def _sources() -> dict[str, Source]:
+    rows: dict[str, Any] = document("sources.toml")["sources"]
+    return {
+        key: Source(key, row["title"], row["year"], row.get("url"), row.get("doi"), row.get("note"))
+        for key, row in rows.items()
+    }
+
+
+def cite(key: str) -> Source:
+    """The source with this key. Raises KeyError for a key that is in no source list."""
+    return _sources()[key]
+
+
+def all_sources() -> tuple[Source, ...]:
+    """Every source, in the order of the file."""
+    return tuple(_sources().values())

@@ -1,0 +1,153 @@
+"""What a card may offer beside a finding (CLINICAL section 8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+
+from clinical.checks.words import uncounted_reasons
+from clinical.daily_dose import DailyDose
+from clinical.facts import MedicationRecord, PatientFacts, Unknown
+from clinical.findings import Assessment, CheckId, Fired
+from clinical.gates import coordinate_gates, stop_gates
+from clinical.policy import Policy
+from clinical.quantities import Milligrams
+from clinical.signing import Effect, clonazepam_ordered, effect_of_signing
+from clinical.taper.pace import Pace, pace, recommended_pace
+from clinical.taper.refusal import CannotTaper
+from clinical.taper.request import TIMES_OF_DAY, TaperRequest
+from clinical.taper.planner import plan
+from clinical.taper.schedule import Schedule
+
+SECOND_PACE = "nardi-2010"
+
+
+@dataclass(frozen=True, slots=True)
+class NoOffer:
+    """No drafts, and why in words."""
+
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewStart:
+    """There is nothing to taper: a lower start or no start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One pace with its schedule from the present dose."""
+
+    pace: Pace
+    schedule: Schedule
+    recommended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TaperOffer:
+    """Tapers from the present dose. `keep_present` offers to leave the dose as it is."""
+
+    effect: Effect
+    proposals: tuple[Proposal, ...]
+    keep_present: bool
+    notes: tuple[str, ...]
+
+
+Offer = NoOffer | NewStart | TaperOffer
+
+
+def offer(facts: PatientFacts, on: date, assessment: Assessment, policy: Policy) -> Offer | None:
+    """What may be offered for the clonazepam order; None when none is being ordered."""
+    if not clonazepam_ordered(facts, on):
+        return None
+    effect = effect_of_signing(facts, on, policy)
+    if effect is None:
+        return NoOffer(("A single dose or an inpatient order is not tapered.",))
+    if facts.medications_gap is not None:
+        return NoOffer((f"The present dose is not known: {facts.medications_gap.why}.",))
+    if not effect.current:
+        return _without_present_dose(effect)
+    if not effect.present.complete:
+        return NoOffer(
+            (f"The present dose cannot be computed ({uncounted_reasons(effect.present)}).",)
+        )
+    gates = stop_gates(facts, on, policy)
+    if gates:
+        return NoOffer(tuple(f"No taper draft: {gate.why}." for gate in gates))
+    return _tapers(facts, on, assessment, policy, effect)
+
+
+def _without_present_dose(effect: Effect) -> Offer:
+    if effect.baseline_ended_on is None:
+        return NewStart()
+    return NoOffer(
+        (
+            f"The last order ended on {effect.baseline_ended_on.isoformat()}: ask what the "
+            "patient takes now before a taper is planned.",
+        )
+    )
+
+
+def _tapers(
+    facts: PatientFacts, on: date, assessment: Assessment, policy: Policy, effect: Effect
+) -> Offer:
+    present = Milligrams(effect.present.mg_per_day)
+    youngest = None
+    if not isinstance(facts.birth_date, Unknown):
+        youngest = facts.birth_date.youngest_age_on(on)
+    long_use = _in_use_since(effect.current) <= on - timedelta(days=policy.pace_for_long_use_days)
+    coordinate = coordinate_gates(assessment)
+    paces = [recommended_pace(youngest, long_use)]
+    under_age = youngest is not None and youngest < policy.older_adult_from_years
+    if present > Milligrams(Fraction(1)) and under_age and not coordinate:
+        paces.append(pace(SECOND_PACE))
+    proposals = []
+    for number, chosen in enumerate(paces):
+        try:
+            schedule = _plan(effect, present, on, chosen)
+        except CannotTaper as refusal:
+            return NoOffer((str(refusal),))
+        proposals.append(Proposal(chosen, schedule, recommended=number == 0))
+    return TaperOffer(
+        effect=effect,
+        proposals=tuple(proposals),
+        keep_present=isinstance(assessment.verdict(CheckId.DOSE_ESCALATION), Fired),
+        notes=tuple(gate.why for gate in coordinate),
+    )
+
+
+def _in_use_since(current: tuple[MedicationRecord, ...]) -> date:
+    """The earliest day that the present orders speak of; the far future when none does."""
+    days = [
+        day
+        for record in current
+        for day in (record.course.starts, record.period_starts, record.authored_on)
+        if day is not None
+    ]
+    return min(days, default=date.max)
+
+
+def _plan(effect: Effect, present: Milligrams, on: date, chosen: Pace) -> Schedule:
+    intakes = _present_intakes(effect)
+    return plan(
+        TaperRequest(
+            from_mg=present,
+            to_mg=Milligrams(Fraction(0)),
+            starts_on=on,
+            pace=chosen,
+            intakes=intakes if sum(i.value for i in intakes) == present.value else (),
+            times_per_day=max(1, min(len(intakes), len(TIMES_OF_DAY))),
+        )
+    )
+
+
+def _present_intakes(effect: Effect) -> tuple[Milligrams, ...]:
+    """The present intakes, smallest first (the largest is taken at night), as far as known."""
+    parts: list[Milligrams] = []
+    for record in effect.current:
+        dose, count = record.course.overall, record.course.intakes_per_day
+        if not isinstance(dose, DailyDose) or not count:
+            return ()
+        parts += [Milligrams(dose.peak_day / count)] * count
+    return tuple(sorted(parts)) if len(parts) in TIMES_OF_DAY else ()

@@ -1,0 +1,197 @@
+"""What signing the drafts would mean for the daily total of clonazepam (CLINICAL section 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+
+from clinical.drugs import Drug
+from clinical.facts import DraftOrder, MedicationRecord, PatientFacts, RecordKind
+from clinical.policy import Policy
+from clinical.standing import When, standing
+from clinical.totals import NOTHING, Total, ended_within, highest_total_from, total_on
+
+CLONAZEPAM = "clonazepam"
+
+
+class Signing(Enum):
+    """How the new order stands to the present ones."""
+
+    NEW_START = "new start"
+    RENEWAL = "renewal"
+    REPLACEMENT = "replacement"  # linked by priorPrescription
+    UNLINKED_CHANGE = "change without a link"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """The totals before and after signing.
+
+    `present` is what the patient is on today. `baseline` is what an escalation is measured
+    against: the present total without the orders that are being re-signed, or the last dose
+    that ended lately; None when there is neither. `replacing` and `adding` are the highest
+    daily totals from today on if the present orders end, or continue, beside the new one.
+    `continuing` are the present orders that the drafts do not name as replaced.
+    """
+
+    signing: Signing
+    drafts: tuple[MedicationRecord, ...]
+    current: tuple[MedicationRecord, ...]
+    continuing: tuple[MedicationRecord, ...]
+    present: Total
+    baseline: Total | None
+    baseline_ended_on: date | None
+    replacing: Total
+    adding: Total
+
+
+def is_clonazepam(record: MedicationRecord) -> bool:
+    """Whether the record is for clonazepam."""
+    return isinstance(record.drug, Drug) and record.drug.contains(CLONAZEPAM)
+
+
+def clonazepam_ordered(facts: PatientFacts, on: date) -> tuple[MedicationRecord, ...]:
+    """All clonazepam drafts that will be signed, if one of them is selected; else nothing."""
+    drafts = [d for d in facts.drafts if is_clonazepam(d.record) and will_be_taken(d, on)]
+    if not any(d.selected for d in drafts):
+        return ()
+    return tuple(d.record for d in drafts)
+
+
+def will_be_taken(draft: DraftOrder, on: date) -> bool:
+    """Whether signing this draft means that the medicine is taken, now or later."""
+    when = standing(draft.record, on, draft=True).when
+    return when in {When.CURRENT, When.PLANNED}
+
+
+def current_clonazepam(facts: PatientFacts, on: date) -> tuple[MedicationRecord, ...]:
+    """Current orders; statements where no order exists; never both (CLINICAL section 1)."""
+    current = [
+        r for r in facts.medications if is_clonazepam(r) and standing(r, on).when is When.CURRENT
+    ]
+    for kind in RecordKind:
+        of_kind = tuple(record for record in current if record.kind is kind)
+        if of_kind:
+            return of_kind
+    return ()
+
+
+def effect_of_signing(facts: PatientFacts, on: date, policy: Policy) -> Effect | None:
+    """The totals before and after signing, or None when no clonazepam is being ordered."""
+    drafts = regular(clonazepam_ordered(facts, on))
+    if not drafts:
+        return None
+    current = current_clonazepam(facts, on)
+    re_signed = {draft.source for draft in drafts}
+    before = tuple(record for record in current if record.source not in re_signed)
+    replaced = {source for draft in drafts for source in draft.replaces}
+    continuing = tuple(record for record in before if record.source not in replaced)
+    linked = tuple(d for d in drafts if any(r.source in d.replaces for r in before))
+    unlinked = tuple(draft for draft in drafts if draft not in linked)
+    if unlinked:
+        replacing = highest_total_from(drafts, on)
+    else:
+        replacing = highest_total_from(drafts + continuing, on)
+    signing = _signing(unlinked, continuing, before, on)
+    adding = highest_total_from(drafts + continuing, on)
+    if signing is Signing.RENEWAL:
+        adding = replacing
+    baseline, ended_on = _baseline(facts, before, re_signed, on, policy)
+    return Effect(
+        signing=signing,
+        drafts=drafts,
+        current=current,
+        continuing=continuing,
+        present=total_on(current, on),
+        baseline=baseline,
+        baseline_ended_on=ended_on,
+        replacing=replacing,
+        adding=adding,
+    )
+
+
+def regular(drafts: Sequence[MedicationRecord]) -> tuple[MedicationRecord, ...]:
+    """The orders that set a daily dose: not single doses, not inpatient orders."""
+    return tuple(d for d in drafts if not (d.course.single_dose or d.inpatient))
+
+
+def _signing(
+    unlinked: Sequence[MedicationRecord],
+    continuing: Sequence[MedicationRecord],
+    before: Sequence[MedicationRecord],
+    on: date,
+) -> Signing:
+    if not before:
+        return Signing.NEW_START
+    if not unlinked:
+        return Signing.REPLACEMENT
+    new, old = highest_total_from(unlinked, on), total_on(continuing, on)
+    same = new.complete and old.complete and new.mg_per_day == old.mg_per_day
+    return Signing.RENEWAL if same and continuing else Signing.UNLINKED_CHANGE
+
+
+def _baseline(
+    facts: PatientFacts,
+    before: Sequence[MedicationRecord],
+    re_signed: set[str],
+    on: date,
+    policy: Policy,
+) -> tuple[Total | None, date | None]:
+    if before:
+        return total_on(before, on), None
+    ended = [
+        (ended_on, record)
+        for record in facts.medications
+        if is_clonazepam(record)
+        and record.kind is RecordKind.REQUEST
+        and record.source not in re_signed
+        and record.status not in {"entered-in-error", "draft", "cancelled"}
+        and (ended_on := ended_within(record, on, policy.baseline_lookback_days))
+    ]
+    if not ended:
+        return None, None
+    last = max(ended_on for ended_on, _ in ended)
+    of_last_day = [record for ended_on, record in ended if ended_on == last]
+    return _last_dose(of_last_day, last), last
+
+
+def _last_dose(records: Sequence[MedicationRecord], day: date) -> Total:
+    """The total of orders on the last day they were taken."""
+    total = total_on(records, day)
+    if total.sources or total.uncounted:
+        return total
+    return highest_total_from(records, day) if records else NOTHING
+
+
+def earlier_doses(facts: PatientFacts, on: date, days: int) -> tuple[tuple[date, Total], ...]:
+    """Doses held within so many days before: the last day of each, with its total, newest first."""
+    held: dict[date, Total] = {}
+    for record in facts.medications:
+        if not is_clonazepam(record) or record.status in {"entered-in-error", "draft"}:
+            continue
+        ended_on = ended_within(record, on, days) or _replaced_on(facts, record, on, days)
+        if ended_on is not None:
+            held[ended_on] = _last_dose([record], ended_on)
+        for step in record.course.steps:
+            if step.ends is not None and ended_within_days(step.ends, on, days):
+                held[step.ends] = total_on([record], step.ends)
+    return tuple(sorted(held.items(), reverse=True))
+
+
+def ended_within_days(ended: date, on: date, days: int) -> bool:
+    """Whether the day lies within so many days before `on`."""
+    return 0 < (on - ended).days <= days
+
+
+def _replaced_on(facts: PatientFacts, record: MedicationRecord, on: date, days: int) -> date | None:
+    """The day on which a later order that names this one as its prior was written."""
+    written = [
+        later.authored_on
+        for later in facts.medications
+        if record.source in later.replaces and later.authored_on is not None
+    ]
+    if record.status == "active" or not written or not ended_within_days(max(written), on, days):
+        return None
+    return max(written)

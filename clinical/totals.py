@@ -1,0 +1,115 @@
+"""Daily totals of several orders, per calendar day (CLINICAL section 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+
+from clinical.daily_dose import DailyDose, DoseStep, NotComputable
+from clinical.facts import MedicationRecord
+from clinical.quantities import plain
+
+
+@dataclass(frozen=True, slots=True)
+class Uncounted:
+    """An order that is taken but whose dose in mg cannot be said."""
+
+    source: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The sum of the orders' highest doses on one calendar day.
+
+    `mg_per_day` is the known part; `uncounted` are the orders that it lacks. `workings` say
+    how each part came about.
+    """
+
+    mg_per_day: Fraction
+    uncounted: tuple[Uncounted, ...]
+    sources: tuple[str, ...]
+    workings: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every order's dose is known."""
+        return not self.uncounted
+
+    def __str__(self) -> str:
+        return f"{plain(self.mg_per_day)} mg/day"
+
+
+NOTHING = Total(Fraction(0), (), (), ())
+
+
+def total_on(records: Sequence[MedicationRecord], day: date) -> Total:
+    """What the orders add up to on one day."""
+    parts: list[tuple[MedicationRecord, DailyDose]] = []
+    uncounted: list[Uncounted] = []
+    for record in records:
+        dose = _dose_on(record, day, records)
+        if isinstance(dose, NotComputable):
+            uncounted.append(Uncounted(record.source, dose.why))
+        elif dose is not None:
+            parts.append((record, dose))
+    return Total(
+        sum((dose.peak_day for _, dose in parts), Fraction(0)),
+        tuple(uncounted),
+        tuple(record.source for record, _ in parts),
+        tuple(dose.working for _, dose in parts),
+    )
+
+
+def highest_total_from(records: Sequence[MedicationRecord], on: date) -> Total:
+    """The highest daily total from the day on; ties go to the earlier day."""
+    days = {on} | {
+        step.starts
+        for record in records
+        for step in record.course.steps
+        if step.starts is not None and step.starts > on
+    }
+    totals = (total_on(records, day) for day in sorted(days))
+    return max(totals, key=lambda total: total.mg_per_day, default=NOTHING)
+
+
+def _dose_on(
+    record: MedicationRecord, day: date, beside: Iterable[MedicationRecord]
+) -> DailyDose | NotComputable | None:
+    """The record's dose on the day; None when there is nothing to take on that day."""
+    overall = record.course.overall
+    if isinstance(overall, NotComputable):
+        return overall
+    if overall.unit != "mg":
+        return NotComputable("the strength is not known, so the dose in mg cannot be said")
+    doses = [step.dose for step in record.course.steps if _covers(step, day)]
+    if not doses or _handed_over(record, day, beside):
+        return None
+    return max(doses, key=lambda dose: dose.peak_day)
+
+
+def _covers(step: DoseStep, day: date) -> bool:
+    return (step.starts is None or step.starts <= day) and (step.ends is None or day <= step.ends)
+
+
+def _handed_over(record: MedicationRecord, day: date, beside: Iterable[MedicationRecord]) -> bool:
+    """Whether on this shared boundary day a later step of the same group counts instead."""
+    if record.group is None or record.course.ends != day:
+        return False
+    return any(
+        other.group == record.group and other is not record and other.course.starts == day
+        for other in beside
+    )
+
+
+def ended_within(record: MedicationRecord, on: date, days: int) -> date | None:
+    """The day the record's use ended, if within so many days before `on`; else None."""
+    ended = record.course.ends or record.period_ends
+    if ended is None and record.status in {"stopped", "completed", "cancelled"}:
+        # No end is stated: it cannot have ended before it was written.
+        ended = record.authored_on
+    if ended is None or not on - timedelta(days=days) <= ended < on:
+        return None
+    return ended

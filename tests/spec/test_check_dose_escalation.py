@@ -1,0 +1,112 @@
+"""The dose is being raised (CLINICAL section 3, dose-escalation)."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from clinical.checks.dose_escalation import dose_escalation
+from clinical.facts import RecordKind, Unknown
+from clinical.findings import Clear, Fired, NotEvaluable, Severity
+from clinical.policy import default_policy
+
+TODAY = date(2026, 11, 23)
+
+
+@pytest.fixture
+def check(tell):
+    def run(**facts):
+        return dose_escalation(tell.patient(**facts), TODAY, default_policy())
+
+    return run
+
+
+def test_three_after_two_is_an_escalation(check, tell):
+    verdict = check(drafts=[tell.draft("3")], medications=[tell.record("old", mg_per_day="2")])
+    assert isinstance(verdict, Fired)
+    assert (verdict.severity, verdict.summary) == (
+        Severity.WARNING,
+        "raised from 2 mg/day to 3 mg/day",
+    )
+
+
+def test_a_seizure_disorder_makes_it_information(check, tell):
+    verdict = check(
+        drafts=[tell.draft("3")],
+        medications=[tell.record("old", mg_per_day="2")],
+        conditions=["seizure_disorder"],
+    )
+    assert isinstance(verdict, Fired)
+    assert verdict.severity is Severity.INFORMATION
+
+
+def test_the_same_dose_in_other_tablets_is_no_escalation(check, tell):
+    verdict = check(
+        drafts=[tell.draft("2", name="clonazepam 0.5 mg tablet")],
+        medications=[tell.record("old", mg_per_day="2")],
+    )
+    assert isinstance(verdict, Clear)
+
+
+def test_less_is_no_escalation(check, tell):
+    verdict = check(drafts=[tell.draft("1")], medications=[tell.record("old", mg_per_day="2")])
+    assert isinstance(verdict, Clear)
+
+
+def test_a_first_order_is_a_new_start(check, tell):
+    verdict = check(drafts=[tell.draft("3")])
+    assert isinstance(verdict, Clear)
+    assert verdict.why == "a new start: there is no present dose"
+
+
+@pytest.mark.parametrize(("days_ago", "fires"), [(1, True), (30, True), (31, False)])
+def test_an_order_that_ended_within_thirty_days_is_the_baseline(check, tell, days_ago, fires):
+    ended = tell.record(
+        "old", mg_per_day="1", status="completed", ends=TODAY - timedelta(days=days_ago)
+    )
+    verdict = check(drafts=[tell.draft("2")], medications=[ended])
+    assert isinstance(verdict, Fired if fires else Clear)
+
+
+def test_a_re_signed_order_is_no_part_of_its_own_baseline(check, tell):
+    """The chart's version of the order, 2 mg, is being re-signed at 3 mg: nothing to compare."""
+    verdict = check(
+        drafts=[tell.draft("3", key="same")], medications=[tell.record("same", mg_per_day="2")]
+    )
+    assert isinstance(verdict, Clear)
+
+
+def test_a_step_back_to_the_dose_before_is_the_label_s_own_way(check, tell):
+    """Down from 2 to 1.5 three weeks ago; back to 2 now."""
+    before = tell.record(
+        "before", mg_per_day="2", status="completed", ends=TODAY - timedelta(days=21)
+    )
+    now = tell.record("now", mg_per_day="1.5", replaces=("before",))
+    verdict = check(drafts=[tell.draft("2", replaces=("now",))], medications=[before, now])
+    assert isinstance(verdict, Clear)
+    assert "step back" in verdict.why
+
+
+def test_a_step_back_after_more_than_sixty_days_is_an_escalation(check, tell):
+    before = tell.record(
+        "before", mg_per_day="2", status="completed", ends=TODAY - timedelta(days=61)
+    )
+    now = tell.record("now", mg_per_day="1.5")
+    verdict = check(drafts=[tell.draft("2", replaces=("now",))], medications=[before, now])
+    assert isinstance(verdict, Fired)
+
+
+def test_a_present_dose_that_cannot_be_computed_is_not_evaluable(check, tell):
+    verdict = check(drafts=[tell.draft("3")], medications=[tell.record("old")])
+    assert isinstance(verdict, NotEvaluable)
+
+
+def test_a_missing_list_is_not_evaluable(check, tell):
+    verdict = check(drafts=[tell.draft("3")], medications_gap=Unknown("the list was not supplied"))
+    assert verdict == NotEvaluable("the present dose is not known: the list was not supplied")
+
+
+def test_a_statement_counts_only_where_no_order_exists(check, tell):
+    said = tell.record("said", mg_per_day="1", kind=RecordKind.STATEMENT)
+    assert isinstance(check(drafts=[tell.draft("2")], medications=[said]), Fired)
+    ordered = tell.record("ordered", mg_per_day="2")
+    assert isinstance(check(drafts=[tell.draft("2")], medications=[said, ordered]), Clear)
