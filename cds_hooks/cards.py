@@ -1,0 +1,239 @@
+"""An assessment as cards: one per decision, never one per rule (CLINICAL section 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cds_hooks import wording
+from cds_hooks.account import EXTENSION, account
+from cds_hooks.overrides import override_reasons
+from cds_hooks.suggestions import (
+    Desk,
+    lower_start_suggestion,
+    naloxone_suggestion,
+    removal_suggestion,
+    taper_suggestion,
+)
+from clinical.drugs import Drug, is_rescue_naloxone
+from clinical.evidence import cite
+from clinical.facts import PatientFacts
+from clinical.findings import Assessment, CheckId, Finding, Severity
+from clinical.offer import NewStart, Offer, TaperOffer, offer
+from clinical.policy import Policy
+from clinical.signing import clonazepam_ordered, effect_of_signing, will_be_taken
+from clinical.standing import standing
+
+JsonObject = dict[str, Any]
+
+TOPICS = "https://taperguard.org/fhir/CodeSystem/checks"
+_INDICATOR = {
+    Severity.CRITICAL: "critical",
+    Severity.WARNING: "warning",
+    Severity.INFORMATION: "info",
+}
+_LOWER_START_ABOVE_MG = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Dealt:
+    """The cards of one answer, what they show, and why the rest is not shown."""
+
+    cards: tuple[JsonObject, ...]
+    shown: frozenset[CheckId]
+    unshown_why: dict[CheckId, str]
+    spoken_for: tuple[tuple[str, tuple[CheckId, ...], Severity], ...]
+
+
+def deal(
+    assessment: Assessment, facts: PatientFacts, policy: Policy, desk: Desk, base_url: str
+) -> Dealt:
+    """The cards for this assessment.
+
+    An order's card speaks for every finding as soon as one of them is a warning or more; a
+    finding that is information only, or that holds only if doses add up, raises no card.
+    """
+    dealer = _Dealer(assessment, facts, policy, desk, base_url)
+    findings = assessment.findings
+    raising = [
+        f for f in findings if f.severity is not Severity.INFORMATION and not f.fired.only_if_added
+    ]
+    if raising:
+        dealer.order_card(findings)
+        return dealer.dealt(shown=frozenset(f.check for f in findings), unshown={})
+    if clonazepam_ordered(facts, assessment.on) and wording.not_evaluable(assessment):
+        dealer.not_checked_card()
+    why = "information only, and no card of this answer has a detail that would carry it"
+    return dealer.dealt(shown=frozenset(), unshown={f.check: why for f in findings})
+
+
+class _Dealer:
+    """Puts the cards of one answer together."""
+
+    def __init__(
+        self,
+        assessment: Assessment,
+        facts: PatientFacts,
+        policy: Policy,
+        desk: Desk,
+        base_url: str,
+    ) -> None:
+        self.assessment = assessment
+        self.facts = facts
+        self.desk = desk
+        self.base_url = base_url
+        self.on = assessment.on
+        self.policy = policy
+        self.cards: list[tuple[JsonObject, tuple[CheckId, ...], Severity]] = []
+
+    def dealt(self, shown: frozenset[CheckId], unshown: dict[CheckId, str]) -> Dealt:
+        """The cards, each with the account of the checks that it speaks for."""
+        for card, checks, _ in self.cards:
+            card["extension"] = {
+                EXTENSION: account(self.assessment, shown, unshown, only=frozenset(checks))
+            }
+        return Dealt(
+            cards=tuple(card for card, _, _ in self.cards),
+            shown=shown,
+            unshown_why=unshown,
+            spoken_for=tuple((card["uuid"], checks, sev) for card, checks, sev in self.cards),
+        )
+
+    def order_card(self, findings: tuple[Finding, ...]) -> None:
+        """The card of the order, and beside it naloxone where an opioid is in use."""
+        effect = effect_of_signing(self.facts, self.on, self.policy)
+        proposed = offer(self.facts, self.on, self.assessment, self.policy)
+        offers_naloxone = self._offers_naloxone(findings)
+        suggestions = self._suggestions(proposed)
+        if proposed is None and offers_naloxone:
+            suggestions = [naloxone_suggestion(self.desk)]
+        self._add(
+            findings,
+            summary=wording.summary(findings, effect),
+            detail=wording.order_detail(self.assessment, findings, effect, proposed, self.facts),
+            suggestions=suggestions,
+        )
+        if proposed is not None and offers_naloxone:
+            self._naloxone_card(findings)
+
+    def not_checked_card(self) -> None:
+        """One card that says what could not be checked: no card would read as "nothing found"."""
+        unknown = wording.not_evaluable(self.assessment)
+        names = [wording.TITLES[c.check].lower() for c in unknown]
+        line = f"Clonazepam order: {len(unknown)} of {len(self.assessment.checks)} checks not made"
+        self._card(
+            checks=tuple(c.check for c in unknown),
+            severity=Severity.INFORMATION,
+            summary=line,
+            detail="\n\n".join(
+                filter(
+                    None,
+                    (
+                        f"Not checked: {', '.join(names)}.",
+                        wording.unknowns_part(self.assessment),
+                    ),
+                )
+            ),
+            suggestions=[],
+        )
+
+    def _naloxone_card(self, findings: tuple[Finding, ...]) -> None:
+        opioid = tuple(f for f in findings if f.check is CheckId.OPIOID_TOGETHER)
+        self._card(
+            checks=(CheckId.OPIOID_TOGETHER,),
+            severity=Severity.WARNING,
+            summary="Opioid with clonazepam and no rescue naloxone on the list",
+            detail=(
+                f"{wording.findings_part(opioid)}\n\n"
+                "Offer naloxone to everybody who takes an opioid with a benzodiazepine, and show "
+                "the people they live with how to use it (ASAM 17). Naloxone inside a combination "
+                "such as buprenorphine/naloxone is no rescue."
+            ),
+            suggestions=[naloxone_suggestion(self.desk)],
+        )
+
+    def _offers_naloxone(self, findings: Iterable[Finding]) -> bool:
+        if not any(f.check is CheckId.OPIOID_TOGETHER for f in findings):
+            return False
+        current = [r for r in self.facts.medications if standing(r, self.on).counts]
+        current += [d.record for d in self.facts.drafts if will_be_taken(d, self.on)]
+        return not any(isinstance(r.drug, Drug) and is_rescue_naloxone(r.drug) for r in current)
+
+    def _suggestions(self, proposed: Offer | None) -> list[JsonObject]:
+        drafts = clonazepam_ordered(self.facts, self.on)
+        found: list[JsonObject | None] = []
+        match proposed:
+            case TaperOffer():
+                found += [taper_suggestion(self.desk, proposed, p) for p in proposed.proposals]
+                if proposed.keep_present:
+                    label = f"Keep the present {proposed.effect.present}: remove the new order"
+                    found.append(removal_suggestion(self.desk, proposed.effect.drafts, label))
+            case NewStart():
+                effect = effect_of_signing(self.facts, self.on, self.policy)
+                if effect is not None and effect.replacing.mg_per_day > _LOWER_START_ABOVE_MG:
+                    found.append(lower_start_suggestion(self.desk, drafts))
+                found.append(removal_suggestion(self.desk, drafts, "Remove this order"))
+            case _:
+                pass
+        return [suggestion for suggestion in found if suggestion is not None]
+
+    def _add(
+        self,
+        findings: tuple[Finding, ...],
+        *,
+        summary: str,
+        detail: str,
+        suggestions: list[JsonObject],
+    ) -> None:
+        self._card(
+            checks=tuple(f.check for f in findings),
+            severity=findings[0].severity,
+            summary=summary,
+            detail=detail,
+            suggestions=suggestions,
+            evidence=tuple(key for f in findings for key in f.fired.evidence),
+        )
+
+    def _card(
+        self,
+        *,
+        checks: tuple[CheckId, ...],
+        severity: Severity,
+        summary: str,
+        detail: str,
+        suggestions: list[JsonObject],
+        evidence: tuple[str, ...] = (),
+    ) -> None:
+        card: JsonObject = {
+            "uuid": self.desk.new_id(),
+            "summary": summary,
+            "indicator": _INDICATOR[severity],
+            "detail": detail,
+            "source": {
+                "label": "TaperGuard",
+                "url": f"{self.base_url}/evidence",
+                "topic": {
+                    "system": TOPICS,
+                    "code": checks[0].value,
+                    "display": wording.TITLES[checks[0]],
+                },
+            },
+        }
+        if suggestions:
+            card["suggestions"] = suggestions
+            card["selectionBehavior"] = "at-most-one"
+        card["overrideReasons"] = override_reasons(checks)
+        card["links"] = self._links(evidence)
+        self.cards.append((card, checks, severity))
+
+    def _links(self, evidence: tuple[str, ...]) -> list[JsonObject]:
+        links = [
+            {"label": "Rules and sources", "url": f"{self.base_url}/evidence", "type": "absolute"}
+        ]
+        for key in dict.fromkeys(evidence):
+            source = cite(key)
+            url = f"https://doi.org/{source.doi}" if source.doi else None
+            if url is not None:
+                links.append({"label": source.title, "url": url, "type": "absolute"})
+        return links

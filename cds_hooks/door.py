@@ -1,0 +1,148 @@
+"""The door: bytes in, bytes out, each refusal a status with an OperationOutcome.
+
+Nothing on this path parses with pydantic or fhir.resources: 40 KB of prefetch are decoded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from prometheus_client import Counter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cds_hooks.discovery import ORDER_SAFETY, services
+from cds_hooks.request import BadRequest, HookRequest, read_request
+from cds_hooks.services.order_safety import HOOKS, Answer, Bench, NothingDecided, answer
+from ehr import log
+from ehr.decode import encode
+from ehr.outcome import operation_outcome
+
+_JSON = "application/json"
+HOOKS_ANSWERED = Counter("taperguard_hooks_total", "Hook calls answered", ["service", "status"])
+CHECKS_MADE = Counter("taperguard_checks_total", "Checks made", ["check", "result"])
+_FHIR_JSON = "application/fhir+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Collaborators:
+    """What the door is given by the gate.
+
+    `today` and `bench` take the EHR's FHIR base (None when the request names none).
+    `keep_shown` keeps what was shown; it may raise, and the answer is then given all the same.
+    `open_to_all` accepts calls without a client token; only development does.
+    """
+
+    today: Callable[[str | None], date]
+    bench: Callable[[str | None], Bench]
+    keep_shown: Callable[[HookRequest, Answer], None]
+    new_event_id: Callable[[], str]
+    optional_needs: tuple[str, ...]
+    most_bytes: int
+    open_to_all: bool
+
+
+def routes(given: Collaborators) -> list[Route]:
+    """The routes of this door."""
+
+    async def discover(_: Request) -> Response:
+        if not given.open_to_all:
+            return _unauthorized()
+        return _json(services(given.optional_needs))
+
+    async def order_safety(request: Request) -> Response:
+        response = await _guarded(request, given) if given.open_to_all else _unauthorized()
+        HOOKS_ANSWERED.labels(ORDER_SAFETY, str(response.status_code)).inc()
+        return response
+
+    async def unknown_service(_: Request) -> Response:
+        if not given.open_to_all:
+            return _unauthorized()
+        return refusal(404, "not-found", "There is no CDS service of this id.")
+
+    return [
+        Route("/cds-services", discover, methods=["GET"]),
+        Route(f"/cds-services/{ORDER_SAFETY}", order_safety, methods=["POST"]),
+        Route("/cds-services/{id}", unknown_service, methods=["POST"]),
+    ]
+
+
+async def _guarded(request: Request, given: Collaborators) -> Response:
+    """The answer, or the refusal that fits; an error of ours is a 500 with an event id."""
+    try:
+        raw = await _body(request, given.most_bytes)
+        hook_request = read_request(raw, HOOKS)
+        found = await run_in_threadpool(_answer, hook_request, given)
+    except BadRequest as error:
+        return refusal(400, "invalid", f"{error}.", error.field)
+    except TooLarge:
+        sentence = f"The body is larger than the {given.most_bytes} bytes that are read."
+        return refusal(413, "too-long", sentence, "body")
+    except NothingDecided as error:
+        return refusal(412, "required", str(error), "prefetch")
+    except ClientDisconnect:
+        return Response(status_code=400)
+    except Exception:  # noqa: BLE001 - the last resort of a door: say so, with an id to find it
+        event_id = given.new_event_id()
+        log.get(__name__).error("hook failed", event_id=event_id, exc_info=True)
+        return refusal(
+            500,
+            "exception",
+            "TaperGuard could not check this order because of an error of its own; sign with "
+            f"your own judgement. Event {event_id}.",
+        )
+    return _json(found)
+
+
+def _answer(hook_request: HookRequest, given: Collaborators) -> dict[str, Any]:
+    """Assess, keep what was shown, answer."""
+    server = hook_request.fhir_server
+    found = answer(hook_request, given.today(server), given.bench(server))
+    for checked in found.assessment.checks:
+        CHECKS_MADE.labels(checked.check.value, type(checked.verdict).__name__).inc()
+    body = dict(found.body)
+    try:
+        given.keep_shown(hook_request, found)
+    except Exception:  # noqa: BLE001 - a full disk must not keep a warning from the prescriber
+        log.get(__name__).error("shown cards not kept", exc_info=True)
+        extension = dict(body["extension"])
+        extension["org.taperguard.recorded"] = False
+        body["extension"] = extension
+    return body
+
+
+def _unauthorized() -> Response:
+    """A bare 401: who calls has to be known, and client trust is not configured."""
+    return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
+
+
+class TooLarge(Exception):
+    """The body is larger than what is read."""
+
+
+async def _body(request: Request, most_bytes: int) -> bytes:
+    """The body, read no further than allowed, whatever Content-Length says."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > most_bytes:
+        raise TooLarge
+    parts = bytearray()
+    async for chunk in request.stream():
+        parts += chunk
+        if len(parts) > most_bytes:
+            raise TooLarge
+    return bytes(parts)
+
+
+def _json(body: dict[str, Any]) -> Response:
+    return Response(encode(body), media_type=_JSON)
+
+
+def refusal(status: int, code: str, sentence: str, field: str | None = None) -> Response:
+    """A status with an OperationOutcome (CDS Hooks 3.0 ballot, HTTP status codes)."""
+    body = encode(operation_outcome(code, sentence, field))
+    return Response(body, status_code=status, media_type=_FHIR_JSON)

@@ -1,0 +1,33 @@
+"""GitHub Markdown without HTML, from text that may hold anything (CDS Hooks 2.0, Card detail)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|~#])")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
+_LONGEST = 1000
+
+
+def text(words: str) -> str:
+    """Chart text as Markdown that shows just these words: no markup, no HTML, one line."""
+    flat = _CONTROL.sub(" ", words).strip()
+    if len(flat) > _LONGEST:
+        flat = flat[: _LONGEST - 1].rstrip() + "…"
+    return _SPECIAL.sub(r"\\\1", flat)
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """A list; each line is Markdown already."""
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; the cells are Markdown already. Every column but the first is right-aligned."""
+    lines = [
+        "| " + " | ".join(head) + " |",
+        "|" + "|".join([":--"] + ["--:"] * (len(head) - 1)) + "|",
+    ]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines)

@@ -1,0 +1,85 @@
+"""clonazepam-safety: an order being selected or signed -> cards (order-select, order-sign)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from cds_hooks.account import EXTENSION, account
+from cds_hooks.cards import Dealt, deal
+from cds_hooks.gather import gather
+from cds_hooks.request import ORDER_SELECT, ORDER_SIGN, HookRequest
+from cds_hooks.suggestions import Desk
+from clinical.assess import assess
+from clinical.findings import Assessment, NotEvaluable
+from clinical.policy import Policy
+from ehr.read.chart import read_chart
+from ehr.write.draft_orders import OrderContext
+
+HOOKS = frozenset({ORDER_SELECT, ORDER_SIGN})
+
+
+class NothingDecided(Exception):
+    """Needed data was not supplied and the drafts alone decide nothing: a 412 (PRODUCT, HTTP)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What the service works with. `base_url` is ours, as the EHR's users reach it."""
+
+    policy: Policy
+    new_id: Callable[[], str]
+    base_url: str
+    first_step_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The response's body, and what was shown."""
+
+    body: Mapping[str, Any]
+    assessment: Assessment
+    dealt: Dealt
+
+
+def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
+    """Assess the drafts and deal the cards. Raises BadRequest or NothingDecided."""
+    resources = gather(request)
+    chart = read_chart(resources)
+    assessment = assess(chart.facts, on, bench.policy)
+    if resources.gaps and all(isinstance(c.verdict, NotEvaluable) for c in assessment.checks):
+        raise NothingDecided(
+            "The draft alone decides nothing, and this was not supplied: "
+            + "; ".join(dict.fromkeys(resources.gaps.values()))
+            + "."
+        )
+    desk = Desk(
+        context=OrderContext(
+            patient_id=request.patient_id,
+            authored_on=on,
+            requester=_requester(request.user_id),
+            encounter_id=_encounter(request.encounter_id),
+        ),
+        new_id=bench.new_id,
+        drafts=request.drafts,
+        horizon_days=bench.policy.card_horizon_days,
+        first_step_only=bench.first_step_only,
+    )
+    dealt = deal(assessment, chart.facts, bench.policy, desk, bench.base_url)
+    body = {
+        "cards": list(dealt.cards),
+        "extension": {EXTENSION: account(assessment, dealt.shown, dealt.unshown_why)},
+    }
+    return Answer(body, assessment, dealt)
+
+
+def _requester(user_id: str) -> str | None:
+    """The user as a requester, where the user is somebody who can order."""
+    kind = user_id.partition("/")[0]
+    return user_id if kind in {"Practitioner", "PractitionerRole"} else None
+
+
+def _encounter(encounter_id: str | None) -> str | None:
+    return None if encounter_id is None else encounter_id.removeprefix("Encounter/")

@@ -1,0 +1,236 @@
+"""What a prescriber can accept with one click (CLINICAL section 8; CDS Hooks 2.0, Suggestion).
+
+Accepting never doubles a dose: the order being written becomes step one (an update where the
+product is the same, else deleted and created anew), step one names the order it replaces, and
+the words say which present orders to discontinue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from clinical.checks.words import drug_name, listed
+from clinical.drugs import Drug
+from clinical.facts import MedicationRecord, RecordKind
+from clinical.offer import Proposal, TaperOffer
+from clinical.taper import Fill, IntakeTime, fills, products_of
+from ehr.read.chart import DraftResource
+from ehr.read.json import as_text
+from ehr.write.draft_orders import (
+    WHEN_WORDS,
+    OrderContext,
+    daily_order,
+    naloxone_order,
+    taper_order,
+)
+
+JsonObject = dict[str, Any]
+NewId = Callable[[], str]
+
+# LABEL: the starting dose in panic disorder is 0.25 mg twice a day.
+_LOWER_START_RXCUI = "349195"
+_LOWER_START_DAYS = 14
+# RxNorm: naloxone hydrochloride 40 MG/ML Nasal Spray, 4 mg a spray.
+_NALOXONE = ("1725059", "naloxone hydrochloride 40 MG/ML Nasal Spray")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the suggestions are made with: the order context, fresh ids and the drafts."""
+
+    context: OrderContext
+    new_id: NewId
+    drafts: tuple[DraftResource, ...]
+    horizon_days: int
+    first_step_only: bool
+
+
+def taper_suggestion(desk: Desk, offer: TaperOffer, proposal: Proposal) -> JsonObject | None:
+    """The taper's drafts within the horizon; None when they would only stop the medicine."""
+    within = _within_horizon(desk, proposal)
+    begun = _ordered(desk, offer.effect.drafts)
+    if not within or begun is None:
+        return None
+    actions = _replace_drafts(desk, offer, within, begun)
+    first = proposal.schedule.steps[0]
+    label = (
+        f"Taper from {proposal.schedule.from_mg}/day ({proposal.pace.id}): "
+        f"{first.dose}/day from {first.starts.isoformat()}"
+    )
+    stop = discontinued(offer)
+    if stop:
+        label += f"; discontinue {listed(stop)}"
+    suggestion: JsonObject = {"label": label, "uuid": desk.new_id(), "actions": actions}
+    if proposal.recommended:
+        suggestion["isRecommended"] = True
+    return suggestion
+
+
+def discontinued(offer: TaperOffer) -> list[str]:
+    """The present orders to discontinue when the taper is signed, each by name."""
+    drafts = {draft.source for draft in offer.effect.drafts}
+    return [order_name(record) for record in offer.effect.current if record.source not in drafts]
+
+
+def order_name(record: MedicationRecord) -> str:
+    """An order as one would name it on the telephone."""
+    dosage = f" ({record.dosage_text})" if record.dosage_text else ""
+    return f"{drug_name(record)}{dosage}"
+
+
+def _within_horizon(desk: Desk, proposal: Proposal) -> list[Fill]:
+    last = proposal.schedule.starts_on + timedelta(days=desk.horizon_days - 1)
+    found = [fill for fill in fills(proposal.schedule) if fill.starts <= last]
+    return [f for f in found if f.step_index == 0] if desk.first_step_only else found
+
+
+def _ordered(
+    desk: Desk, drafts: tuple[MedicationRecord, ...]
+) -> dict[str, tuple[MedicationRecord, JsonObject]] | None:
+    """The drafts that become step one, by id; None when one has no id to be replaced by."""
+    resources = {draft.source: draft.resource for draft in desk.drafts}
+    ordered = {}
+    for record in drafts:
+        resource = resources[record.source]
+        key = as_text(resource.get("id"))
+        if key is None:
+            return None
+        ordered[key] = (record, resource)
+    return ordered
+
+
+def _replace_drafts(
+    desk: Desk,
+    offer: TaperOffer,
+    within: list[Fill],
+    begun: dict[str, tuple[MedicationRecord, JsonObject]],
+) -> list[JsonObject]:
+    group = desk.new_id()
+    present = _prior(offer)
+    actions: list[JsonObject] = []
+    unused = dict(begun)
+    of_step: dict[int, dict[str, str]] = {}
+    for fill in within:
+        key = _same_product(unused, fill) if fill.step_index == 0 else None
+        prior = _prior_of(fill, of_step, present)
+        draft_id = key or f"taperguard-{desk.new_id()}"
+        order = taper_order(
+            fill,
+            desk.context,
+            draft_id=draft_id,
+            group=group,
+            prior=prior,
+            begun=None if key is None else unused.pop(key)[1],
+        )
+        of_step.setdefault(fill.step_index, {}).setdefault(fill.product.rxcui, draft_id)
+        verb = "create" if key is None else "update"
+        actions.append({"type": verb, "description": _describe(fill), "resource": order})
+    deletions = [_delete(key, record) for key, (record, _) in unused.items()]
+    return [*deletions, *actions]
+
+
+def _prior(offer: TaperOffer) -> str | None:
+    drafts = {draft.source for draft in offer.effect.drafts}
+    orders = [
+        record.source
+        for record in offer.effect.current
+        if record.kind is RecordKind.REQUEST and record.source not in drafts
+    ]
+    return orders[0] if orders else None
+
+
+def _prior_of(
+    fill: Fill, of_step: Mapping[int, Mapping[str, str]], present: str | None
+) -> str | None:
+    """What the fill replaces: the present order, or the step before (the same product's first)."""
+    before = of_step.get(fill.step_index - 1)
+    if not before:
+        return present
+    draft_id = before.get(fill.product.rxcui) or next(iter(before.values()))
+    return f"MedicationRequest/{draft_id}"
+
+
+def _same_product(
+    begun: Mapping[str, tuple[MedicationRecord, JsonObject]], fill: Fill
+) -> str | None:
+    for key, (record, _) in begun.items():
+        if isinstance(record.drug, Drug) and record.drug.rxcui == fill.product.rxcui:
+            return key
+    return None
+
+
+def _describe(fill: Fill) -> str:
+    times = listed(f"{count} {WHEN_WORDS[time]}" for time, count in fill.per_intake)
+    return (
+        f"{fill.product.name}: {times}, {fill.starts.isoformat()} to {fill.ends.isoformat()}, "
+        f"{fill.quantity} tablets, no refills"
+    )
+
+
+def _delete(key: str, record: MedicationRecord) -> JsonObject:
+    return {
+        "type": "delete",
+        "description": f"Remove the new order of {order_name(record)}",
+        "resourceId": f"MedicationRequest/{key}",
+    }
+
+
+def removal_suggestion(
+    desk: Desk, drafts: tuple[MedicationRecord, ...], label: str
+) -> JsonObject | None:
+    """Remove the new order; never recommended by itself. None when it has no id."""
+    ordered = _ordered(desk, drafts)
+    if not ordered:
+        return None
+    actions = [_delete(key, record) for key, (record, _) in ordered.items()]
+    return {"label": label, "uuid": desk.new_id(), "actions": actions}
+
+
+def lower_start_suggestion(desk: Desk, drafts: tuple[MedicationRecord, ...]) -> JsonObject | None:
+    """Start at the label's 0.25 mg twice a day instead."""
+    ordered = _ordered(desk, drafts)
+    if not ordered:
+        return None
+    (product,) = products_of([_LOWER_START_RXCUI])
+    same = next(
+        (
+            key
+            for key, (record, _) in ordered.items()
+            if isinstance(record.drug, Drug) and record.drug.rxcui == product.rxcui
+        ),
+        None,
+    )
+    order = daily_order(
+        product,
+        desk.context,
+        draft_id=same or f"taperguard-{desk.new_id()}",
+        count=1,
+        times=(IntakeTime.MORNING, IntakeTime.NIGHT),
+        days=_LOWER_START_DAYS,
+        begun=None if same is None else ordered[same][1],
+    )
+    actions = [_delete(key, record) for key, (record, _) in ordered.items() if key != same]
+    verb = "create" if same is None else "update"
+    words = f"{product.name}: one in the morning and one at bedtime, {_LOWER_START_DAYS} days"
+    actions.append({"type": verb, "description": words, "resource": order})
+    return {
+        "label": "Start lower: 0.25 mg twice a day (label)",
+        "uuid": desk.new_id(),
+        "actions": actions,
+    }
+
+
+def naloxone_suggestion(desk: Desk) -> JsonObject:
+    """A draft of a rescue naloxone nasal spray."""
+    rxcui, name = _NALOXONE
+    order = naloxone_order(rxcui, name, desk.context, draft_id=f"taperguard-{desk.new_id()}")
+    return {
+        "label": "Add naloxone 4 mg nasal spray, two devices",
+        "uuid": desk.new_id(),
+        "actions": [
+            {"type": "create", "description": f"{name}: two devices, no refills", "resource": order}
+        ],
+    }

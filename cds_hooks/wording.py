@@ -1,0 +1,227 @@
+"""The words of the cards: lead with the fact and its number, then what follows (UI, Words)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from cds_hooks import markdown
+from cds_hooks.suggestions import discontinued
+from clinical.checks.words import drug_name, uncounted_reasons
+from clinical.evidence import cite
+from clinical.facts import MedicationRecord, PatientFacts
+from clinical.findings import Assessment, Checked, CheckId, Finding, NotEvaluable, Severity
+from clinical.offer import NewStart, NoOffer, Offer, Proposal, TaperOffer
+from clinical.quantities import plain
+from clinical.signing import Effect
+from clinical.taper import Schedule
+from clinical.totals import Total
+
+LONGEST_SUMMARY = 139
+"""A summary has fewer than 140 characters (CDS Hooks 2.0, Card attributes)."""
+
+TITLES = {
+    CheckId.OPIOID_TOGETHER: "Opioid together with clonazepam",
+    CheckId.HIGH_DOSE: "High dose",
+    CheckId.DOSE_ESCALATION: "Dose raised",
+    CheckId.OLDER_ADULT: "Older adult: falls and confusion",
+}
+_SEVERITY_WORDS = {
+    Severity.CRITICAL: "Critical",
+    Severity.WARNING: "Warning",
+    Severity.INFORMATION: "Information",
+}
+_TITLE_OF_SOURCE = {
+    "LABEL": "label",
+    "FDA2020": "FDA 2020",
+    "CDC22": "CDC 2022",
+    "ASAM": "ASAM 2025",
+    "BEERS23": "Beers 2023",
+    "SEED": "brief",
+}
+
+
+def summary(findings: Iterable[Finding], effect: Effect | None) -> str:
+    """One line: the dose, then what is wrong with it, as much as fits."""
+    by_check = {finding.check: finding.fired for finding in findings}
+    parts = [_dose_words(effect, raised=CheckId.DOSE_ESCALATION in by_check)]
+    if CheckId.OPIOID_TOGETHER in by_check:
+        parts.append(f" {by_check[CheckId.OPIOID_TOGETHER].summary}")
+    if CheckId.OLDER_ADULT in by_check:
+        parts.append(f", {by_check[CheckId.OLDER_ADULT].summary}")
+    line = parts[0]
+    for part in parts[1:]:
+        if len(line + part) <= LONGEST_SUMMARY:
+            line += part
+    return _one_line(line)
+
+
+def _dose_words(effect: Effect | None, *, raised: bool) -> str:
+    if effect is None:
+        return "Clonazepam"
+    total = effect.replacing
+    if not total.sources:
+        return "Clonazepam (dose not computable)"
+    at_least = "" if total.complete else "at least "
+    before = f" (now {effect.baseline})" if raised and effect.baseline is not None else ""
+    return f"Clonazepam {at_least}{total}{before}"
+
+
+def _one_line(line: str) -> str:
+    flat = " ".join(line.split())
+    return flat if len(flat) <= LONGEST_SUMMARY else flat[: LONGEST_SUMMARY - 1].rstrip() + "…"
+
+
+def order_detail(
+    assessment: Assessment,
+    told: Iterable[Finding],
+    effect: Effect | None,
+    offer: Offer | None,
+    facts: PatientFacts,
+) -> str:
+    """The whole story behind the order's card, as GitHub Markdown."""
+    parts = [findings_part(told)]
+    if effect is not None:
+        parts.append(_doses_part(effect, facts))
+    match offer:
+        case TaperOffer():
+            parts += [_taper_part(offer, proposal) for proposal in offer.proposals]
+            parts.append(_accepting_part(offer))
+        case NoOffer(why):
+            parts.append("**No drafts on this card**\n\n" + markdown.bullets(map(_sentence, why)))
+        case NewStart():
+            parts.append(
+                "**New start**\n\nNo clonazepam is current, so there is nothing to taper. If it "
+                "is needed, the label starts with 0.25 mg twice a day."
+            )
+        case None:
+            pass
+    unknown = unknowns_part(assessment)
+    if unknown:
+        parts.append(unknown)
+    parts.append(
+        f"Rules {assessment.rules_version}, on {_day(assessment.on)}. Not reviewed by a "
+        "clinician; every proposal is a draft that you sign."
+    )
+    return "\n\n".join(parts)
+
+
+def findings_part(told: Iterable[Finding]) -> str:
+    """Each finding with its severity, its reason and its sources, most severe first."""
+    lines = []
+    for finding in told:
+        fired = finding.fired
+        sources = ", ".join(_TITLE_OF_SOURCE.get(key, cite(key).key) for key in fired.evidence)
+        sentences = " ".join(markdown.text(_sentence(words)) for words in fired.details)
+        lines.append(
+            f"**{_SEVERITY_WORDS[fired.severity]}: {TITLES[finding.check]}.** "
+            f"{markdown.text(_sentence(fired.why))} {sentences} _({sources})_"
+        )
+    return "**What was found**\n\n" + markdown.bullets(lines)
+
+
+def unknowns_part(assessment: Assessment) -> str | None:
+    """What could not be checked, and why; None when everything could."""
+    lines = [
+        f"{TITLES[checked.check]}: {markdown.text(checked.verdict.why)}"
+        for checked in not_evaluable(assessment)
+        if isinstance(checked.verdict, NotEvaluable)
+    ]
+    return "**What could not be checked**\n\n" + markdown.bullets(lines) if lines else None
+
+
+def not_evaluable(assessment: Assessment) -> list[Checked]:
+    """The checks that could not be made."""
+    return [c for c in assessment.checks if isinstance(c.verdict, NotEvaluable)]
+
+
+def _doses_part(effect: Effect, facts: PatientFacts) -> str:
+    records = {d.record.source: d.record for d in facts.drafts}
+    records |= {r.source: r for r in facts.medications}
+    lines = [f"After signing: {_total_words(effect.replacing, records)}"]
+    if effect.current:
+        lines.append(f"Present: {_total_words(effect.present, records)}")
+    if effect.continuing and effect.adding.mg_per_day > effect.replacing.mg_per_day:
+        lines.append(
+            f"If the present orders continue beside the new one: {plain(effect.adding.mg_per_day)}"
+            " mg/day"
+        )
+    return "**Doses**\n\n" + markdown.bullets(lines)
+
+
+def _total_words(total: Total, records: dict[str, MedicationRecord]) -> str:
+    workings = "; ".join(
+        f"{markdown.text(drug_name(records[source]))}: {markdown.text(working)}"
+        for source, working in zip(total.sources, total.workings, strict=True)
+    )
+    words = f"**{total}**" if total.sources else "not computable"
+    if workings:
+        words += f" ({workings})"
+    if not total.complete:
+        words += f"; not counted: {markdown.text(uncounted_reasons(total))}"
+    return words
+
+
+def _taper_part(offer: TaperOffer, proposal: Proposal) -> str:
+    schedule = proposal.schedule
+    recommended = ", recommended" if proposal.recommended else ""
+    head = (
+        f"**Taper from {schedule.from_mg}/day** ({proposal.pace.title}{recommended}; "
+        f"{schedule.days} days, ends {_day(schedule.ends_on)})"
+    )
+    parts = [head, _schedule_table(schedule)]
+    warnings = list(dict.fromkeys((*schedule.warnings, *_step_warnings(schedule))))
+    if proposal.pace.limits_always_shown:
+        warnings.insert(0, proposal.pace.limits)
+    if proposal.recommended:
+        warnings += offer.notes
+    if warnings:
+        parts.append(markdown.bullets(map(markdown.text, warnings)))
+    return "\n\n".join(parts)
+
+
+def _schedule_table(schedule: Schedule) -> str:
+    rows = [
+        (
+            _day(step.starts),
+            plain(step.dose.value),
+            "; ".join(intake.in_words for intake in step.intakes),
+            f"{step.cut_percent} %",
+        )
+        for step in schedule.steps
+    ]
+    rows.append(
+        (
+            _day(schedule.ends_on),
+            plain(schedule.target.dose.value),
+            "; ".join(intake.in_words for intake in schedule.target.intakes) or "none",
+            f"{schedule.target.cut_percent} %",
+        )
+    )
+    return markdown.table(("From", "mg/day", "Tablets", "Cut"), rows)
+
+
+def _step_warnings(schedule: Schedule) -> list[str]:
+    """The warnings of the steps; each names its day."""
+    return [warning for step in schedule.steps for warning in step.warnings]
+
+
+def _accepting_part(offer: TaperOffer) -> str:
+    stop = discontinued(offer)
+    if not stop:
+        return "**When accepting:** the new order becomes step one."
+    names = markdown.bullets(markdown.text(name) for name in stop)
+    return (
+        "**When accepting:** the new order becomes step one and replaces what is taken now. "
+        f"Discontinue when signing, or the doses add up:\n\n{names}"
+    )
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
+
+
+def _sentence(words: str) -> str:
+    words = words.strip()
+    first = words[:1].upper() + words[1:]
+    return first if first.endswith((".", "!", "?")) else f"{first}."

@@ -1,0 +1,156 @@
+"""MedicationRequest, MedicationStatement and MedicationDispense -> medication records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import Any
+
+from clinical.conditions import concepts_of
+from clinical.dose_course import course_of
+from clinical.drugs import Drug, recognise
+from clinical.facts import MedicationRecord, RecordKind
+from clinical.quantities import MalformedQuantity, exact
+from ehr.read.conditions import codes_of
+from ehr.read.dates import first_day, last_day
+from ehr.read.dosages import dosage_lines
+from ehr.read.drugs import drug_description
+from ehr.read.json import as_list, as_object, as_text, reference_key
+
+Lookup = Callable[[str], dict[str, Any] | None]
+"""From a reference ("Medication/1", "#contained") to the resource, or None."""
+
+MEDICATION_RECORDS = {
+    "MedicationRequest": RecordKind.REQUEST,
+    "MedicationStatement": RecordKind.STATEMENT,
+    "MedicationDispense": RecordKind.DISPENSE,
+    # DSTU2's name of MedicationRequest: the CDS Hooks specification's own examples still have it.
+    "MedicationOrder": RecordKind.REQUEST,
+}
+_LONGEST_SUPPLY_DAYS = 3660
+
+
+def medication_record(resource: dict[str, Any], lookup: Lookup) -> MedicationRecord:
+    """The record as facts. Never raises: what cannot be read is said in the record."""
+    kind = MEDICATION_RECORDS[str(resource.get("resourceType"))]
+    drug = recognise(drug_description(resource, lookup))
+    authored_on = _authored_on(resource)
+    starts, ends = _period(resource, kind)
+    known = drug if isinstance(drug, Drug) else None
+    lines = dosage_lines(resource)
+    course = course_of(
+        lines,
+        strength=None if known is None else known.strength,
+        ingredient_is_clonazepam=known is not None and known.contains("clonazepam"),
+        starts=starts or authored_on,
+    )
+    texts = [line.text for line in lines if line.text]
+    return MedicationRecord(
+        source=source_of(resource),
+        kind=kind,
+        drug=drug,
+        course=course,
+        status=as_text(resource.get("status")),
+        intent=as_text(resource.get("intent")),
+        do_not_perform=resource.get("doNotPerform") is True or resource.get("wasNotTaken") is True,
+        authored_on=authored_on,
+        period_starts=starts,
+        period_ends=ends,
+        replaces=_replaces(resource),
+        group=_group(resource),
+        reasons=_reasons(resource, lookup),
+        inpatient=_is_inpatient(resource),
+        route=_route(resource),
+        dosage_text="; ".join(texts) or None,
+        warnings=() if known is None else known.warnings,
+    )
+
+
+def source_of(resource: dict[str, Any]) -> str:
+    """As "Type/id"; a resource without id is named as such."""
+    return f"{resource.get('resourceType')}/{as_text(resource.get('id')) or 'without-id'}"
+
+
+def _authored_on(resource: dict[str, Any]) -> date | None:
+    for name in ("authoredOn", "dateAsserted", "whenHandedOver", "whenPrepared", "dateWritten"):
+        day = first_day(resource.get(name))
+        if day is not None:
+            return day
+    return None
+
+
+def _period(resource: dict[str, Any], kind: RecordKind) -> tuple[date | None, date | None]:
+    """The record's own period, outside its dosage."""
+    match kind:
+        case RecordKind.REQUEST:
+            # validityPeriod bounds when it may be dispensed: its start holds the medicine back,
+            # its end says nothing about when the patient stops.
+            dispense = as_object(resource.get("dispenseRequest"))
+            return first_day(as_object(dispense.get("validityPeriod")).get("start")), None
+        case RecordKind.STATEMENT:
+            period = as_object(resource.get("effectivePeriod"))
+            return first_day(period.get("start")), last_day(period.get("end"))
+        case RecordKind.DISPENSE:
+            return _supply(resource)
+
+
+def _supply(resource: dict[str, Any]) -> tuple[date | None, date | None]:
+    """From the day it was handed over for as many days as it supplies."""
+    starts = first_day(resource.get("whenHandedOver")) or first_day(resource.get("whenPrepared"))
+    supply = as_object(resource.get("daysSupply"))
+    try:
+        days = exact(supply.get("value", "none"))
+    except (MalformedQuantity, TypeError):
+        return starts, None
+    unit = as_text(supply.get("code")) or as_text(supply.get("unit")) or "d"
+    if unit.lower() in {"wk", "week", "weeks"}:
+        days *= 7
+    elif unit.lower() not in {"d", "day", "days"}:
+        return starts, None
+    if starts is None or not Fraction(0) < days <= _LONGEST_SUPPLY_DAYS:
+        return starts, None
+    return starts, starts + timedelta(days=-(-days.numerator // days.denominator) - 1)
+
+
+def _replaces(resource: dict[str, Any]) -> tuple[str, ...]:
+    references = [
+        reference_key(as_object(item).get("reference"))
+        for item in as_list(resource.get("priorPrescription"))
+    ]
+    return tuple(key for key in references if key)
+
+
+def _group(resource: dict[str, Any]) -> str | None:
+    group = as_object(resource.get("groupIdentifier"))
+    value = as_text(group.get("value"))
+    return None if value is None else f"{as_text(group.get('system')) or ''}|{value}"
+
+
+def _reasons(resource: dict[str, Any], lookup: Lookup) -> frozenset[str]:
+    codes = [coded for reason in as_list(resource.get("reasonCode")) for coded in codes_of(reason)]
+    for reference in map(as_object, as_list(resource.get("reasonReference"))):
+        key = reference_key(reference.get("reference"))
+        condition = None if key is None else lookup(key)
+        if condition is not None:
+            codes.extend(codes_of(condition.get("code")))
+    return concepts_of(codes)
+
+
+def _is_inpatient(resource: dict[str, Any]) -> bool:
+    return any(
+        coded.code == "inpatient"
+        for category in as_list(resource.get("category"))
+        for coded in codes_of(category)
+    )
+
+
+def _route(resource: dict[str, Any]) -> str | None:
+    lines = [*as_list(resource.get("dosageInstruction")), *as_list(resource.get("dosage"))]
+    for line in map(as_object, lines):
+        route = as_object(line.get("route"))
+        text = as_text(route.get("text"))
+        for name in (text, *(coded.display for coded in codes_of(route))):
+            if name:
+                return name
+    return None

@@ -1,0 +1,93 @@
+"""What the gate gives to the CDS Hooks door."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+from cds_hooks.door import Collaborators
+from cds_hooks.request import HookRequest
+from cds_hooks.services.order_safety import Answer, Bench
+from clinical.policy import default_policy
+from ehr.registry import DraftsOnCard, Registry, TrustedEhr
+from store.cards_shown import CardsShown, ShownCard
+from taperguard.settings import Settings
+from taperguard.wiring import House
+
+UNREGISTERED = "unregistered"
+"""The id under which calls of an EHR that is in no registry are kept (development only)."""
+
+
+def new_id() -> str:
+    """A fresh random UUID."""
+    return str(uuid.uuid4())
+
+
+def ehr_of(registry: Registry, fhir_server: str | None) -> TrustedEhr | None:
+    """The EHR that a request names, if we know it."""
+    if fhir_server is None:
+        return None
+    return next((ehr for ehr in registry if ehr.fhir_base == fhir_server), None)
+
+
+def bench_of(settings: Settings, registry: Registry) -> Callable[[str | None], Bench]:
+    """What the order-safety service works with, by the FHIR base that a request names."""
+
+    def bench(fhir_server: str | None) -> Bench:
+        ehr = ehr_of(registry, fhir_server)
+        return Bench(
+            policy=default_policy(),
+            new_id=new_id,
+            base_url=settings.base_url,
+            first_step_only=ehr is not None and ehr.drafts_on_card is DraftsOnCard.FIRST_STEP,
+        )
+
+    return bench
+
+
+def today_of(registry: Registry, now: Callable[[], datetime]) -> Callable[[str | None], date]:
+    """The date where the clinic of the request's EHR is (CLINICAL 1); in UTC when unknown."""
+
+    def today(fhir_server: str | None) -> date:
+        ehr = ehr_of(registry, fhir_server)
+        return now().astimezone(UTC if ehr is None else ehr.time_zone).date()
+
+    return today
+
+
+def cds_hooks_collaborators(house: House) -> Collaborators:
+    """The CDS Hooks door of this house."""
+
+    def keep_shown(request: HookRequest, found: Answer) -> None:
+        ehr = ehr_of(house.registry, request.fhir_server)
+        cards = tuple(
+            ShownCard(uuid=card, checks=tuple(c.value for c in checks), severity=severity.value)
+            for card, checks, severity in found.dealt.spoken_for
+        )
+        house.promise_cards_shown(
+            CardsShown(
+                ehr_id=UNREGISTERED if ehr is None else ehr.id,
+                patient_id=request.patient_id,
+                hook_instance=request.hook_instance,
+                hook=request.hook,
+                service="clonazepam-safety",
+                rules_version=found.assessment.rules_version,
+                cards=cards,
+                shown_at=house.now(),
+            )
+        )
+
+    return Collaborators(
+        today=today_of(house.registry, house.now),
+        bench=bench_of(house.settings, house.registry),
+        keep_shown=keep_shown,
+        new_event_id=new_id,
+        optional_needs=("statements",),
+        most_bytes=MOST_BYTES,
+        open_to_all=not house.settings.is_production,
+    )
+
+
+MOST_BYTES = 8_000_000
+"""The largest hook request that is read: a prefetch of some thousand records has less."""

@@ -1,0 +1,82 @@
+"""GET /evidence: every rule with its numbers and sources, from the data that the code runs on.
+
+As a page, or as JSON for `Accept: application/json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from clinical.evidence import all_sources
+from clinical.knowledge import document
+from ehr.decode import encode
+
+NOT_REVIEWED = "not reviewed by a clinician"
+
+
+@cache
+def evidence() -> dict[str, Any]:
+    """The rules, their numbers, the paces and the sources, as data."""
+    checks, paces = document("checks.toml"), document("paces.toml")
+    return {
+        "rules_version": checks["review"]["version"],
+        "reviews": [_review(document(name)["review"]) for name in _DOCUMENTS]
+        + [_review(row) for row in document("tables.toml")["tables"].values()],
+        "checks": [{"id": key, **row} for key, row in checks["checks"].items()],
+        "numbers": [{"id": key, **row} for key, row in checks["numbers"].items()],
+        "paces": [_pace(row) for row in paces["paces"]],
+        "sources": [
+            {
+                name: value
+                for name in ("key", "title", "year", "doi", "url", "note")
+                if (value := getattr(source, name)) is not None
+            }
+            for source in all_sources()
+        ],
+    }
+
+
+_DOCUMENTS = ("checks.toml", "paces.toml", "sources.toml", "dosage.toml")
+
+
+def _review(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "title": row["title"],
+        "version": row["version"],
+        "author": row["author"],
+        "authored_on": row["authored_on"].isoformat(),
+        "reviewed_by": row["reviewed_by"] or NOT_REVIEWED,
+        "next_review": row["next_review"].isoformat(),
+    }
+
+
+def _pace(row: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("id", "title", "recommended_for", "limits", "sources", "source_note")
+    return {name: row[name] for name in names}
+
+
+def routes(*, development: bool) -> list[BaseRoute]:
+    """The page, its JSON and its style sheet."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("taperguard"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    template = environment.get_template("evidence.html")
+
+    async def page(request: Request) -> Response:
+        if "application/json" in request.headers.get("accept", ""):
+            return Response(encode(evidence()), media_type="application/json")
+        return Response(
+            template.render(evidence=evidence(), development=development), media_type="text/html"
+        )
+
+    static = StaticFiles(directory=str(files("taperguard") / "static"))
+    return [Route("/evidence", page), Mount("/static", static, name="static")]
