@@ -1,0 +1,199 @@
+"""How fast a taper goes: the paces of CLINICAL 6, read from `knowledge/paces.toml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from math import ceil
+from typing import Any
+
+from clinical.knowledge import document
+from clinical.taper.refusal import CannotTaper
+from clinical.taper.tablets import TabletBox
+
+
+@dataclass(frozen=True, slots=True)
+class Conventions:
+    """What all paces share. `cap` is a share (1/4) of the highest dose of `cap_days` days."""
+
+    cap: Fraction
+    cap_days: int
+    longest_hold_intervals: int
+    hold_rounded_up_to_days: int
+    largest_ug_per_day: int
+    longest_fill_days: int
+    default_pace: str
+
+
+@dataclass(frozen=True, slots=True)
+class PercentSteps:
+    """A share of the current dose at each interval (days)."""
+
+    cut: Fraction
+    interval_days: int
+
+    def wanted(self, current_ug: Fraction) -> Fraction:
+        """The next dose in micrograms, before the tablets have their say."""
+        return current_ug * (1 - self.cut)
+
+    def hold_days(self, current_ug: Fraction, next_ug: int) -> int:
+        """How long a dose is held that ends with a cut to `next_ug`.
+
+        In proportion to the cut, but no longer than twice the interval or than the cap's own
+        rate; never shorter than the interval; whole weeks (CLINICAL 6).
+        """
+        shared = conventions()
+        cut = (current_ug - next_ug) / current_ug
+        in_proportion = self.interval_days * cut / self.cut
+        longest = max(
+            Fraction(shared.longest_hold_intervals * self.interval_days),
+            shared.cap_days * cut / shared.cap,
+        )
+        days = max(Fraction(self.interval_days), min(in_proportion, longest))
+        whole = shared.hold_rounded_up_to_days
+        return ceil(days / whole) * whole
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Doses above `above_ug`: how much is cut (micrograms) and how long each is held (days)."""
+
+    above_ug: int
+    cut_ug: int
+    hold_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class MilligramSteps:
+    """Fixed cuts, by bands of the dose from high to low; no step crosses a band's lower edge."""
+
+    bands: tuple[Band, ...]
+
+    def _band(self, current_ug: Fraction) -> Band:
+        return next(band for band in self.bands if current_ug > band.above_ug)
+
+    def wanted(self, current_ug: Fraction) -> Fraction:
+        """The next dose in micrograms, before the tablets have their say."""
+        band = self._band(current_ug)
+        return max(current_ug - band.cut_ug, Fraction(band.above_ug))
+
+    def hold_days(self, current_ug: Fraction, next_ug: int) -> int:  # noqa: ARG002 - same question, other answer
+        """How long a dose is held: by its band, whatever cut ends it."""
+        return self._band(current_ug).hold_days
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A pace with its limits in words and its sources (keys of `knowledge/sources.toml`).
+
+    `recommended_from_age` is the age (years) from which it is the recommended one;
+    `recommended_for_long_use` says the same of use over a year, an earlier failed taper or
+    withdrawal symptoms. `limits_always_shown`: wherever the pace is offered, `limits` stands
+    beside it.
+    """
+
+    id: str
+    title: str
+    steps: PercentSteps | MilligramSteps
+    sources: tuple[str, ...]
+    source_note: str
+    recommended_for: str
+    limits: str
+    limits_always_shown: bool
+    recommended_from_age: int | None = None
+    recommended_for_long_use: bool = False
+
+    def next_dose(self, current_ug: Fraction, goal_ug: int, box: TabletBox) -> int:
+        """The next dose in micrograms: wanted, rounded up to what the tablets make.
+
+        If that is no cut, the next makeable dose below; never below the goal.
+        """
+        rounded = box.at_least(self.steps.wanted(current_ug))
+        if rounded is None or rounded >= current_ug:
+            rounded = box.below(current_ug)
+        return max(rounded, goal_ug)
+
+    def hold_days(self, current_ug: Fraction, next_ug: int) -> int:
+        """How many days a dose is held before the cut to `next_ug`."""
+        return self.steps.hold_days(current_ug, next_ug)
+
+
+def _micrograms(mg: Any) -> int:
+    return int(Fraction(mg) * 1000)
+
+
+def _steps(entry: Mapping[str, Any]) -> PercentSteps | MilligramSteps:
+    if entry["kind"] == "percent":
+        return PercentSteps(Fraction(entry["cut_percent"]) / 100, entry["interval_days"])
+    return MilligramSteps(
+        tuple(
+            Band(_micrograms(band["above_mg"]), _micrograms(band["cut_mg"]), band["hold_days"])
+            for band in entry["bands"]
+        )
+    )
+
+
+@lru_cache(maxsize=1)
+def conventions() -> Conventions:
+    """What all paces share (CLINICAL 6)."""
+    entry = document("paces.toml")["conventions"]
+    return Conventions(
+        cap=Fraction(entry["cap_percent"]) / 100,
+        cap_days=entry["cap_days"],
+        longest_hold_intervals=entry["longest_hold_intervals"],
+        hold_rounded_up_to_days=entry["hold_rounded_up_to_days"],
+        largest_ug_per_day=_micrograms(entry["largest_mg_per_day"]),
+        longest_fill_days=entry["longest_fill_days"],
+        default_pace=entry["default_pace"],
+    )
+
+
+@lru_cache(maxsize=1)
+def paces() -> tuple[Pace, ...]:
+    """Every shipped pace, the recommended first."""
+    return tuple(
+        Pace(
+            id=entry["id"],
+            title=entry["title"],
+            steps=_steps(entry),
+            sources=tuple(entry["sources"]),
+            source_note=entry["source_note"],
+            recommended_for=entry["recommended_for"],
+            limits=entry["limits"],
+            limits_always_shown=entry["limits_always_shown"],
+            recommended_from_age=entry.get("recommended_from_age"),
+            recommended_for_long_use=entry.get("recommended_for_long_use", False),
+        )
+        for entry in document("paces.toml")["paces"]
+    )
+
+
+def pace(pace_id: str) -> Pace:
+    """The pace with this id. Raises CannotTaper, with the ids there are."""
+    for known in paces():
+        if known.id == pace_id:
+            return known
+    ids = ", ".join(known.id for known in paces())
+    raise CannotTaper(f'There is no pace "{pace_id}"; the paces are {ids}.')
+
+
+def default_pace() -> Pace:
+    """The pace that is meant where none is named."""
+    return pace(conventions().default_pace)
+
+
+def recommended_pace(youngest_age: int | None, long_use: bool) -> Pace:
+    """The pace that the table of CLINICAL 6 recommends.
+
+    `youngest_age` is in years, as if born on the latest possible day; None when the birth
+    date is not known, which recommends nothing by itself. `long_use` is use over a year, an
+    earlier failed taper or withdrawal symptoms.
+    """
+    for known in paces():
+        from_age = known.recommended_from_age
+        old_enough = from_age is not None and youngest_age is not None and youngest_age >= from_age
+        if old_enough or (long_use and known.recommended_for_long_use):
+            return known
+    return default_pace()

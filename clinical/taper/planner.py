@@ -1,0 +1,212 @@
+"""From a request to a schedule, by the conventions of CLINICAL 6.
+
+The first cut is on the start date; the schedule ends on the day the target begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from fractions import Fraction
+from math import ceil
+
+from clinical.quantities import Milligrams
+from clinical.taper.choice import choose
+from clinical.taper.intakes import cut_to, present_regimen
+from clinical.taper.limits import DoseOnDays, cut_share, highest_before, judge
+from clinical.taper.pace import conventions
+from clinical.taper.refusal import CannotTaper
+from clinical.taper.request import IntakeTime, TaperRequest, refuse_unusable
+from clinical.taper.schedule import (
+    DispenseLine,
+    Intake,
+    Schedule,
+    TaperStep,
+    Target,
+    percent,
+)
+from clinical.taper.tablets import Pieces, TabletProduct, dose_text
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """A dose in micrograms from a day on; `days` None: the target."""
+
+    dose_ug: int
+    starts: date
+    days: int | None
+
+    @property
+    def on_days(self) -> DoseOnDays:
+        ends = None if self.days is None else self.starts + timedelta(days=self.days - 1)
+        return DoseOnDays(self.starts, ends, _milligrams(self.dose_ug))
+
+
+def _milligrams(micrograms: int) -> Milligrams:
+    return Milligrams(Fraction(micrograms, 1000))
+
+
+def plan(request: TaperRequest) -> Schedule:
+    """The schedule that the request asks for, with every limit it breaks in its warnings.
+
+    Raises CannotTaper, with a sentence, when there is none: doses that make no sense, a goal
+    that the tablets cannot make, or tablets so coarse that the first cut would be a stop.
+    """
+    refuse_unusable(request)
+    stretches = _stretches(request)
+    splits, notes = _splits(request, [stretch.dose_ug for stretch in stretches])
+    intakes = _tablets(request, splits)
+    course = [stretch.on_days for stretch in stretches]
+    cuts = _cuts(request.from_mg, course)
+    steps = tuple(
+        TaperStep(
+            starts=part.starts,
+            ends=part.ends,
+            dose=part.dose,
+            cut_percent=percent(cut),
+            cut_percent_14_days=percent(in_window),
+            intakes=taken,
+            dispense=_dispense(taken, (part.ends - part.starts).days + 1),
+            warnings=note,
+        )
+        for part, (cut, in_window), taken, note in zip(course, cuts, intakes, notes, strict=True)
+        if part.ends is not None
+    )
+    schedule = Schedule(
+        pace_id=request.pace.id,
+        from_mg=request.from_mg,
+        to_mg=request.to_mg,
+        starts_on=request.starts_on,
+        ends_on=stretches[-1].starts,
+        steps=steps,
+        target=Target(
+            dose=request.to_mg,
+            cut_percent=percent(cuts[-1][0]),
+            cut_percent_14_days=percent(cuts[-1][1]),
+            intakes=intakes[-1],
+            warnings=notes[-1],
+        ),
+        products=request.tablets,
+    )
+    return _with_warnings(schedule, request)
+
+
+def _stretches(request: TaperRequest) -> list[_Stretch]:
+    """The doses from the first cut to the target, with their days."""
+    box, pace = request.box, request.pace
+    goal = int(request.to_mg.value * 1000)
+    dose = pace.next_dose(request.from_mg.value * 1000, goal, box)
+    if dose == 0:
+        slower = box.below(request.from_mg.value * 1000) > 0
+        why = "this pace leaves" if slower else "these tablets leave"
+        remedy = "a slower pace" if slower else "a product with a smaller unit"
+        raise CannotTaper(
+            f"From {request.from_mg}/day the first cut of {pace.id} would be to 0, an abrupt stop: "
+            f"{why} no step between. Choose {remedy}, or ask a specialist."
+        )
+    stretches: list[_Stretch] = []
+    day = request.starts_on
+    try:
+        while dose > goal:
+            following = pace.next_dose(Fraction(dose), goal, box)
+            days = pace.hold_days(Fraction(dose), following)
+            stretches.append(_Stretch(dose, day, days))
+            dose, day = following, day + timedelta(days=days)
+    except OverflowError:
+        raise CannotTaper("The start is too late: the calendar ends before the taper.") from None
+    return [*stretches, _Stretch(dose, day, None)]
+
+
+def _splits(
+    request: TaperRequest, doses: Sequence[int]
+) -> tuple[list[dict[IntakeTime, int]], list[tuple[str, ...]]]:
+    """Each dose over the day, with a note where an intake has to grow."""
+    box, before = request.box, present_regimen(request)
+    splits: list[dict[IntakeTime, int]] = []
+    notes: list[tuple[str, ...]] = []
+    for dose in doses:
+        split = cut_to(dose, before, request.cut_order, box)
+        notes.append(
+            tuple(
+                f"The {time} intake grows from {dose_text(before[time])} to {dose_text(amount)}, "
+                "for these tablets cannot be spread otherwise; the daily dose does not rise."
+                for time, amount in split.items()
+                if amount > before[time]
+            )
+        )
+        splits.append(split)
+        before = {time: Fraction(split.get(time, 0)) for time in before}
+    return splits, notes
+
+
+def _tablets(
+    request: TaperRequest, splits: Sequence[dict[IntakeTime, int]]
+) -> list[tuple[Intake, ...]]:
+    box = request.box
+    choices = choose([frozenset(split.values()) for split in splits], box)
+    return [
+        tuple(Intake(time, box.pieces(choice[amount])) for time, amount in split.items())
+        for split, choice in zip(splits, choices, strict=True)
+    ]
+
+
+def _cuts(from_mg: Milligrams, course: Sequence[DoseOnDays]) -> list[tuple[Fraction, Fraction]]:
+    """For each dose its cut at once and its fall from the highest dose of the days before."""
+    cuts = []
+    before = from_mg
+    for place, part in enumerate(course):
+        highest = highest_before(part.starts, from_mg, course[:place], conventions().cap_days)
+        cuts.append((cut_share(before, part.dose), cut_share(highest, part.dose)))
+        before = part.dose
+    return cuts
+
+
+def _dispense(intakes: Sequence[Intake], days: int) -> tuple[DispenseLine, ...]:
+    """Whole tablets of each product for these days; a half left over is the next day's half."""
+    per_day: dict[TabletProduct, Fraction] = {}
+    for piece in _pieces(intakes):
+        per_day[piece.product] = per_day.get(piece.product, Fraction(0)) + Fraction(piece.count)
+    return tuple(DispenseLine(product, ceil(count * days)) for product, count in per_day.items())
+
+
+def _pieces(intakes: Sequence[Intake]) -> list[Pieces]:
+    return [piece for intake in intakes for piece in intake.pieces]
+
+
+def _with_warnings(schedule: Schedule, request: TaperRequest) -> Schedule:
+    """The schedule with what it breaks said where it happens, and what is true of the whole."""
+    texts: dict[int, list[str]] = {}
+    for found in judge(schedule):
+        texts.setdefault(found.step, []).append(found.text)
+    steps = tuple(
+        replace(step, warnings=(*texts.get(place, ()), *step.warnings))
+        for place, step in enumerate(schedule.steps)
+    )
+    at_the_end = (*texts.get(len(steps), ()), *schedule.target.warnings)
+    whole = []
+    if not request.box.makes(schedule.from_mg.value * 1000):
+        whole.append(
+            f"These tablets do not make the present {schedule.from_mg}/day; the first cut is "
+            "counted from it all the same."
+        )
+    if request.pace.limits_always_shown:
+        whole.append(request.pace.limits)
+    return replace(
+        schedule,
+        steps=steps,
+        target=replace(schedule.target, warnings=at_the_end),
+        warnings=(*whole, *at_the_end, *_from_then_on(schedule)),
+    )
+
+
+def _from_then_on(schedule: Schedule) -> tuple[str, ...]:
+    """What is taken once the schedule has ended, where that is not nothing."""
+    if not schedule.target.intakes:
+        return ()
+    tablets = "; ".join(intake.in_words for intake in schedule.target.intakes)
+    sentence = (
+        f"From {schedule.ends_on} on {schedule.to_mg}/day is maintained ({tablets}): it needs an "
+        "order of its own and a review date."
+    )
+    return (sentence,)

@@ -1,0 +1,126 @@
+"""What is asked of a taper, and what is refused before any schedule is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from fractions import Fraction
+
+from clinical.quantities import Milligrams, plain
+from clinical.taper.pace import Pace, conventions
+from clinical.taper.refusal import CannotTaper
+from clinical.taper.tablets import TabletBox, TabletProduct, box_of, default_products, dose_text
+
+
+class IntakeTime(StrEnum):
+    """When tablets are taken, in the order of the day."""
+
+    MORNING = "morning"
+    MIDDAY = "midday"
+    EVENING = "evening"
+    NIGHT = "night"
+
+
+TIMES_OF_DAY = {
+    1: (IntakeTime.NIGHT,),
+    2: (IntakeTime.MORNING, IntakeTime.NIGHT),
+    3: (IntakeTime.MORNING, IntakeTime.MIDDAY, IntakeTime.NIGHT),
+    4: tuple(IntakeTime),
+}
+"""Which times of day are used, by the number of intakes a day."""
+
+CUT_ORDER = (IntakeTime.MIDDAY, IntakeTime.MORNING, IntakeTime.EVENING, IntakeTime.NIGHT)
+"""Which intake is cut first: each is used up before the next is touched, the night's last."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaperRequest:
+    """A taper to plan: from what the patient takes now to the goal, starting with the first cut.
+
+    `from_mg` and `to_mg` are mg/day; `to_mg` 0 is to discontinue. The present regimen is
+    `intakes` (mg each, in the order of the day, at the times of `TIMES_OF_DAY`; they add up
+    to `from_mg`), or, when that is empty, `from_mg` in `times_per_day` parts as even as the
+    tablets allow, the largest at night.
+    """
+
+    from_mg: Milligrams
+    to_mg: Milligrams
+    starts_on: date
+    pace: Pace
+    products: tuple[TabletProduct, ...] = ()
+    intakes: tuple[Milligrams, ...] = ()
+    times_per_day: int = 1
+    cut_order: tuple[IntakeTime, ...] = CUT_ORDER
+
+    @property
+    def tablets(self) -> tuple[TabletProduct, ...]:
+        """The products of the request, or the default ones when it names none."""
+        return self.products or default_products()
+
+    @property
+    def box(self) -> TabletBox:
+        """What the tablets make, up to the largest dose that is planned for."""
+        return box_of(self.tablets, conventions().largest_ug_per_day)
+
+    @property
+    def times(self) -> tuple[IntakeTime, ...]:
+        """The times of day of the present regimen."""
+        return TIMES_OF_DAY[len(self.intakes) or self.times_per_day]
+
+
+def refuse_unusable(request: TaperRequest) -> None:
+    """Raise CannotTaper, with a sentence, when no schedule can be made of the request."""
+    _refuse_doses(request)
+    _refuse_regimen(request)
+    _refuse_goal(request)
+
+
+def _refuse_doses(request: TaperRequest) -> None:
+    largest = conventions().largest_ug_per_day
+    start, goal = request.from_mg, request.to_mg
+    if start.value == 0:
+        raise CannotTaper("The present dose is 0 mg/day: there is nothing to taper.")
+    if start.value * 1000 > largest:
+        raise CannotTaper(
+            f"{start}/day is more than the {dose_text(largest)}/day up to which a taper is "
+            "planned; check the dose, or ask a specialist."
+        )
+    if start == goal:
+        raise CannotTaper(f"The goal is the present dose of {start}/day: there is no cut to plan.")
+    if start < goal:
+        raise CannotTaper(
+            f"The goal of {goal}/day is above the present {start}/day: a taper never raises a dose."
+        )
+
+
+def _refuse_regimen(request: TaperRequest) -> None:
+    if request.intakes:
+        if len(request.intakes) not in TIMES_OF_DAY:
+            raise CannotTaper("A regimen has 1 to 4 intakes a day.")
+        if any(part.value == 0 for part in request.intakes):
+            raise CannotTaper("An intake of 0 mg is no intake: leave it out.")
+        total = sum((part.value for part in request.intakes), Fraction(0))
+        if total != request.from_mg.value:
+            raise CannotTaper(
+                f"The intakes add up to {plain(total)} mg/day, not to the present "
+                f"{request.from_mg}/day."
+            )
+    elif request.times_per_day not in TIMES_OF_DAY:
+        raise CannotTaper(f"{request.times_per_day} intakes a day cannot be planned; 1 to 4 can.")
+    if set(request.cut_order) != set(IntakeTime) or len(request.cut_order) != len(IntakeTime):
+        raise CannotTaper("The order of cuts names morning, midday, evening and night once each.")
+
+
+def _refuse_goal(request: TaperRequest) -> None:
+    goal = request.to_mg.value * 1000
+    box = request.box
+    if box.makes(goal):
+        return
+    above = box.at_least(goal)
+    nearest = [box.below(goal)] + ([above] if above is not None else [])
+    words = " and ".join(dose_text(dose) for dose in nearest)
+    raise CannotTaper(
+        f"These tablets do not make the goal of {request.to_mg}/day; the nearest doses they "
+        f"make are {words}."
+    )

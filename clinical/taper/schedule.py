@@ -1,0 +1,117 @@
+"""A schedule: the doses, the days, the intakes and the tablets of a taper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
+
+from clinical.quantities import Milligrams, as_decimal, plain
+from clinical.taper.request import IntakeTime
+from clinical.taper.tablets import Pieces, TabletProduct
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Tablets taken together at one time of day."""
+
+    time: IntakeTime
+    pieces: tuple[Pieces, ...]
+
+    @property
+    def micrograms(self) -> int:
+        """Micrograms of clonazepam in them together."""
+        return sum(piece.micrograms for piece in self.pieces)
+
+    @property
+    def in_words(self) -> str:
+        """For example "night: 3 x 0.25 mg disintegrating tablet"."""
+        return f"{self.time}: " + " + ".join(piece.in_words for piece in self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class DispenseLine:
+    """Whole tablets of a product for all days of a step."""
+
+    product: TabletProduct
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaperStep:
+    """Days with one dose. `ends` is the last day; `dose` is mg/day.
+
+    `cut_percent` is of the dose before; `cut_percent_14_days` is the fall from the highest
+    daily dose of the 14 preceding days; one decimal, half-up.
+    """
+
+    starts: date
+    ends: date
+    dose: Milligrams
+    cut_percent: Decimal
+    cut_percent_14_days: Decimal
+    intakes: tuple[Intake, ...]
+    dispense: tuple[DispenseLine, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def days(self) -> int:
+        """How many days the dose is taken."""
+        return (self.ends - self.starts).days + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The dose from the schedule's last day on: nothing, or the dose that is maintained.
+
+    Its warnings stand in the schedule's too, for the target is no step with tablets.
+    """
+
+    dose: Milligrams
+    cut_percent: Decimal
+    cut_percent_14_days: Decimal
+    intakes: tuple[Intake, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A taper of tablets that exist. The first cut is on `starts_on`, the target on `ends_on`.
+
+    Without steps the first cut is the goal: both days are the same. `products` are those it
+    may be made of. `warnings` are of the whole; those of a step stand on the step.
+    """
+
+    pace_id: str
+    from_mg: Milligrams
+    to_mg: Milligrams
+    starts_on: date
+    ends_on: date
+    steps: tuple[TaperStep, ...]
+    target: Target
+    products: tuple[TabletProduct, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def days(self) -> int:
+        """Days from the first cut until the target begins."""
+        return (self.ends_on - self.starts_on).days
+
+
+def _tenth_half_up(number: Fraction) -> Fraction:
+    return Fraction(floor(number * 10 + Fraction(1, 2)), 10)
+
+
+def percent(share: Fraction) -> Decimal:
+    """A share as percent with one decimal, half-up, without a trailing zero: 25, 33.3."""
+    return as_decimal(_tenth_half_up(share * 100))
+
+
+def percent_text(share: Fraction, limit: Fraction) -> str:
+    """The same for a sentence, so that what is above a limit does not read as the limit."""
+    shown = _tenth_half_up(share * 100)
+    if share > limit and shown == limit * 100:
+        return f"just over {plain(shown)} %"
+    return f"{plain(shown)} %"

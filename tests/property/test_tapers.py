@@ -1,0 +1,264 @@
+"""What holds for every taper, on generated requests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from fractions import Fraction
+from itertools import pairwise, product
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clinical.quantities import Milligrams
+from clinical.taper import (
+    CannotTaper,
+    IntakeTime,
+    Schedule,
+    TabletProduct,
+    TaperRequest,
+    default_products,
+    fills,
+    paces,
+    plan,
+)
+from clinical.taper.choice import choose
+from clinical.taper.intakes import present_regimen
+from clinical.taper.tablets import TabletBox, box_of
+
+SEEDED = settings(
+    derandomize=True,
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+@st.composite
+def shelves(draw: st.DrawFn) -> tuple[TabletProduct, ...]:
+    """Some of the US tablets, with halves allowed for some of the plain ones."""
+    chosen = draw(st.lists(st.sampled_from(default_products()), min_size=1, unique=True))
+    return tuple(
+        replace(tablet, halvable=tablet.form == "tablet" and draw(st.booleans()))
+        for tablet in chosen
+    )
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> TaperRequest:
+    """Doses on and off the grid up to 20 mg/day, every pace, any shelf, 1 to 4 intakes."""
+    products = draw(shelves())
+    unit = min(tablet.smallest_piece_ug for tablet in products)
+    from_ug = draw(
+        st.one_of(
+            st.integers(2, 20_000 // unit).map(lambda n: n * unit),
+            st.integers(unit + 1, 20_000),
+            st.integers(unit + 1, 20_000).map(lambda n: n + Fraction(1, 3)),
+        )
+    )
+    goal = draw(st.one_of(st.just(0), st.integers(0, int(from_ug) // unit).map(lambda n: n * unit)))
+    times = draw(st.integers(1, 4))
+    weights = draw(
+        st.one_of(st.none(), st.lists(st.integers(1, 9), min_size=times, max_size=times))
+    )
+    intakes = (
+        tuple(Milligrams(Fraction(from_ug) * weight / sum(weights) / 1000) for weight in weights)
+        if weights
+        else ()
+    )
+    return TaperRequest(
+        from_mg=Milligrams(Fraction(from_ug) / 1000),
+        to_mg=Milligrams(Fraction(goal, 1000)),
+        starts_on=draw(st.dates(date(2020, 1, 1), date(2040, 1, 1))),
+        pace=draw(st.sampled_from(paces())),
+        products=products,
+        intakes=intakes,
+        times_per_day=times,
+        cut_order=draw(st.permutations(list(IntakeTime)).map(tuple)),
+    )
+
+
+def planned(request: TaperRequest) -> Schedule | None:
+    """The schedule, or None when it is refused."""
+    try:
+        return plan(request)
+    except CannotTaper:
+        return None
+
+
+def doses(schedule: Schedule) -> list[Fraction]:
+    return [
+        schedule.from_mg.value,
+        *(step.dose.value for step in schedule.steps),
+        schedule.to_mg.value,
+    ]
+
+
+@SEEDED
+@given(requests())
+def test_the_dose_falls_at_every_step_and_ends_at_the_goal(request: TaperRequest) -> None:
+    schedule = planned(request)
+    if schedule is None:
+        return
+    assert all(after < before for before, after in pairwise(doses(schedule)))
+    days = schedule.starts_on
+    for step in schedule.steps:
+        assert step.starts == days
+        days = step.ends + timedelta(days=1)
+    assert schedule.ends_on == days
+    assert schedule.to_mg == request.to_mg
+
+
+@SEEDED
+@given(requests())
+def test_every_intake_is_made_of_the_products_given(request: TaperRequest) -> None:
+    schedule = planned(request)
+    if schedule is None:
+        return
+    parts = [(step.dose, step.intakes) for step in schedule.steps]
+    for dose, intakes in [*parts, (schedule.to_mg, schedule.target.intakes)]:
+        pieces = [piece for intake in intakes for piece in intake.pieces]
+        assert sum(Fraction(p.count) * p.product.strength_ug for p in pieces) == dose.value * 1000
+        for piece in pieces:
+            assert piece.product in request.products
+            assert piece.count > 0
+            assert (piece.count * (2 if piece.product.halvable else 1)) % 1 == 0
+
+
+@SEEDED
+@given(requests())
+def test_no_fall_above_a_quarter_in_14_days_is_without_its_warning(request: TaperRequest) -> None:
+    """Judged day by day from the doses alone, not with the engine's own limits."""
+    schedule = planned(request)
+    if schedule is None:
+        return
+    taken = {schedule.starts_on + timedelta(days=n): schedule.from_mg.value for n in range(-14, 0)}
+    warnings = []
+    for step in schedule.steps:
+        taken |= {step.starts + timedelta(days=n): step.dose.value for n in range(step.days)}
+        warnings.append((step.starts, step.dose.value, step.warnings))
+    warnings.append((schedule.ends_on, schedule.to_mg.value, schedule.warnings))
+    for day, dose, texts in warnings:
+        highest = max(taken[day - timedelta(days=n)] for n in range(1, 15))
+        named = any(f"on {day}" in text and "more than 25 % in 14 days" in text for text in texts)
+        assert named == (highest - dose > highest / 4)
+
+
+@SEEDED
+@given(requests())
+def test_no_intake_grows_without_a_note_that_names_it(request: TaperRequest) -> None:
+    schedule = planned(request)
+    if schedule is None:
+        return
+    before = present_regimen(request)
+    parts = [(step.intakes, step.warnings) for step in schedule.steps]
+    for intakes, notes in [*parts, (schedule.target.intakes, schedule.warnings)]:
+        after = {intake.time: Fraction(intake.micrograms) for intake in intakes}
+        assert set(after) <= set(before)
+        for time, amount in after.items():
+            named = any(note.startswith(f"The {time} intake grows from ") for note in notes)
+            assert named == (amount > before.get(time, 0))
+        before = {time: after.get(time, Fraction(0)) for time in before}
+
+
+@SEEDED
+@given(requests())
+def test_holds_are_whole_weeks_and_never_shorter_than_the_pace(request: TaperRequest) -> None:
+    schedule = planned(request)
+    if schedule is None:
+        return
+    shortest = {
+        "asam-2025": 14,
+        "asam-2025-slow": 28,
+        "nardi-2010": 7,
+        "nardi-2010-extended": 14,
+        "bzra-25": 14,
+    }[schedule.pace_id]
+    assert all(step.days % 7 == 0 and step.days >= shortest for step in schedule.steps)
+
+
+@SEEDED
+@given(requests(), st.sampled_from([7, 10, 28]))
+def test_fills_add_up_to_what_the_step_needs(request: TaperRequest, max_days: int) -> None:
+    schedule = planned(request)
+    if schedule is None:
+        return
+    parts = fills(schedule, max_days)
+    for place, step in enumerate(schedule.steps):
+        own = [fill for fill in parts if fill.step_index == place]
+        quantities: dict[TabletProduct, int] = {}
+        taken: dict[IntakeTime, Fraction] = {}
+        for fill in own:
+            assert fill.days <= max_days
+            assert len({count for _, count in fill.per_intake}) == 1
+            quantities[fill.product] = quantities.get(fill.product, 0) + fill.quantity
+            for time, count in fill.per_intake:
+                amount = Fraction(count) * fill.product.strength_ug * fill.days
+                taken[time] = taken.get(time, Fraction(0)) + amount
+        assert quantities == {line.product: line.quantity for line in step.dispense}
+        assert taken == {i.time: i.micrograms * step.days for i in step.intakes}
+        needed = sum(line.quantity * line.product.strength_ug for line in step.dispense)
+        assert needed >= step.dose.value * 1000 * step.days
+
+
+@SEEDED
+@given(requests())
+def test_the_same_request_gives_the_same_plan_in_whatever_order_the_products_stand(
+    request: TaperRequest,
+) -> None:
+    backwards = replace(request, products=tuple(reversed(request.products)))
+    one, other = planned(request), planned(backwards)
+    if one is None or other is None:
+        assert one is other
+        return
+    assert one == planned(request)
+    assert replace(one, products=other.products) == other
+
+
+@SEEDED
+@given(shelves(), st.integers(1, 24))
+def test_the_best_way_to_make_an_intake_equals_brute_force(
+    products: tuple[TabletProduct, ...], eighths: int
+) -> None:
+    """Every count of every tablet up to 3 mg, by trying them all (at most four products)."""
+    products = products[:4]
+    micrograms = eighths * 125
+    ranges = [range(micrograms // tablet.smallest_piece_ug + 1) for tablet in products]
+    found: dict[int, int] = {}
+    for counts in product(*ranges):
+        made = sum(n * tablet.smallest_piece_ug for n, tablet in zip(counts, products, strict=True))
+        if made != micrograms:
+            continue
+        cost = 0
+        for n, tablet in zip(counts, products, strict=True):
+            pieces = -(-n // 2) if tablet.halvable else n
+            cost += pieces + (2 if n else 0)
+        found[cost] = found.get(cost, 0) + 1
+    box = TabletBox(products, 40_000)
+    assert box.makes(micrograms) == bool(found)
+    if not found:
+        return
+    best = box.best(micrograms)
+    assert len(best) == found[min(found)]
+    for way in best:
+        assert way.pieces + 2 * way.mask.bit_count() == min(found)
+        assert sum(piece.micrograms for piece in box.pieces(way)) == micrograms
+
+
+@settings(SEEDED, max_examples=60)
+@given(st.lists(st.integers(1, 24).map(lambda n: n * 125), min_size=1, max_size=4))
+def test_the_tablets_change_as_little_as_any_equally_good_choice(course: list[int]) -> None:
+    """All combinations of the ties of each step, tried one by one."""
+    box = box_of(default_products(), 40_000)
+    chosen = [
+        choice[dose]
+        for choice, dose in zip(
+            choose([frozenset([dose]) for dose in course], box), course, strict=True
+        )
+    ]
+    ties = [box.best(dose) for dose in course]
+    fewest = min(
+        sum((a.mask ^ b.mask).bit_count() for a, b in pairwise(way)) for way in product(*ties)
+    )
+    assert sum((a.mask ^ b.mask).bit_count() for a, b in pairwise(chosen)) == fewest
+    assert all(way in tie for way, tie in zip(chosen, ties, strict=True))
