@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|~#])")
+_SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 _LONGEST = 1000
 
@@ -15,7 +15,8 @@ def text(words: str) -> str:
     flat = _CONTROL.sub(" ", words).strip()
     if len(flat) > _LONGEST:
         flat = flat[: _LONGEST - 1].rstrip() + "…"
-    return _SPECIAL.sub(r"\\\1", flat)
+    # An entity and not a backslash: a client that knows only half of Markdown must not see a tag.
+    return _SPECIAL.sub(r"\\\1", flat).replace("<", "&lt;").replace(">", "&gt;")
 
 
 def bullets(lines: Iterable[str]) -> str:

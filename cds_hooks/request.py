@@ -126,10 +126,10 @@ def _selections(context: Mapping[str, Any]) -> frozenset[str]:
     value = context.get("selections")
     if not isinstance(value, list):
         raise BadRequest("context.selections", "a list of references is required")
-    keys = [reference_key(item) for item in value]
-    if any(key is None for key in keys):
+    texts = [as_text(item) for item in value]
+    if any(text is None for text in texts):
         raise BadRequest("context.selections", "each selection is a text such as Type/id")
-    return frozenset(key for key in keys if key is not None)
+    return frozenset(reference_key(text) or text for text in texts if text is not None)
 
 
 def _draft_resources(value: object) -> list[dict[str, Any]]:

@@ -107,7 +107,9 @@ def _tapers(
         try:
             schedule = _plan(effect, present, on, chosen)
         except CannotTaper as refusal:
-            return NoOffer((str(refusal),))
+            if number == 0:
+                return NoOffer((str(refusal),))
+            continue  # a second pace that these tablets cannot make is simply not offered
         proposals.append(Proposal(chosen, schedule, recommended=number == 0))
     return TaperOffer(
         effect=effect,

@@ -1,0 +1,39 @@
+"""The order-safety service without HTTP, and each answer judged."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import cds
+import pytest
+
+from cds_hooks.request import read_request
+from cds_hooks.services.order_safety import HOOKS, Bench, answer
+from clinical.policy import default_policy
+from ehr.decode import encode
+
+TODAY = date(2026, 11, 23)
+
+
+@pytest.fixture
+def ask() -> Callable[..., dict[str, Any]]:
+    """`ask(request)`: the response's body; a response that breaks the specification fails."""
+
+    def run(request: dict[str, Any], *, on: date = TODAY, first_step_only: bool = False) -> Any:
+        numbers = itertools.count(1)
+        bench = Bench(
+            policy=default_policy(),
+            new_id=lambda: f"id-{next(numbers)}",
+            base_url="https://taperguard.example",
+            first_step_only=first_step_only,
+        )
+        raw = json.dumps(request).encode()
+        body = json.loads(encode(answer(read_request(raw, HOOKS), on, bench).body))
+        assert cds.faults(body, request) == []
+        return body
+
+    return run

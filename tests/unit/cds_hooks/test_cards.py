@@ -1,0 +1,299 @@
+"""What the prescriber gets to see, and what accepting it does."""
+
+import cds
+import pytest
+
+ONE_MG = cds.CLONAZEPAM["1"]
+HALF_MG = cds.CLONAZEPAM["0.5"]
+
+
+@pytest.fixture
+def older_woman():
+    """72, clonazepam 1 mg twice a day and oxycodone; ordered 1 mg three times a day."""
+    return cds.request(
+        [cds.order("new", ONE_MG, 3, status="draft")],
+        born="1954-08-20",
+        medications=[cds.order("now", ONE_MG, 2), cds.order("oxy", cds.OXYCODONE, 4)],
+        conditions=[cds.condition("R29.6")],
+    )
+
+
+def test_all_four_checks_fire_and_there_are_two_cards(ask, older_woman):
+    body = ask(older_woman)
+    assert set(cds.results_of(body).values()) == {"fired"}
+    assert all(entry["shown"] for entry in cds.account_of(body).values())
+    order_card, naloxone_card = body["cards"]
+    assert order_card["summary"] == (
+        "Clonazepam 3 mg/day (now 2 mg/day) with oxycodone, age 72, a history of falls"
+    )
+    assert order_card["indicator"] == "critical"
+    assert order_card["source"]["topic"]["code"] == "opioid-together"
+    assert naloxone_card["source"]["topic"]["code"] == "opioid-together"
+
+
+def test_the_taper_starts_from_the_present_dose_and_not_from_the_escalated_one(ask, older_woman):
+    """From 2 mg/day 10 % less, rounded up to the grid: 1.875. At 72 the slow pace."""
+    taper = ask(older_woman)["cards"][0]["suggestions"][0]
+    assert taper["isRecommended"]
+    assert taper["label"].startswith("Taper from 2 mg/day (asam-2025-slow): 1.875 mg/day")
+
+
+def test_the_first_step_s_tablets_add_up_to_its_dose(ask, older_woman):
+    """3 x 0.25 + 1 x 0.125 in the morning, 1 x 1 at bedtime = 1.875 mg."""
+    taper = ask(older_woman)["cards"][0]["suggestions"][0]
+    parts = {}
+    for action in taper["actions"]:
+        resource = action["resource"]
+        (dosage,) = resource["dosageInstruction"]
+        name = resource["medicationCodeableConcept"]["coding"][0]["code"]
+        parts[name] = (
+            dosage["doseAndRate"][0]["doseQuantity"]["value"],
+            dosage["timing"]["repeat"]["when"],
+        )
+    assert parts == {"349195": (3, ["MORN"]), "349194": (1, ["MORN"]), "197528": (1, ["HS"])}
+    assert 3 * 0.25 + 0.125 + 1 == 1.875
+
+
+def test_accepting_replaces_the_new_order_and_names_the_present_one(ask, older_woman):
+    taper = ask(older_woman)["cards"][0]["suggestions"][0]
+    assert [a["type"] for a in taper["actions"]] == ["create", "create", "update"]
+    for action in taper["actions"]:
+        resource = action["resource"]
+        assert resource["priorPrescription"] == {"reference": "MedicationRequest/now"}
+        assert (resource["status"], resource["intent"]) == ("draft", "order")
+        assert resource["dispenseRequest"]["numberOfRepeatsAllowed"] == 0
+    groups = {a["resource"]["groupIdentifier"]["value"] for a in taper["actions"]}
+    assert len(groups) == 1
+    assert "discontinue clonazepam 1 mg tablet" in taper["label"]
+
+
+def test_another_product_is_deleted_and_created_anew(ask, older_woman):
+    """The order of 2 mg tablets cannot become a step of 1.875 mg: it goes."""
+    older_woman["context"]["draftOrders"]["entry"] = [
+        {"resource": cds.order("new", cds.CLONAZEPAM["2"], 2, status="draft")}
+    ]
+    taper = ask(older_woman)["cards"][0]["suggestions"][0]
+    assert taper["actions"][0]["resourceId"] == "MedicationRequest/new"
+    assert {a["type"] for a in taper["actions"][1:]} == {"create"}
+
+
+def test_on_escalation_the_present_dose_can_be_kept(ask, older_woman):
+    keep = ask(older_woman)["cards"][0]["suggestions"][-1]
+    assert keep["label"] == "Keep the present 2 mg/day: remove the new order"
+    assert [a["type"] for a in keep["actions"]] == ["delete"]
+    assert "isRecommended" not in keep
+
+
+def test_the_detail_says_how_each_dose_came_about(ask, older_woman):
+    detail = ask(older_woman)["cards"][0]["detail"]
+    assert "3/day x 1 tablet x 1 mg = 3 mg/day" in detail
+    assert "2/day x 1 tablet x 1 mg = 2 mg/day" in detail
+    assert "30 MME/day" in detail  # 4 x 5 mg x 1.5
+
+
+def test_held_naloxone_needs_no_second_card(ask, older_woman):
+    older_woman["prefetch"]["medications"] = cds.searchset(
+        cds.order("now", ONE_MG, 2),
+        cds.order("oxy", cds.OXYCODONE, 4),
+        cds.order("nal", cds.NALOXONE),
+    )
+    assert len(ask(older_woman)["cards"]) == 1
+
+
+def test_an_opioid_order_beside_current_clonazepam_offers_naloxone_only(ask):
+    body = ask(
+        cds.request(
+            [cds.order("oxy", cds.OXYCODONE, 4, status="draft")],
+            medications=[cds.order("now", ONE_MG, 1)],
+        )
+    )
+    (card,) = body["cards"]
+    assert [s["label"] for s in card["suggestions"]] == [
+        "Add naloxone 4 mg nasal spray, two devices"
+    ]
+    results = cds.results_of(body)
+    assert results.pop("opioid-together") == "fired"
+    assert set(results.values()) == {"clear"}
+
+
+def test_under_65_above_1_mg_and_without_a_gate_the_second_pace_is_offered(ask):
+    body = ask(
+        cds.request(
+            [cds.order("new", ONE_MG, 2, status="draft")], medications=[cds.order("now", ONE_MG, 2)]
+        )
+    )
+    labels = [s["label"] for s in body["cards"][0]["suggestions"]]
+    assert [label.split("(")[1].split(")")[0] for label in labels] == ["asam-2025", "nardi-2010"]
+    detail = body["cards"][0]["detail"]
+    assert "51 of 73" in detail  # the study's limits stand beside its pace
+
+
+def test_drafts_cover_28_days_and_follow_each_other(ask):
+    """asam-2025 from 2 mg: 1.875 for 14 days, then 1.75 for 14 days."""
+    body = ask(
+        cds.request(
+            [cds.order("new", ONE_MG, 2, status="draft")], medications=[cds.order("now", ONE_MG, 2)]
+        )
+    )
+    actions = body["cards"][0]["suggestions"][0]["actions"]
+    starts = [
+        a["resource"]["dosageInstruction"][0]["timing"]["repeat"]["boundsPeriod"]["start"]
+        for a in actions
+        if a["type"] != "delete"
+    ]
+    assert set(starts) == {"2026-11-23", "2026-12-07"}
+    ids = {f"MedicationRequest/{a['resource']['id']}" for a in actions if "resource" in a}
+    later = [a["resource"] for a in actions if "resource" in a][-1]
+    assert later["priorPrescription"]["reference"] in ids
+    assert later["dispenseRequest"]["validityPeriod"]["start"] == "2026-12-07"
+
+
+def test_an_ehr_may_ask_for_the_first_step_only(ask):
+    request = cds.request(
+        [cds.order("new", ONE_MG, 2, status="draft")], medications=[cds.order("now", ONE_MG, 2)]
+    )
+    actions = ask(request, first_step_only=True)["cards"][0]["suggestions"][0]["actions"]
+    starts = {
+        a["resource"]["dosageInstruction"][0]["timing"]["repeat"]["boundsPeriod"]["start"]
+        for a in actions
+        if "resource" in a
+    }
+    assert starts == {"2026-11-23"}
+
+
+def test_a_new_start_is_offered_lower_or_not_at_all(ask):
+    body = ask(cds.request([cds.order("new", ONE_MG, 2, status="draft")]))
+    lower, remove = body["cards"][0]["suggestions"]
+    assert lower["label"] == "Start lower: 0.25 mg twice a day (label)"
+    assert remove["label"] == "Remove this order"
+    assert not any("isRecommended" in s for s in (lower, remove))
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [("G40.909", "neurology"), ("O09.90", "regnancy"), ("K74.60", "liver")],
+)
+def test_a_stop_gate_leaves_no_drafts_and_says_why(ask, code, words):
+    body = ask(
+        cds.request(
+            [cds.order("new", ONE_MG, 5, status="draft")],
+            medications=[cds.order("now", ONE_MG, 4)],
+            conditions=[cds.condition(code)],
+        )
+    )
+    (card,) = body["cards"]
+    labels = [s["label"] for s in card.get("suggestions", [])]
+    assert not any(label.startswith("Taper") for label in labels)
+    assert words in card["detail"]
+
+
+def test_missing_conditions_cannot_rule_out_a_seizure_disorder_so_there_are_no_drafts(ask):
+    request = cds.request(
+        [cds.order("new", ONE_MG, 3, status="draft")], medications=[cds.order("now", ONE_MG, 2)]
+    )
+    del request["prefetch"]["conditions"]
+    (card,) = ask(request)["cards"]
+    assert "suggestions" not in card
+    assert "seizures or pregnancy cannot be ruled out" in card["detail"]
+
+
+def test_a_child_gets_the_checks_and_no_taper(ask):
+    body = ask(
+        cds.request(
+            [cds.order("new", ONE_MG, 3, status="draft")],
+            born="2012-01-01",
+            medications=[cds.order("now", ONE_MG, 2)],
+        )
+    )
+    (card,) = body["cards"]
+    assert "the patient is under 18" in card["detail"]
+    assert "suggestions" not in card
+
+
+def test_an_unknown_present_dose_gives_no_drafts_and_the_reason(ask):
+    unreadable = cds.order("now", ONE_MG, 2)
+    unreadable["dosageInstruction"] = [{"text": "as directed"}]
+    body = ask(cds.request([cds.order("new", ONE_MG, 3, status="draft")], medications=[unreadable]))
+    (card,) = body["cards"]
+    assert "suggestions" not in card
+    assert "The present dose cannot be computed" in card["detail"]
+
+
+def test_an_order_that_raises_nothing_gets_no_card_and_a_full_account(ask):
+    body = ask(
+        cds.request(
+            [cds.order("new", HALF_MG, 2, status="draft")],
+            medications=[cds.order("now", HALF_MG, 2)],
+        )
+    )
+    assert body["cards"] == []
+    assert set(cds.results_of(body).values()) == {"clear"}
+
+
+def test_information_alone_raises_no_card_and_says_so(ask):
+    """3 after 4 mg/day: a reduction that is still high."""
+    body = ask(
+        cds.request(
+            [cds.order("new", ONE_MG, 3, status="draft")], medications=[cds.order("now", ONE_MG, 4)]
+        )
+    )
+    assert body["cards"] == []
+    entry = cds.account_of(body)["high-dose"]
+    assert (entry["result"], entry["severity"], entry["shown"]) == ("fired", "information", False)
+    assert entry["shown_why"].startswith("information only")
+
+
+def test_what_could_not_be_checked_is_said_on_a_card(ask):
+    request = cds.request([cds.order("new", HALF_MG, 1, status="draft")])
+    request["prefetch"]["medications"] = {"resourceType": "OperationOutcome", "issue": []}
+    (card,) = ask(request)["cards"]
+    assert card["indicator"] == "info"
+    assert card["summary"] == "Clonazepam order: 3 of 4 checks not made"
+    assert "could not be supplied by the EHR" in card["detail"]
+
+
+def test_chart_text_cannot_bring_markup_into_a_card(ask):
+    hostile = cds.order("now", ONE_MG, 2)
+    hostile["dosageInstruction"][0]["text"] = (
+        "<script>alert(1)</script> | **2 a day** [x](http://x)"
+    )
+    body = ask(cds.request([cds.order("new", ONE_MG, 3, status="draft")], medications=[hostile]))
+    detail = body["cards"][0]["detail"]
+    assert "<script" not in detail
+    assert "[x](" not in detail
+
+
+def test_each_card_carries_the_account_of_its_own_checks(ask, older_woman):
+    order_card, naloxone_card = ask(older_woman)["cards"]
+    checks = [
+        [c["check"] for c in card["extension"]["org.taperguard.assessment"]["checks"]]
+        for card in (order_card, naloxone_card)
+    ]
+    assert len(checks[0]) == 4
+    assert checks[1] == ["opioid-together"]
+
+
+def test_override_reasons_fit_the_card(ask, older_woman):
+    order_card, naloxone_card = ask(older_woman)["cards"]
+    assert "naloxone-held" in {r["code"] for r in naloxone_card["overrideReasons"]}
+    assert "seizure-indication" not in {r["code"] for r in naloxone_card["overrideReasons"]}
+    assert "seizure-indication" in {r["code"] for r in order_card["overrideReasons"]}
+
+
+def test_two_present_orders_are_both_named_for_discontinuation(ask):
+    body = ask(
+        cds.request(
+            [cds.order("new", ONE_MG, 3, status="draft")],
+            medications=[cds.order("day", ONE_MG, 1), cds.order("night", HALF_MG, 1)],
+        )
+    )
+    label = body["cards"][0]["suggestions"][0]["label"]
+    assert label.startswith("Taper from 1.5 mg/day")
+    assert "clonazepam 1 mg tablet and clonazepam 0.5 mg tablet" in label
+
+
+def test_a_deceased_patient_sets_everything_aside(ask, older_woman):
+    older_woman["prefetch"]["patient"]["deceasedDateTime"] = "2026-11-01"
+    body = ask(older_woman)
+    assert body["cards"] == []
+    assert set(cds.results_of(body).values()) == {"set-aside"}
