@@ -2,51 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
+from functools import cache
 
+from clinical.dose_forms import is_parenteral
+from clinical.drug_description import Coded, DrugDescription, IngredientAsWritten, RecognisedBy
+from clinical.drug_names import NamedDrug, read_name
+from clinical.drug_readings import (
+    RXNORM,
+    Reading,
+    by_code,
+    code_system,
+    listing,
+    name_as_written,
+    readings_of,
+    stated_form,
+)
+from clinical.drug_tables import Product, ingredients, products
+from clinical.quantities import plain
 
-class RecognisedBy(StrEnum):
-    """What told us the drug, strongest first."""
-
-    RXNORM = "rxnorm"
-    NDC = "ndc"
-    INGREDIENT_STRENGTH = "ingredient-strength"
-    DISPLAY = "display"
-    TEXT = "text"
-
-
-@dataclass(frozen=True, slots=True)
-class Coded:
-    """A code as written in a record: `system` is its URI; each part may be absent."""
-
-    system: str | None
-    code: str | None
-    display: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class IngredientAsWritten:
-    """An ingredient of a Medication: what it is and how much per how much ("0.5 mg per 1 tablet").
-
-    `strength` is mg per one `per_unit`; None where it was not given or could not be read.
-    """
-
-    codes: tuple[Coded, ...]
-    text: str | None
-    strength_mg: Fraction | None = None
-    per_unit: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DrugDescription:
-    """How a record names its drug, free of FHIR."""
-
-    codes: tuple[Coded, ...] = ()
-    text: str | None = None
-    ingredients: tuple[IngredientAsWritten, ...] = ()
-    form_text: str | None = None
+__all__ = [
+    "Coded",
+    "Drug",
+    "DrugDescription",
+    "IngredientAsWritten",
+    "RecognisedBy",
+    "Strength",
+    "Unrecognised",
+    "is_rescue_naloxone",
+    "is_systemic_opioid",
+    "morphine_equivalent_factor",
+    "patch_morphine_equivalent",
+    "recognise",
+    "strength_ingredient",
+    "treats_opioid_use_disorder",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +84,278 @@ class Unrecognised:
     """
 
     named: str | None
+
+
+def recognise(description: DrugDescription) -> Drug | Unrecognised:
+    """The drug that a record describes (CLINICAL section 1).
+
+    Codes, ingredients, displays and text are all read. Where they disagree the reading of
+    concern is taken (clonazepam, then an opioid), of two strengths the higher, and a warning
+    says both. A drug outside our tables is Unrecognised, with its name where it has one.
+    """
+    drug = _plainly_coded(description)
+    if drug is not None:
+        return drug
+    readings, foreign = readings_of(description)
+    if not readings:
+        return Unrecognised(name_as_written(description))
+    return _weigh(readings, foreign, description)
+
+
+def _plainly_coded(description: DrugDescription) -> Drug | None:
+    """The usual case, fast: one product code, and words that say the same or nothing."""
+    if description.ingredients or len(description.codes) != 1:
+        return None
+    coded = description.codes[0]
+    if coded.code is None or code_system(coded.system) != RXNORM:
+        return None
+    product = products().get(coded.code)
+    if product is None or not product.strengths or product.form is None:
+        return None
+    for words in {coded.display, description.text}:
+        if words is not None and words.lower() != product.name.lower():
+            named = read_name(words)
+            if named is None or not _says(named, product):
+                return None
+    return _of_product(coded.code)
+
+
+def _says(named: NamedDrug, product: Product) -> bool:
+    """Whether a name says this product, or the same without its strength."""
+    if set(named.ingredients) != set(product.ingredients):
+        return False
+    if not named.strengths:
+        return True
+    return named.strengths == product.strengths and named.per_unit == product.per_unit
+
+
+@cache
+def _of_product(rxcui: str) -> Drug:
+    reading = by_code(products()[rxcui], RecognisedBy.RXNORM)
+    return _drug(reading, [reading], _strength(reading), reading.form, ())
+
+
+# Weighing what was said.
+
+_CONCERN = ("opioid", "benzodiazepine")
+
+
+def _concern(names: Iterable[str]) -> int:
+    """0 for clonazepam, then opioids, benzodiazepines, the rest (CLINICAL sections 1 and 3)."""
+    held = set(names)
+    if "clonazepam" in held:
+        return 0
+    classes = _classes(held)
+    return next((i for i, c in enumerate(_CONCERN, start=1) if c in classes), len(_CONCERN) + 1)
+
+
+def _weigh(
+    readings: Sequence[Reading], foreign: Sequence[str], description: DrugDescription
+) -> Drug:
+    chosen = min(readings, key=lambda reading: _concern(reading.ingredients))
+    agreeing = [reading for reading in readings if _agree(chosen, reading)]
+    odd = [reading.said for reading in readings if reading not in agreeing] + list(foreign)
+    taken = "/".join(sorted(set(chosen.ingredients)))
+    warnings = [
+        _sentence(f"{chosen.said}, but {said}; it is taken as {taken}")
+        for said in dict.fromkeys(odd)
+    ]
+    strength, differing = _highest(agreeing)
+    warnings += differing
+    form = next((r.form for r in agreeing if r.form), None) or stated_form(description.form_text)
+    return _drug(chosen, agreeing, strength, form, tuple(warnings), one_product=not differing)
+
+
+def _agree(chosen: Reading, other: Reading) -> bool:
+    """Whether two readings can be one drug: the same, or one of them merely named in part."""
+    if other.exact and chosen.exact:
+        return set(other.ingredients) == set(chosen.ingredients)
+    if chosen.exact:
+        return set(other.ingredients) <= set(chosen.ingredients)
+    if other.exact:
+        return set(other.ingredients) >= set(chosen.ingredients)
+    return other.relevant <= chosen.relevant or other.relevant >= chosen.relevant
+
+
+def _highest(agreeing: Sequence[Reading]) -> tuple[Strength | None, list[str]]:
+    """The strength, the highest where several are said, and sentences where they differ."""
+    said = [(s, r.said) for r in agreeing if (s := _strength(r)) is not None]
+    if not said:
+        return None, []
+    first, first_said = said[0]
+    best, best_said = first, first_said
+    differing = []
+    for strength, words in said[1:]:
+        if strength.per_unit != first.per_unit:
+            if {strength.per_unit, first.per_unit}.isdisjoint(_FLUID):
+                continue
+            if not {strength.per_unit, first.per_unit} <= _FLUID:
+                differing.append(_sentence(f"{first_said}, but {words}; the strength is uncertain"))
+        elif strength.mg != best.mg:
+            higher = max(strength.mg, best.mg)
+            differing.append(
+                _sentence(f"{best_said}, but {words}; the higher, {plain(higher)} mg, is used")
+            )
+            if strength.mg > best.mg:
+                best, best_said = strength, words
+    return best, differing
+
+
+_FLUID = frozenset({"mL", "vial", "spray", "puff", "actuation"})
+"""Units in which one and the same fluid is counted, so that differing ones are no conflict."""
+
+
+def _strength(reading: Reading) -> Strength | None:
+    lead = _lead(reading.ingredients)
+    mg = None if lead is None else reading.strengths.get(lead)
+    return None if mg is None or reading.per_unit is None else Strength(mg, reading.per_unit)
+
+
+def _lead(names: Iterable[str]) -> str | None:
+    """The ingredient whose strength stands for the drug: the one of concern, if only one is."""
+    known = ingredients()
+    relevant = [name for name in dict.fromkeys(names) if known[name].classes]
+    if not relevant:
+        return None
+    ranked = {name: (_concern([name]), not known[name].cns_active) for name in relevant}
+    best = [name for name in relevant if ranked[name] == min(ranked.values())]
+    return best[0] if len(best) == 1 else None
+
+
+def _drug(
+    chosen: Reading,
+    agreeing: Sequence[Reading],
+    strength: Strength | None,
+    form: str | None,
+    warnings: tuple[str, ...],
+    *,
+    one_product: bool = True,
+) -> Drug:
+    if chosen.exact:
+        names: tuple[str, ...] = chosen.ingredients
+    else:
+        names = tuple(dict.fromkeys(name for r in agreeing for name in r.ingredients))
+    known = ingredients()
+    product = next((r for r in agreeing if r.exact), None)
+    coded = product or next((r for r in agreeing if r.rxcui), None)
+    rxcui = coded.rxcui if coded else None
+    if not one_product and len(names) == 1:
+        rxcui = known[names[0]].rxcui  # two products are said; only the ingredient is certain
+    return Drug(
+        name=_spoken(agreeing, names, strength, form),
+        ingredients=tuple(sorted(names)),
+        classes=_classes(names),
+        cns_active=frozenset(name for name in names if known[name].cns_active),
+        recognised_by=agreeing[0].by,
+        rxcui=rxcui,
+        strength=strength,
+        form=form,
+        warnings=warnings,
+    )
+
+
+def _classes(names: Iterable[str]) -> frozenset[str]:
+    known = ingredients()
+    return frozenset(c for name in names for c in known[name].classes)
+
+
+def _spoken(
+    agreeing: Sequence[Reading], names: Sequence[str], strength: Strength | None, form: str | None
+) -> str:
+    """The drug as a person would call it: "oxycodone 5 mg / acetaminophen 325 mg tablet"."""
+    said = [r for r in agreeing if strength is not None and _strength(r) == strength]
+    fullest = max(said, key=lambda r: len(r.strengths), default=None)
+    if fullest is None:
+        return " / ".join(names) + (f" {form}" if form else "")
+    words = listing(names, fullest.strengths, fullest.per_unit)
+    return f"{words} {form}" if form else words
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
+
+
+# Questions about a drug that is known.
+
+
+def is_systemic_opioid(drug: Drug) -> bool:
+    """Whether it holds an opioid agonist or partial agonist, by whatever route (CLINICAL 3).
+
+    Antagonists, peripherally acting antagonists, loperamide and dextromethorphan are none;
+    a combination with naloxone or naltrexone stays one for its agonist.
+    """
+    return "opioid" in drug.classes
+
+
+def treats_opioid_use_disorder(drug: Drug, reasons: frozenset[str]) -> bool:
+    """Whether this opioid is a treatment of opioid use disorder (CLINICAL 3).
+
+    Buprenorphine under the tongue or as a depot, alone or with naloxone; not the patch, and
+    not the buccal film for pain. Methadone, and buprenorphine of an unstated form, only with
+    the condition or reason `opioid_use_disorder` in `reasons`.
+    """
+    opioids = {name for name in drug.ingredients if "opioid" in ingredients()[name].classes}
+    has_reason = "opioid_use_disorder" in reasons
+    if opioids == {"methadone"}:
+        return has_reason
+    if opioids != {"buprenorphine"}:
+        return False
+    if drug.contains("naloxone"):
+        return True
+    form = drug.form
+    if form is None:
+        return has_reason
+    # Buprenorphine tablets are all for under the tongue; prefilled syringes of it are all depots.
+    return form.startswith(("sublingual", "depot", "implant", "prefilled")) or form == "tablet"
+
+
+def is_rescue_naloxone(drug: Drug) -> bool:
+    """Naloxone or nalmefene alone, to spray or inject; inside a combination it is no rescue."""
+    if not set(drug.ingredients) <= {"naloxone", "nalmefene"}:
+        return False
+    return drug.form is None or "spray" in drug.form or is_parenteral(drug.form)
+
+
+def strength_ingredient(drug: Drug) -> str | None:
+    """The ingredient that `drug.strength` is of: clonazepam, else the opioid, else the
+    benzodiazepine, else the only CNS-active one; None where none of them stands out.
+    """
+    return _lead(drug.ingredients)
+
+
+_NOT_SWALLOWED = (
+    *("spray", "suppository", "patch", "implant", "topical", "buccal", "sublingual"),
+    *("enema", "rectal", "inhaler"),
+)
+"""Forms (parts of their names) to which a factor for doses by mouth does not apply."""
+
+
+def morphine_equivalent_factor(drug: Drug, ingredient: str) -> Fraction | None:
+    """Oral morphine mg per mg of the ingredient by mouth (CDC22), or None.
+
+    None where the table has no factor, and for a form that is not swallowed. A drug of unstated
+    form is taken as swallowed: the caller knows the order's route. Fentanyl has a factor for
+    patches only: `patch_morphine_equivalent`.
+    """
+    entry = ingredients().get(ingredient) if drug.contains(ingredient) else None
+    if entry is None or entry.mme_basis != "mg oral":
+        return None
+    if drug.form and (
+        is_parenteral(drug.form) or any(word in drug.form for word in _NOT_SWALLOWED)
+    ):
+        return None
+    return entry.mme_factor
+
+
+def patch_morphine_equivalent(drug: Drug) -> Fraction | None:
+    """Oral morphine mg per day of one patch while it is worn (CDC22), or None.
+
+    From the release in mcg per hour, which is the strength of a patch ("hour").
+    """
+    lead = _lead(drug.ingredients)
+    entry = ingredients().get(lead) if lead else None
+    if entry is None or entry.mme_factor is None or entry.mme_basis != "mcg/h transdermal":
+        return None
+    if drug.strength is None or drug.strength.per_unit != "hour":
+        return None
+    return drug.strength.mg * 1000 * entry.mme_factor

@@ -1,0 +1,284 @@
+"""When each line of a dosage applies: a sequence as steps in time, lines side by side as one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from fractions import Fraction
+
+from clinical.daily_dose import DailyDose, NotComputable
+from clinical.dosage import WEEKDAYS, DosageLine
+from clinical.line_dose import LineDose
+from clinical.quantities import plain
+
+_DAY = timedelta(days=1)
+_LINES_IN_WORKING = 6
+
+
+@dataclass(frozen=True, slots=True)
+class DatedLine:
+    """A line with its dose and the days it applies (None: not known or open)."""
+
+    line: DosageLine
+    dosed: LineDose
+    starts: date | None
+    ends: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Days with one set of lines and what they come to together."""
+
+    starts: date | None
+    ends: date | None
+    dosed: LineDose
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The stretches of an order, in time; `dated` is false when only their order is known."""
+
+    stretches: tuple[Stretch, ...]
+    dated: bool
+    warnings: tuple[str, ...] = ()
+
+
+def plus_days(day: date, days: int) -> date:
+    """The day so many days later, or the calendar's last day."""
+    try:
+        return day + timedelta(days=days)
+    except OverflowError:
+        return date.max
+
+
+def steps_of(
+    lines: list[tuple[DosageLine, LineDose]], starts: date | None
+) -> Steps | NotComputable:
+    """The stretches of an order's computed lines."""
+    groups = _groups(lines, starts)
+    if len(groups) > 1 and not _are_dated(groups):
+        return _undated(groups)
+    return _dated(groups)
+
+
+def _groups(lines: list[tuple[DosageLine, LineDose]], starts: date | None) -> list[list[DatedLine]]:
+    """Lines of one sequence number together, in order; those without one belong to each."""
+    numbers = sorted({line.sequence for line, _ in lines if line.sequence is not None})
+    cursor = starts
+    groups: list[list[DatedLine]] = []
+    for place, number in enumerate(numbers or [None]):
+        members = [pair for pair in lines if pair[0].sequence in {number, None}]
+        group = [_date(line, dosed, cursor, first=place == 0) for line, dosed in members]
+        groups.append(group)
+        cursor = _next_start(group)
+    return [_until_next(group, groups[i + 1 :]) for i, group in enumerate(groups)]
+
+
+def _date(line: DosageLine, dosed: LineDose, cursor: date | None, *, first: bool) -> DatedLine:
+    bounds, timing = line.timing.bounds, line.timing
+    begin = bounds.starts or min(timing.events, default=None)
+    limited = bounds.lasts_days is not None or timing.count is not None or dosed.single
+    follows = line.sequence is not None and not first
+    if begin is None and (limited or follows):
+        begin = cursor
+    end = bounds.ends
+    if end is None and begin is not None:
+        if bounds.lasts_days is not None:
+            end = plus_days(begin, bounds.lasts_days[1] - 1)
+        elif dosed.single:
+            end = begin
+        elif timing.count is not None and dosed.slowest:
+            end = plus_days(begin, math.ceil(timing.count / dosed.slowest) - 1)
+    return DatedLine(line, dosed, begin, end)
+
+
+def _next_start(group: list[DatedLine]) -> date | None:
+    """The first day of what follows a group: after its shortest duration."""
+    ends: list[date] = []
+    for dated in group:
+        lasts = dated.line.timing.bounds.lasts_days
+        if dated.line.timing.bounds.ends is None and lasts is not None and dated.starts is not None:
+            ends.append(plus_days(dated.starts, lasts[0] - 1))
+        elif dated.ends is not None:
+            ends.append(dated.ends)
+        else:
+            return None
+    return plus_days(max(ends), 1) if ends else None
+
+
+def _until_next(group: list[DatedLine], later: list[list[DatedLine]]) -> list[DatedLine]:
+    """An open step ends the day before the next; on a shared day the later step counts."""
+    if not later:
+        return group
+    begins = [dated.starts for dated in later[0] if dated.starts is not None]
+    if not begins or len(begins) != len(later[0]):
+        return group
+    begin = min(begins)
+    closed = []
+    for dated in group:
+        open_or_shared = dated.ends is None or dated.ends == begin
+        if open_or_shared and (dated.starts is None or dated.starts < begin):
+            dated = replace(dated, ends=begin - _DAY if begin > date.min else begin)  # noqa: PLW2901
+        closed.append(dated)
+    return closed
+
+
+def _are_dated(groups: list[list[DatedLine]]) -> bool:
+    ended = all(dated.ends is not None for group in groups[:-1] for dated in group)
+    begun = all(dated.starts is not None for group in groups[1:] for dated in group)
+    return ended and begun
+
+
+def _undated(groups: list[list[DatedLine]]) -> Steps | NotComputable:
+    stretches: list[Stretch] = []
+    for group in groups:
+        together = sum_of([dated.dosed for dated in group])
+        if isinstance(together, NotComputable):
+            return together
+        begins = [d.starts for d in group if d.starts is not None]
+        ends = [d.ends for d in group if d.ends is not None]
+        stretches.append(
+            Stretch(
+                min(begins) if len(begins) == len(group) else None,
+                max(ends) if len(ends) == len(group) else None,
+                together,
+            )
+        )
+    all_lines = sum_of([s.dosed for s in stretches])
+    note = "the steps have no dates; the highest one counts"
+    if not isinstance(all_lines, NotComputable):
+        note += (
+            f" (if all were taken together: {plain(all_lines.dose.high)} {all_lines.dose.unit}/day)"
+        )
+    return Steps(tuple(stretches), dated=False, warnings=(note,))
+
+
+def _dated(groups: list[list[DatedLine]]) -> Steps | NotComputable:
+    groups = [_without_shared_days(group) for group in groups]
+    edges = _edges(dated for group in groups for dated in group)
+    stretches: list[Stretch] = []
+    overlapped = False
+    for begin, end in edges:
+        candidates: list[LineDose] = []
+        for group in groups:
+            active = [d.dosed for d in group if _covers(d, begin, end)]
+            if active:
+                together = sum_of(active)
+                if isinstance(together, NotComputable):
+                    return together
+                candidates.append(together)
+        if not candidates:
+            continue
+        overlapped = overlapped or len(candidates) > 1
+        _append(stretches, Stretch(begin, end, highest_of(candidates)))
+    notes = ("steps of the sequence overlap; the highest counts there",) if overlapped else ()
+    return Steps(tuple(stretches), dated=True, warnings=notes)
+
+
+def _without_shared_days(group: list[DatedLine]) -> list[DatedLine]:
+    """Where one line ends on the day another begins, the later one counts on that day."""
+    begins = {dated.starts for dated in group if dated.starts is not None}
+    return [
+        replace(dated, ends=dated.ends - _DAY)
+        if dated.ends is not None and dated.ends in begins and dated.starts != dated.ends
+        else dated
+        for dated in group
+    ]
+
+
+def _edges(lines: Iterable[DatedLine]) -> list[tuple[date | None, date | None]]:
+    """The stretches between all starts and ends: (None, x) ... (y, None)."""
+    cuts: set[date] = set()
+    for dated in lines:
+        if dated.starts is not None:
+            cuts.add(dated.starts)
+        if dated.ends is not None and dated.ends < date.max:
+            cuts.add(dated.ends + _DAY)
+    days = sorted(cuts)
+    edges: list[tuple[date | None, date | None]] = []
+    begin: date | None = None
+    for day in days:
+        if day > date.min:
+            edges.append((begin, day - _DAY))
+        begin = day
+    edges.append((begin, None))
+    return edges
+
+
+def _covers(dated: DatedLine, begin: date | None, end: date | None) -> bool:
+    if dated.starts is not None and (begin is None or begin < dated.starts):
+        return False
+    return dated.ends is None or dated.ends == date.max or (end is not None and end <= dated.ends)
+
+
+def _append(stretches: list[Stretch], new: Stretch) -> None:
+    last = stretches[-1] if stretches else None
+    touching = last is not None and last.ends is not None and new.starts == last.ends + _DAY
+    if last is not None and touching and last.dosed == new.dosed:
+        stretches[-1] = replace(last, ends=new.ends)
+    else:
+        stretches.append(new)
+
+
+def highest_of(doses: list[LineDose]) -> LineDose:
+    """The highest of alternatives, its low bound the lowest of all: never their sum."""
+    highest = max(doses, key=lambda d: (d.dose.peak_day, d.dose.high))
+    low = min(d.dose.low for d in doses)
+    high = max(d.dose.high for d in doses)
+    return replace(highest, dose=replace(highest.dose, low=low, high=high))
+
+
+def sum_of(doses: list[LineDose]) -> LineDose | NotComputable:
+    """Doses taken side by side, as one."""
+    first = doses[0]
+    if len(doses) == 1:
+        return first
+    if len({d.dose.unit for d in doses}) > 1:
+        units = " and ".join(dict.fromkeys(d.dose.unit for d in doses))
+        return NotComputable(f"the lines are in different units ({units}), which cannot be added")
+    total = _total([d.dose for d in doses], _peak(doses))
+    given = [d.given for d in doses if d.given is not None]
+    same_unit = len(given) == len(doses) and len({g.unit for g in given}) == 1
+    intakes = [d.intakes for d in doses if d.intakes is not None]
+    weekdays = [d.weekdays for d in doses if d.weekdays is not None]
+    return LineDose(
+        total,
+        _total(given, sum((g.peak_day for g in given), Fraction(0))) if same_unit else None,
+        _most_intakes(doses) if len(intakes) == len(doses) else None,
+        weekdays=frozenset().union(*weekdays) if len(weekdays) == len(doses) else None,
+    )
+
+
+def _total(doses: list[DailyDose], peak: Fraction) -> DailyDose:
+    low = sum((d.low for d in doses), Fraction(0))
+    high = sum((d.high for d in doses), Fraction(0))
+    unit = doses[0].unit
+    shown = [d.working for d in doses[:_LINES_IN_WORKING]]
+    if len(doses) > _LINES_IN_WORKING:
+        shown.append(f"and {len(doses) - _LINES_IN_WORKING} more lines")
+    bounds = plain(high) if low == high else f"{plain(low)} to {plain(high)}"
+    working = f"{'; '.join(shown)}; together {bounds} {unit}/day"
+    if peak != high:
+        working += f", at most {plain(peak)} {unit} on one day"
+    warnings = tuple(dict.fromkeys(w for d in doses for w in d.warnings))
+    return DailyDose(unit, low, high, peak, all(d.as_needed for d in doses), working, warnings)
+
+
+def _peak(doses: list[LineDose]) -> Fraction:
+    """The most on one weekday; a line without weekdays may fall on any of them."""
+    return max(
+        sum(
+            (d.dose.peak_day for d in doses if d.weekdays is None or day in d.weekdays),
+            Fraction(0),
+        )
+        for day in WEEKDAYS
+    )
+
+
+def _most_intakes(doses: list[LineDose]) -> int:
+    return max(
+        sum(d.intakes or 0 for d in doses if d.weekdays is None or day in d.weekdays)
+        for day in WEEKDAYS
+    )

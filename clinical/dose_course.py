@@ -1,0 +1,220 @@
+"""An order's dosage lines -> its dose over time, or why that cannot be said (CLINICAL 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from fractions import Fraction
+from functools import cache
+
+from clinical.course_steps import Steps, Stretch, steps_of, sum_of
+from clinical.daily_dose import DailyDose, DoseCourse, DoseStep, NotComputable
+from clinical.dosage import DosageLine
+from clinical.drugs import Strength
+from clinical.knowledge import document
+from clinical.line_dose import LineDose, LineGap, Product, line_dose
+from clinical.line_text import checked, completed
+from clinical.quantities import LARGEST, plain
+
+_MOST_WARNINGS = 20
+
+
+@cache
+def _most_lines() -> int:
+    return int(document("dosage.toml")["numbers"]["most_lines"]["value"])
+
+
+@cache
+def implausible_mg_per_day() -> Fraction:
+    """The clonazepam dose per day above which a dose is flagged: the LABEL's maximum."""
+    return Fraction(document("checks.toml")["numbers"]["absolute_maximum_mg_per_day"]["value"])
+
+
+def course_of(
+    lines: Sequence[DosageLine],
+    *,
+    strength: Strength | None,
+    ingredient_is_clonazepam: bool = False,
+    starts: date | None = None,
+    weight_kg: Fraction | None = None,
+) -> DoseCourse:
+    """The dose of one order over time.
+
+    `strength` is the product's, None when not known: then a dose in tablets stays in tablets.
+    `starts` is the day from which durations without dates count (authoredOn, start of
+    validity). One line that cannot be computed makes the whole not computable; the other
+    lines then stand in the warnings.
+    """
+    if not lines:
+        return DoseCourse(NotComputable("the order has no dosage"))
+    if len(lines) > _most_lines():
+        return DoseCourse(
+            NotComputable(
+                f"the order has {len(lines)} dosage lines; more than {_most_lines()} are not read"
+            )
+        )
+    product = Product(strength, weight_kg)
+    parts = _completed_lines(list(lines))
+    dosed = [_line_result(part, product) for part in parts]
+    gaps = [(n, d) for n, d in enumerate(dosed, start=1) if isinstance(d, LineGap)]
+    starts_on, ends_on = _written_bounds(parts)
+    if gaps:
+        known = [d for d in dosed if isinstance(d, LineDose)]
+        only_given = gaps[0][1].given if len(parts) == 1 else None
+        return DoseCourse(
+            _why_not(gaps, known, len(parts)),
+            amount_per_day=only_given,
+            starts=starts_on,
+            ends=ends_on,
+        )
+    doses = [d for d in dosed if isinstance(d, LineDose)]
+    steps = steps_of(list(zip(parts, doses, strict=True)), starts)
+    if isinstance(steps, NotComputable):
+        return DoseCourse(steps, starts=starts_on, ends=ends_on)
+    if not steps.stretches:
+        return DoseCourse(
+            NotComputable("the dosage applies on no day"), starts=starts_on, ends=ends_on
+        )
+    notes = (*steps.warnings, *_whole_notes(list(lines), parts))
+    course = _course(steps, notes, clonazepam=ingredient_is_clonazepam)
+    single = len(doses) == 1 and doses[0].single
+    return replace(course, single_dose=single)
+
+
+def highest_from(course: DoseCourse, on: date) -> DailyDose | NotComputable | None:
+    """The highest step of those that have not ended before the day; None if all have ended."""
+    if isinstance(course.overall, NotComputable):
+        return None if course.ends is not None and course.ends < on else course.overall
+    left = [step.dose for step in course.steps if step.ends is None or step.ends >= on]
+    return max(left, key=lambda dose: (dose.peak_day, dose.high), default=None)
+
+
+def dose_on(course: DoseCourse, on: date) -> DailyDose | NotComputable | None:
+    """The dose on one day; None when there is nothing to take on it.
+
+    Steps without dates may all be meant: then the highest, with the lowest as low bound.
+    """
+    if isinstance(course.overall, NotComputable):
+        before = course.starts is not None and on < course.starts
+        after = course.ends is not None and course.ends < on
+        return None if before or after else course.overall
+    there = [
+        step.dose
+        for step in course.steps
+        if (step.starts is None or step.starts <= on) and (step.ends is None or on <= step.ends)
+    ]
+    if not there:
+        return None
+    highest = max(there, key=lambda dose: (dose.peak_day, dose.high))
+    return replace(highest, low=min(dose.low for dose in there))
+
+
+def _completed_lines(lines: list[DosageLine]) -> list[DosageLine]:
+    """Each line with what only its text says; a text repeated on every line is read once."""
+    texts = {line.text for line in lines}
+    shared = len(lines) > 1 and len(texts) == 1 and None not in texts
+    parts = [completed(line) for line in lines]
+    if not shared:
+        if len(lines) > 1 and any(
+            p.sequence is not None for ps in parts if len(ps) > 1 for p in ps
+        ):
+            parts = [
+                ps if len(ps) == 1 else (replace(line, unreadable=(_STEPS_IN_TEXT,)),)
+                for line, ps in zip(lines, parts, strict=True)
+            ]
+        return [part for ps in parts for part in ps]
+    if all(ps == (line,) for line, ps in zip(lines, parts, strict=True)):
+        return [replace(line, text=None) for line in lines]
+    return list(completed(DosageLine(text=lines[0].text, as_needed=lines[0].as_needed)))
+
+
+_STEPS_IN_TEXT = "the text of one of several lines tells steps in time of its own"
+
+
+def _line_result(part: DosageLine, product: Product) -> LineDose | LineGap:
+    bounds = part.timing.bounds
+    if bounds.starts is not None and bounds.ends is not None and bounds.ends < bounds.starts:
+        return LineGap(NotComputable("the dosage's period ends before it begins", part.notes))
+    result = line_dose(part, product)
+    if isinstance(result, LineGap):
+        return result
+    result = checked(part, result, product)
+    if result.dose.peak_day > LARGEST or result.dose.high > LARGEST:
+        return LineGap(NotComputable("the dose is beyond any amount that can be ordered"))
+    return result
+
+
+def _why_not(gaps: list[tuple[int, LineGap]], known: list[LineDose], lines: int) -> NotComputable:
+    number, gap = gaps[0]
+    why = f"line {number} of {lines}: {gap.result.why}" if lines > 1 else gap.result.why
+    warnings = [w for _, g in gaps for w in g.result.warnings]
+    warnings += [w for d in known for w in d.dose.warnings]
+    if known:
+        together = sum_of(known)
+        if isinstance(together, LineDose):
+            dose = together.dose
+            warnings.append(
+                f"the lines that could be read come to at most {plain(dose.high)} {dose.unit}/day"
+            )
+    return NotComputable(why, _few(warnings))
+
+
+def _few(warnings: Sequence[str]) -> tuple[str, ...]:
+    unique = list(dict.fromkeys(warnings))
+    if len(unique) <= _MOST_WARNINGS:
+        return tuple(unique)
+    return (*unique[:_MOST_WARNINGS], f"and {len(unique) - _MOST_WARNINGS} more warnings")
+
+
+def _written_bounds(parts: list[DosageLine]) -> tuple[date | None, date | None]:
+    begins = [p.timing.bounds.starts for p in parts]
+    ends = [p.timing.bounds.ends for p in parts]
+    known_begins = [day for day in begins if day is not None]
+    known_ends = [day for day in ends if day is not None]
+    return (
+        min(known_begins) if len(known_begins) == len(parts) else None,
+        max(known_ends) if len(known_ends) == len(parts) else None,
+    )
+
+
+def _whole_notes(lines: list[DosageLine], parts: list[DosageLine]) -> tuple[str, ...]:
+    notes: tuple[str, ...] = ()
+    if len(set(parts)) < len(parts):
+        notes += ("two dosage lines are identical; they are read as taken together",)
+    lasting = [p for p in parts if p.timing.bounds.lasts_days and p.sequence is None]
+    if len(lasting) > 1 and len(lines) > 1:
+        notes += ("several lines have a duration and no sequence; they are read as taken together",)
+    return notes
+
+
+def _course(steps: Steps, notes: tuple[str, ...], *, clonazepam: bool) -> DoseCourse:
+    if clonazepam:
+        steps = replace(steps, stretches=tuple(_flagged(s) for s in steps.stretches))
+    highest = max(steps.stretches, key=lambda s: (s.dosed.dose.peak_day, s.dosed.dose.high))
+    warnings = [w for s in (highest, *steps.stretches) for w in s.dosed.dose.warnings]
+    overall = replace(highest.dosed.dose, warnings=_few([*warnings, *notes]))
+    begins = [s.starts for s in steps.stretches]
+    ends = [s.ends for s in steps.stretches]
+    known_ends = [day for day in ends if day is not None]
+    return DoseCourse(
+        overall,
+        steps=tuple(DoseStep(s.starts, s.ends, s.dosed.dose) for s in steps.stretches),
+        amount_per_day=highest.dosed.given,
+        starts=begins[0],
+        ends=max(known_ends) if len(known_ends) == len(ends) else None,
+        intakes_per_day=highest.dosed.intakes,
+    )
+
+
+def _flagged(stretch: Stretch) -> Stretch:
+    """The stretch, flagged when its dose is above any that is used; never dropped."""
+    dose = stretch.dosed.dose
+    most = implausible_mg_per_day()
+    if dose.unit != "mg" or max(dose.high, dose.peak_day) <= most:
+        return stretch
+    note = f"over {plain(most)} mg of clonazepam in a day is implausible; check the order"
+    return replace(
+        stretch,
+        dosed=replace(stretch.dosed, dose=replace(dose, warnings=(*dose.warnings, note))),
+    )

@@ -1,0 +1,290 @@
+"""The EHRs we trust, read from `ehrs.toml`. What is not written there is not trusted.
+
+A bad value stops the start with file, line and reason: an EHR that is half understood would
+be trusted half.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+
+# Deviations of real EHRs that our code makes room for, by name. A name that no code knows is
+# a bad value: it would promise a tolerance that does not exist.
+QUIRKS: Mapping[str, str] = {}
+
+
+class BadRegistry(ValueError):
+    """`ehrs.toml` cannot be used. The sentence names file, line and reason."""
+
+
+class DraftsOnCard(StrEnum):
+    """How many orders of a taper a card offers (CLINICAL 4): every step, or the first."""
+
+    ALL = "all"
+    FIRST_STEP = "first-step"
+
+
+@dataclass(frozen=True, slots=True)
+class CdsClient:
+    """A CDS Hooks client that may call us: its JWT issuer, and where that issuer's keys are."""
+
+    issuer: str
+    jwks_url: str
+    tenant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedEhr:
+    """One EHR we trust. Addresses have no trailing slash."""
+
+    id: str
+    name: str
+    issuer: str
+    fhir_base: str
+    time_zone: ZoneInfo
+    drafts_on_card: DraftsOnCard = DraftsOnCard.ALL
+    client_id: str | None = None
+    cds_clients: tuple[CdsClient, ...] = ()
+    quirks: frozenset[str] = frozenset()
+
+
+class Registry:
+    """All EHRs we trust, found by what a request says of itself."""
+
+    def __init__(self, ehrs: tuple[TrustedEhr, ...]) -> None:
+        self._ehrs = ehrs
+        self._by_id = {ehr.id: ehr for ehr in ehrs}
+        self._by_base = {ehr.fhir_base: ehr for ehr in ehrs}
+        self._by_issuer = {ehr.issuer: ehr for ehr in ehrs}
+        self._by_client = {
+            client.issuer: (ehr, client) for ehr in ehrs for client in ehr.cds_clients
+        }
+
+    def __iter__(self) -> Iterator[TrustedEhr]:
+        return iter(self._ehrs)
+
+    def __len__(self) -> int:
+        return len(self._ehrs)
+
+    def get(self, ehr_id: str) -> TrustedEhr | None:
+        """The EHR of this id."""
+        return self._by_id.get(ehr_id)
+
+    def by_fhir_base(self, url: str) -> TrustedEhr | None:
+        """The EHR whose FHIR base this is; a trailing slash makes no difference."""
+        return self._by_base.get(url.rstrip("/"))
+
+    def by_issuer(self, issuer: str) -> TrustedEhr | None:
+        """The EHR whose SMART issuer (`iss`) this is."""
+        return self._by_issuer.get(issuer.rstrip("/"))
+
+    def by_cds_issuer(self, issuer: str) -> tuple[TrustedEhr, CdsClient] | None:
+        """The EHR and the client whose JWT issuer this is, exactly as registered."""
+        return self._by_client.get(issuer)
+
+
+def read_registry(file: Path) -> Registry:
+    """The EHRs of a file. Raises BadRegistry."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise BadRegistry(f"{file.name}: cannot be read: {why}") from None
+    return parse_registry(text, file.name)
+
+
+def parse_registry(text: str, name: str = "ehrs.toml") -> Registry:
+    """The EHRs of a TOML text. Raises BadRegistry."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadRegistry(f"{name}: not TOML: {error}") from None
+    place = _Place(name, text)
+    for key in document:
+        if key != "ehr":
+            raise place.bad((), key, f"{key!r} is no setting here; EHRs stand under [[ehr]]")
+    entries = document.get("ehr", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise place.bad((), "ehr", "EHRs are written as [[ehr]] tables")
+    if not entries:
+        raise BadRegistry(f"{name}: no [[ehr]] is registered")
+    ehrs = tuple(_ehr(_Table(entry, place, (index,))) for index, entry in enumerate(entries))
+    _refuse_repeats(ehrs, place)
+    return Registry(ehrs)
+
+
+class _Place:
+    """Finds the line of a value, so that the person who wrote it finds it too."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self._name = name
+        self._lines = text.splitlines()
+
+    def bad(self, path: tuple[int, ...], key: str, why: str) -> BadRegistry:
+        line = self._line(path, key)
+        return BadRegistry(f"{self._name}{f', line {line}' if line else ''}: {why}")
+
+    def _line(self, path: tuple[int, ...], key: str) -> int | None:
+        """The line of the key, else of the table's head. `path`: which [[ehr]], which client."""
+        at: tuple[int, ...] = ()
+        head: int | None = None
+        for number, line in enumerate(self._lines, start=1):
+            table = re.match(r"\s*\[+\s*([\w.\"-]+)\s*\]+", line)
+            if table:
+                if table[1] == "ehr":
+                    at = ((at[0] + 1) if at else 0,)
+                elif table[1] == "ehr.cds_clients" and at:
+                    at = (at[0], (at[1] + 1) if len(at) > 1 else 0)
+                if at == path:
+                    head = number
+            elif at == path and re.match(rf'\s*"?{re.escape(key)}"?\s*[=.]', line):
+                return number
+        return head
+
+
+class _Table:
+    """One table of the file: each value is taken once; what is left over is unknown."""
+
+    def __init__(self, values: Mapping[str, Any], place: _Place, path: tuple[int, ...]) -> None:
+        self._values = dict(values)
+        self._place = place
+        self.path = path
+
+    def bad(self, key: str, why: str) -> BadRegistry:
+        return self._place.bad(self.path, key, why)
+
+    def text(self, key: str) -> str:
+        value = self.optional_text(key)
+        if value is None:
+            raise self.bad(key, f"{key} is missing")
+        return value
+
+    def optional_text(self, key: str) -> str | None:
+        value = self._values.pop(key, None)
+        if value is None:
+            return None
+        if not isinstance(value, str) or not value.strip():
+            raise self.bad(key, f"{key} has to be a text that is not empty")
+        return value
+
+    def url(self, key: str) -> str:
+        value = self.text(key)
+        why = _why_no_url(value)
+        if why:
+            raise self.bad(key, f"{key} {why}")
+        return value.rstrip("/")
+
+    def texts(self, key: str) -> list[str]:
+        value = self._values.pop(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.bad(key, f"{key} has to be a list of texts")
+        return value
+
+    def tables(self, key: str) -> list[_Table]:
+        value = self._values.pop(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise self.bad(key, f"{key} are written as [[ehr.{key}]] tables")
+        return [_Table(item, self._place, (*self.path, index)) for index, item in enumerate(value)]
+
+    def nothing_else(self) -> None:
+        for key in self._values:
+            raise self.bad(key, f"{key!r} is no setting here")
+
+
+def _why_no_url(value: str) -> str | None:
+    try:
+        parts = urlsplit(value)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        return "is no address"
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
+        return "has to be an absolute http or https address"
+    if parts.username or parts.password or parts.query or parts.fragment:
+        return "may not carry a user, a query or a fragment"
+    if re.search(r"\s", value):
+        return "may not hold spaces"
+    if parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
+        return "has to be https: http is only for this machine (localhost)"
+    return None
+
+
+def _ehr(table: _Table) -> TrustedEhr:
+    ehr_id = table.text("id")
+    if not _ID.fullmatch(ehr_id):
+        raise table.bad("id", "id has to be lower-case letters, digits and hyphens")
+    quirks = table.texts("quirks")
+    for quirk in quirks:
+        if quirk not in QUIRKS:
+            known = ", ".join(sorted(QUIRKS)) or "none so far"
+            raise table.bad("quirks", f"quirk {quirk!r} is not known (known: {known})")
+    ehr = TrustedEhr(
+        id=ehr_id,
+        name=table.text("name"),
+        issuer=table.url("issuer"),
+        fhir_base=table.url("fhir_base"),
+        time_zone=_time_zone(table),
+        drafts_on_card=_drafts_on_card(table),
+        client_id=table.optional_text("client_id"),
+        cds_clients=tuple(_cds_client(client) for client in table.tables("cds_clients")),
+        quirks=frozenset(quirks),
+    )
+    table.nothing_else()
+    return ehr
+
+
+def _time_zone(table: _Table) -> ZoneInfo:
+    key = table.text("time_zone")
+    try:
+        return ZoneInfo(key)
+    except (OSError, ValueError, KeyError):
+        raise table.bad(
+            "time_zone", f"time_zone {key!r} is no time zone like America/Chicago"
+        ) from None
+
+
+def _drafts_on_card(table: _Table) -> DraftsOnCard:
+    value = table.optional_text("drafts_on_card") or DraftsOnCard.ALL
+    try:
+        return DraftsOnCard(value)
+    except ValueError:
+        raise table.bad(
+            "drafts_on_card", f'drafts_on_card is "all" or "first-step", not {value!r}'
+        ) from None
+
+
+def _cds_client(table: _Table) -> CdsClient:
+    # The issuer of a JWT is compared as written: it keeps its trailing slash if it has one.
+    issuer = table.text("issuer")
+    why = _why_no_url(issuer)
+    if why:
+        raise table.bad("issuer", f"issuer {why}")
+    client = CdsClient(issuer, table.url("jwks_url"), table.optional_text("tenant"))
+    table.nothing_else()
+    return client
+
+
+def _refuse_repeats(ehrs: tuple[TrustedEhr, ...], place: _Place) -> None:
+    seen: set[tuple[str, str]] = set()
+    for index, ehr in enumerate(ehrs):
+        for key, value in (("id", ehr.id), ("fhir_base", ehr.fhir_base), ("issuer", ehr.issuer)):
+            if (key, value) in seen:
+                raise place.bad((index,), key, f"{key} {value!r} is registered twice")
+            seen.add((key, value))
+        for number, client in enumerate(ehr.cds_clients):
+            # Keys are bound to one issuer, an issuer to one EHR (STANDARDS, trust).
+            if ("client", client.issuer) in seen:
+                raise place.bad(
+                    (index, number), "issuer", f"CDS client {client.issuer!r} is registered twice"
+                )
+            seen.add(("client", client.issuer))

@@ -1,0 +1,8 @@
+"""The sandbox: a pretend EHR with synthetic patients, for the demo and for tests.
+
+It stands for somebody else's system. It therefore imports nothing of TaperGuard: its store, its
+dosage words and its checks are its own, or it would share our mistakes and prove nothing.
+
+Rooms: `patients` (stories, and the resources built from them), `records` (the FHIR R4 store and
+its HTTP interface), `pages` (what a person sees). `app` puts them together.
+"""

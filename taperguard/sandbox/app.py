@@ -1,0 +1,127 @@
+"""The sandbox as one ASGI application: stories, store, FHIR interface and pages put together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import date
+from http import HTTPStatus
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from .pages.views import Pages
+from .patients import Story, build_all, read_stories
+from .records.api import FhirApi, refusal
+from .records.outcome import Refused
+from .records.store import Charts
+from .web import EveryResponse
+
+DATA_FILE = "sandbox-ehr.sqlite3"
+
+
+class TodaysCharts:
+    """The charts, with the stories told as they are true today.
+
+    A demo that stays up for a week keeps its 72-year-old 72 and her last fill recent.
+    """
+
+    def __init__(
+        self, charts: Charts, stories: Mapping[str, Story], today: Callable[[], date]
+    ) -> None:
+        self._charts = charts
+        self._stories = stories
+        self._today = today
+        self._lock = threading.Lock()
+        self._told_on: date | None = None
+        self()
+
+    def __call__(self) -> Charts:
+        """The store; told anew first if the day has changed."""
+        on = self._today()
+        with self._lock:
+            if on != self._told_on:
+                self._charts.tell(build_all(self._stories.values(), on), on=on)
+                self._told_on = on
+        return self._charts
+
+
+def create_app(
+    *, data_dir: Path, today: Callable[[], date], service_url: str, public_url: str
+) -> Starlette:
+    """The sandbox EHR.
+
+    `data_dir` holds its one file; `today` gives the day of a request; `service_url` is the safety
+    service that this EHR calls; `public_url` is where a browser finds this EHR (`/fhir` below it
+    is the FHIR base). ValueError for a URL that is none, UnusableStore for a file that is none,
+    UnreadableStory for a story that is none.
+    """
+    public = _web_address(public_url, "public_url")
+    service = _web_address(service_url, "service_url")
+    fhir_base = f"{public}/fhir"
+    stories = {story.key: story for story in read_stories()}
+    charts = Charts(data_dir / DATA_FILE)
+    todays = TodaysCharts(charts, stories, today)
+    pages = Pages(todays, stories, today=today, fhir_base=fhir_base, service_url=service)
+    fhir = FhirApi(todays, base=fhir_base, version=_release())
+
+    def say_whether_ready(request: Request) -> Response:
+        del request
+        if charts.is_ready():
+            return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "the store does not answer"}, status_code=503)
+
+    def refuse(request: Request, refused: Exception) -> Response:
+        del request
+        if not isinstance(refused, Refused):
+            raise refused
+        return refusal(refused)
+
+    def refuse_plainly(request: Request, problem: Exception) -> Response:
+        status = problem.status_code if isinstance(problem, HTTPException) else 500
+        if request.url.path.startswith("/fhir"):
+            kind = "not-found" if status == HTTPStatus.NOT_FOUND else "not-supported"
+            return refusal(Refused(status, kind, f"{HTTPStatus(status).phrase}."))
+        sentence = (
+            "There is no such page in the sandbox."
+            if status == HTTPStatus.NOT_FOUND
+            else "That cannot be done at this address."
+        )
+        return pages.message(HTTPStatus(status).phrase, sentence, status=status)
+
+    def apologise(request: Request, event: str) -> Response:
+        sentence = f"This went wrong inside the sandbox. Nothing was changed. Event {event}."
+        if request.url.path.startswith("/fhir"):
+            return refusal(Refused(500, "exception", sentence))
+        return pages.message("Something went wrong", sentence, status=500)
+
+    return Starlette(
+        routes=[
+            Route("/healthz", say_whether_ready, methods=["GET"]),
+            Mount("/fhir", routes=fhir.routes()),
+            *pages.routes(),
+        ],
+        middleware=[Middleware(EveryResponse, apology=apologise)],
+        exception_handlers={Refused: refuse, HTTPException: refuse_plainly},
+    )
+
+
+def _web_address(url: str, name: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{name} is no http(s) address: {url!r}")
+    return url.rstrip("/")
+
+
+def _release() -> str:
+    try:
+        return version("taperguard")
+    except PackageNotFoundError:
+        return "0"

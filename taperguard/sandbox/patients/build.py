@@ -1,0 +1,155 @@
+"""From a story and a day to the FHIR R4 resources of a chart.
+
+Everything is visibly synthetic: the family names, the tag HTEST and the identifier system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from ..records.json_text import Resource
+from .story import Story, UnreadableStory
+from .treatment import courses
+from .vocabulary import CONDITION_CLINICAL, ICD10, RXNORM, concept, reference, synthetic
+from .words import UnknownPhrase, day
+
+PRACTITIONER = "hazel"
+ORGANIZATION = "clinic"
+
+
+def build_all(stories: Iterable[Story], today: date) -> list[Resource]:
+    """Every resource of every story as it is true on a day; UnreadableStory if one cannot be."""
+    resources = [_organization(), _practitioner()]
+    for story in stories:
+        try:
+            resources += build(story, today)
+        except UnknownPhrase as unknown:
+            raise UnreadableStory(f"{story.key}: {unknown}") from unknown
+    seen: set[tuple[str, str]] = set()
+    for resource in resources:
+        key = (resource["resourceType"], resource["id"])
+        if key in seen:
+            raise UnreadableStory(f"{key[1]}: two resources of type {key[0]} have this id")
+        seen.add(key)
+    return resources
+
+
+def build(story: Story, today: date) -> list[Resource]:
+    """The resources of one story: the patient first, then what the chart says."""
+    return [
+        _patient(story, today),
+        _encounter(story, today),
+        *_conditions(story, today),
+        *_allergies(story, today),
+        *courses(story, today, requester=f"Practitioner/{PRACTITIONER}"),
+    ]
+
+
+def _patient(story: Story, today: date) -> Resource:
+    patient = synthetic("Patient", story.key) | {
+        "identifier": [{"system": "urn:sandbox-ehr:synthetic:mrn", "value": f"SYN-{story.key}"}],
+        "active": True,
+        "name": [
+            {
+                "use": "official",
+                "text": f"{story.given} {story.family}",
+                "family": story.family,
+                "given": story.given.split(),
+            }
+        ],
+        "gender": story.sex,
+        "generalPractitioner": [reference("Practitioner", PRACTITIONER)],
+        "managingOrganization": reference("Organization", ORGANIZATION),
+    }
+    if story.born is not None:
+        patient["birthDate"] = _birth_date(story.born, today)
+    return patient
+
+
+def _birth_date(born: str, today: date) -> str:
+    phrase, year_only, _ = born.partition(", year only")
+    born_on = day(phrase, today)
+    return f"{born_on.year:04d}" if year_only else born_on.isoformat()
+
+
+def _encounter(story: Story, today: date) -> Resource:
+    """Today's visit, in which an order would be written."""
+    return synthetic("Encounter", f"{story.key}-visit") | {
+        "status": "in-progress",
+        "class": {
+            "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+            "code": "AMB",
+            "display": "ambulatory",
+        },
+        "subject": reference("Patient", story.key),
+        "participant": [{"individual": reference("Practitioner", PRACTITIONER)}],
+        "period": {"start": today.isoformat()},
+        "serviceProvider": reference("Organization", ORGANIZATION),
+    }
+
+
+def _conditions(story: Story, today: date) -> Iterable[Resource]:
+    for number, problem in enumerate(story.has, start=1):
+        over = problem.until is not None
+        began = day(problem.since, today).isoformat()
+        condition = synthetic("Condition", f"{story.key}-problem-{number}") | {
+            "clinicalStatus": concept(CONDITION_CLINICAL, "resolved" if over else "active"),
+            "verificationStatus": concept(
+                "http://terminology.hl7.org/CodeSystem/condition-ver-status", "confirmed"
+            ),
+            "category": [
+                concept(
+                    "http://terminology.hl7.org/CodeSystem/condition-category",
+                    "problem-list-item",
+                    "Problem List Item",
+                )
+            ],
+            "code": concept(ICD10, problem.icd10, problem.condition, text=problem.condition),
+            "subject": reference("Patient", story.key),
+            "onsetDateTime": began,
+            "recordedDate": began,
+        }
+        if problem.until is not None:
+            condition["abatementDateTime"] = day(problem.until, today).isoformat()
+        yield condition
+
+
+def _allergies(story: Story, today: date) -> Iterable[Resource]:
+    for number, reaction in enumerate(story.reacts_to, start=1):
+        yield synthetic("AllergyIntolerance", f"{story.key}-allergy-{number}") | {
+            "clinicalStatus": concept(
+                "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "active"
+            ),
+            "verificationStatus": concept(
+                "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification", "confirmed"
+            ),
+            "category": ["medication"],
+            "code": concept(RXNORM, reaction.rxnorm, reaction.substance, text=reaction.substance),
+            "patient": reference("Patient", story.key),
+            "recordedDate": day(reaction.since, today).isoformat(),
+            "reaction": [{"manifestation": [{"text": reaction.reaction}]}],
+        }
+
+
+def _practitioner() -> Resource:
+    return synthetic("Practitioner", PRACTITIONER) | {
+        "identifier": [{"system": "urn:sandbox-ehr:synthetic:staff", "value": "SYN-hazel"}],
+        "active": True,
+        "name": [
+            {
+                "use": "official",
+                "text": "Dr. Ida Synthetic-Hazel",
+                "family": "Synthetic-Hazel",
+                "given": ["Ida"],
+                "prefix": ["Dr."],
+            }
+        ],
+    }
+
+
+def _organization() -> Resource:
+    return synthetic("Organization", ORGANIZATION) | {
+        "active": True,
+        "name": "Synthetic Clinic (pretend)",
+    }

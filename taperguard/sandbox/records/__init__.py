@@ -1,0 +1,1 @@
+"""The FHIR R4 store of the sandbox and its HTTP interface."""

@@ -1,0 +1,315 @@
+"""The charts of the sandbox: one SQLite file with each resource as text and what it is found by.
+
+The text is what was saved, digit for digit. The index rows are made from it and say nothing new.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from . import json_text
+from .json_text import Resource
+from .parameters import PARAMETERS, index_rows
+from .question import Clause, Question
+
+_LAYOUT = 1
+_TABLES = """
+CREATE TABLE resources (
+    type TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, updated TEXT NOT NULL,
+    origin TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (type, id)
+) WITHOUT ROWID;
+CREATE TABLE index_rows (
+    type TEXT NOT NULL, id TEXT NOT NULL, parameter TEXT NOT NULL,
+    one TEXT, two TEXT, plain INTEGER NOT NULL
+);
+CREATE INDEX index_rows_of ON index_rows (type, id, parameter);
+CREATE INDEX index_rows_saying ON index_rows (parameter, one);
+"""
+
+
+class Origin(StrEnum):
+    """Where a resource comes from: a story, which is told anew each day, or somebody's work."""
+
+    STORY = "story"
+    CHART = "chart"
+
+
+class UnusableStore(Exception):
+    """The data file cannot be used; the message says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A resource as it stands in the store."""
+
+    type: str
+    id: str
+    version: int
+    updated: str
+    text: str
+
+    def resource(self) -> Resource:
+        """The resource as data, decimals as Decimal."""
+        value: Resource = json_text.read(self.text)
+        return value
+
+
+class Answer(NamedTuple):
+    """One page of matches, what was included with them, and how many matches there are in all."""
+
+    matches: list[Stored]
+    included: list[Stored]
+    total: int
+
+
+class Charts:
+    """All charts of the sandbox, in one file."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._prepare()
+        except sqlite3.DatabaseError as broken:
+            raise UnusableStore(
+                f"{file} cannot be used as the sandbox's data ({broken}). "
+                "Move it away or start with --fresh."
+            ) from broken
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def read(self, resource_type: str, resource_id: str) -> Stored | None:
+        """One resource, or None."""
+        with self._open() as db:
+            row = db.execute(
+                "SELECT type, id, version, updated, text FROM resources WHERE type = ? AND id = ?",
+                (resource_type, resource_id),
+            ).fetchone()
+        return Stored(*row) if row else None
+
+    def all_of(self, resource_type: str) -> list[Stored]:
+        """Every resource of a type, by id."""
+        with self._open() as db:
+            rows = db.execute(
+                "SELECT type, id, version, updated, text FROM resources WHERE type = ? ORDER BY id",
+                (resource_type,),
+            ).fetchall()
+        return [Stored(*row) for row in rows]
+
+    def chart_of(self, patient_id: str, *, base: str) -> dict[str, list[Stored]]:
+        """Every resource about one patient, by type."""
+        here = f"Patient/{patient_id}"
+        with self._open() as db:
+            rows = db.execute(
+                "SELECT type, id, version, updated, text FROM resources r WHERE EXISTS ("
+                "SELECT 1 FROM index_rows i WHERE i.type = r.type AND i.id = r.id"
+                " AND i.parameter = 'patient' AND i.one IN (?, ?)) ORDER BY type, id",
+                (here, f"{base}/{here}"),
+            ).fetchall()
+        chart: dict[str, list[Stored]] = {}
+        for row in rows:
+            stored = Stored(*row)
+            chart.setdefault(stored.type, []).append(stored)
+        return chart
+
+    def find(self, question: Question, *, base: str) -> Answer:
+        """The page of matches that a question asks for."""
+        where, values = _where(question)
+        with self._open() as db:
+            (total,) = db.execute(
+                " ".join(["SELECT count(*) FROM resources r WHERE", where]), values
+            ).fetchone()
+            if question.only_count:
+                return Answer([], [], total)
+            order, order_values = _order(question)
+            rows = db.execute(
+                " ".join(
+                    [
+                        "SELECT type, id, version, updated, text FROM resources r WHERE",
+                        where,
+                        order,
+                        "LIMIT ? OFFSET ?",
+                    ]
+                ),
+                [*values, *order_values, question.count, question.offset],
+            ).fetchall()
+            matches = [Stored(*row) for row in rows]
+            return Answer(matches, list(_included(db, question, matches, base)), total)
+
+    def is_ready(self) -> bool:
+        """Whether the file answers."""
+        try:
+            with self._open() as db:
+                db.execute("SELECT count(*) FROM resources").fetchone()
+        except sqlite3.Error:
+            return False
+        return True
+
+    # --- writing ------------------------------------------------------------------------------
+
+    def save(self, resource: Resource, *, at: datetime) -> Stored:
+        """Put a resource into a chart, as a new version if it was there before.
+
+        `at` has a zone. ValueError for a type that this EHR does not hold or a missing id.
+        """
+        with self._open(writing=True) as db:
+            return _save(db, resource, at, Origin.CHART)
+
+    def tell(self, resources: Iterable[Resource], *, on: date) -> None:
+        """Write the stories as they are true on a day, instead of those of another day.
+
+        What somebody signed or changed in the meantime stays as it is.
+        """
+        at = datetime.combine(on, time(), tzinfo=UTC)
+        with self._open(writing=True) as db:
+            kept = {
+                (row[0], row[1])
+                for row in db.execute(
+                    "SELECT type, id FROM resources WHERE origin = ?", (Origin.CHART,)
+                )
+            }
+            db.execute(
+                "DELETE FROM index_rows WHERE (type, id) IN"
+                " (SELECT type, id FROM resources WHERE origin = ?)",
+                (Origin.STORY,),
+            )
+            db.execute("DELETE FROM resources WHERE origin = ?", (Origin.STORY,))
+            for resource in resources:
+                if (resource["resourceType"], resource["id"]) not in kept:
+                    _save(db, resource, at, Origin.STORY)
+
+    # --- the file -----------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        with self._open() as db:
+            (layout,) = db.execute("PRAGMA user_version").fetchone()
+        if layout not in (0, _LAYOUT):
+            raise UnusableStore(
+                f"{self._file} was written by another release of the sandbox. "
+                "Move it away or start with --fresh."
+            )
+        if layout == 0:
+            with self._open() as db:
+                db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_LAYOUT}; COMMIT;")
+
+    @contextmanager
+    def _open(self, *, writing: bool = False) -> Iterator[sqlite3.Connection]:
+        """A connection and a transaction of its own for each use: requests run in threads."""
+        db = sqlite3.connect(self._file, timeout=10, isolation_level=None)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+            yield db
+            if db.in_transaction:
+                db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+        finally:
+            db.close()
+
+
+def _save(db: sqlite3.Connection, resource: Resource, at: datetime, origin: Origin) -> Stored:
+    resource_type, resource_id = resource.get("resourceType"), resource.get("id")
+    if resource_type not in PARAMETERS:
+        raise ValueError("this EHR does not hold that type of resource")
+    if not isinstance(resource_id, str) or not resource_id:
+        raise ValueError("a resource in a chart has an id")
+    row = db.execute(
+        "SELECT version FROM resources WHERE type = ? AND id = ?", (resource_type, resource_id)
+    ).fetchone()
+    version = row[0] + 1 if row else 1
+    updated = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    meta = {**resource.get("meta", {}), "versionId": str(version), "lastUpdated": updated}
+    whole = {
+        "resourceType": resource_type,
+        "id": resource_id,
+        "meta": meta,
+        **{key: value for key, value in resource.items() if key not in _AT_THE_HEAD},
+    }
+    text = json_text.write(whole)
+    db.execute(
+        "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?, ?, ?)",
+        (resource_type, resource_id, version, updated, origin, text),
+    )
+    db.execute("DELETE FROM index_rows WHERE type = ? AND id = ?", (resource_type, resource_id))
+    db.executemany(
+        "INSERT INTO index_rows VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (resource_type, resource_id, row.parameter, row.one, row.two, row.plain)
+            for row in index_rows(whole)
+        ],
+    )
+    return Stored(resource_type, resource_id, version, updated, text)
+
+
+_AT_THE_HEAD = ("resourceType", "id", "meta")
+
+
+def _where(question: Question) -> tuple[str, list[str]]:
+    conditions, values = ["type = ?"], [question.resource_type]
+    for clause in question.clauses:
+        conditions.append(_exists(clause))
+        values += [clause.parameter, *clause.values]
+    return " AND ".join(conditions), values
+
+
+def _exists(clause: Clause) -> str:
+    return " ".join(
+        [
+            "NOT EXISTS (" if clause.negated else "EXISTS (",
+            "SELECT 1 FROM index_rows i WHERE i.type = r.type AND i.id = r.id",
+            "AND i.parameter = ? AND (",
+            clause.sql,
+            "))",
+        ]
+    )
+
+
+def _order(question: Question) -> tuple[str, list[str]]:
+    """Sorted as asked, resources without the value last, and by id where nothing else decides."""
+    parts = [
+        " ".join(
+            [
+                "(SELECT min(coalesce(one, two)) FROM index_rows i WHERE i.type = r.type"
+                " AND i.id = r.id AND i.parameter = ?)",
+                "DESC NULLS LAST" if key.descending else "ASC NULLS LAST",
+            ]
+        )
+        for key in question.sort
+    ]
+    return "ORDER BY " + ", ".join([*parts, "id"]), [key.parameter for key in question.sort]
+
+
+def _included(
+    db: sqlite3.Connection, question: Question, matches: Sequence[Stored], base: str
+) -> Iterator[Stored]:
+    """What the matches refer to and a question asked to include: each resource once."""
+    sent = {(match.type, match.id) for match in matches}
+    for match in matches:
+        for include in question.includes:
+            rows = db.execute(
+                "SELECT one FROM index_rows WHERE type = ? AND id = ? AND parameter = ?",
+                (match.type, match.id, include.parameter),
+            ).fetchall()
+            for (reference,) in rows:
+                target_type, _, target_id = str(reference).removeprefix(f"{base}/").partition("/")
+                key = (target_type, target_id)
+                if key in sent or include.target_type not in (None, target_type):
+                    continue
+                row = db.execute(
+                    "SELECT type, id, version, updated, text FROM resources"
+                    " WHERE type = ? AND id = ?",
+                    key,
+                ).fetchone()
+                if row:
+                    sent.add(key)
+                    yield Stored(*row)

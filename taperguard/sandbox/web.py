@@ -1,0 +1,63 @@
+"""What every response of the sandbox carries, and what happens when a request goes wrong."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+_log = logging.getLogger(__name__)
+
+Apology = Callable[[Request, str], Response]
+"""Makes the answer to a request that failed; the text is the id of the event in the log."""
+
+
+class EveryResponse:
+    """Adds the security headers, and answers an unexpected error with an id instead of a trace.
+
+    The log gets the id and the kind of error, never what was asked: an address may hold a patient.
+    """
+
+    def __init__(self, app: ASGIApp, apology: Apology) -> None:
+        self._app = app
+        self._apology = apology
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        has_begun = False
+        is_static = scope["path"].startswith("/static/")
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal has_begun
+            if message["type"] == "http.response.start":
+                has_begun = True
+                headers = MutableHeaders(scope=message)
+                headers.update(_HEADERS)
+                headers["Cache-Control"] = "no-cache" if is_static else "no-store"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception as unexpected:
+            event = secrets.token_hex(4)
+            _log.error("request failed: event %s, %s", event, type(unexpected).__name__)
+            if has_begun:
+                raise
+            await self._apology(Request(scope), event)(scope, receive, send_with_headers)

@@ -1,0 +1,225 @@
+"""The demo's process tree: it comes up, it ends whole, and a killed one leaves nothing behind."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.xdist_group("demo")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Demo:
+    """`taperguard demo` with a mark in its environment that all its descendants carry."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.mark = uuid.uuid4().hex
+        self.port, self.sandbox_port = _free_port(), _free_port()
+        self.process: subprocess.Popen[str] | None = None
+        self.sockets: set[str] = set()
+
+    def start(self, **environment: str) -> subprocess.Popen[str]:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "taperguard", "demo"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={
+                **os.environ,
+                "TG_TEST_MARK": self.mark,
+                "TAPERGUARD_DATA": str(self.folder),
+                "TAPERGUARD_PORT": str(self.port),
+                "SANDBOX_PORT": str(self.sandbox_port),
+                **environment,
+            },
+        )
+        return self.process
+
+    def lines_until_ready(self) -> list[str]:
+        assert self.process is not None
+        assert self.process.stdout is not None
+        lines = []
+        for line in self.process.stdout:
+            lines.append(line.rstrip("\n"))
+            if line.startswith("Ready:"):
+                return lines
+        pytest.fail("the demo ended before it was ready:\n" + "\n".join(lines))
+
+    def living(self) -> list[int]:
+        """All processes of this demo that live, wherever in the tree they are.
+
+        Valkey writes its title over its environment; its title names our socket's folder.
+        """
+        note = self.folder / "demo.folder"
+        if note.exists():
+            self.sockets.add(note.read_text())
+        found = []
+        for process in psutil.process_iter():
+            try:
+                ours = process.environ().get("TG_TEST_MARK") == self.mark or any(
+                    folder in " ".join(process.cmdline()) for folder in self.sockets
+                )
+                if ours and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process.pid)
+            except psutil.Error:
+                continue
+        return found
+
+    def close(self) -> None:
+        if self.process is not None:
+            if self.process.poll() is None:
+                self.process.kill()
+            self.process.communicate()
+        for pid in self.living():
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def demo(tmp_path: Path, clean_environment: None) -> Iterator[Demo]:
+    """A demo on free ports, in a folder with a space in its path."""
+    running = Demo(tmp_path / "data of it")
+    yield running
+    running.close()
+
+
+def _answers(port: int, path: str) -> int:
+    connection = http.client.HTTPConnection("localhost", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_the_demo_comes_up_ends_on_a_signal_and_starts_again_after_kill_9(
+    demo: Demo, until: Callable[..., None]
+) -> None:
+    """One long walk, because each start costs seconds."""
+    demo.start()
+    lines = demo.lines_until_ready()
+    for part in ("tables", "valkey", "sandbox", "service", "worker", "beat"):
+        assert any(line.split()[:2] == [part, "ready"] for line in lines), (part, lines)
+    assert f"http://127.0.0.1:{demo.port}" in lines[-1]
+    assert f"http://localhost:{demo.sandbox_port}" in lines[-1]
+    assert _answers(demo.port, "/readyz") == 200
+    assert _answers(demo.sandbox_port, "/healthz") == 200
+    # Supervisor, five keepers, five parts, two processes in the worker's pool.
+    assert len(demo.living()) >= 13
+
+    demo.process.kill()  # type: ignore[union-attr]
+    demo.process.communicate()  # type: ignore[union-attr]
+    until(lambda: demo.living() == [], 5, "kill -9 of the supervisor leaves no orphan")
+
+    second = demo.start()
+    demo.lines_until_ready()
+    (worker,) = [
+        process
+        for process in map(psutil.Process, demo.living())
+        if process.cmdline()[1:4] == ["-m", "taperguard", "worker"]
+        and process.parent().cmdline()[1:2] == ["-I"]  # type: ignore[union-attr]
+    ]
+    worker.kill()
+    assert second.stdout is not None
+    assert "worker ended (signal 9); started again (1 of 5)" in second.stdout.readline()
+    assert second.stdout.readline().split()[:2] == ["worker", "ready"]
+
+    second.send_signal(signal.SIGINT)
+    words, _ = second.communicate(timeout=30)
+    assert (second.returncode, words) == (0, "")
+    assert demo.living() == []
+    assert _modes(demo.folder / "secrets") == {"hash_key": 0o600, "seal_keys": 0o600}
+
+
+def _modes(folder: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mode & 0o777 for file in sorted(folder.iterdir())}
+
+
+def test_a_port_in_use_is_said_before_anything_is_started(demo: Demo) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", demo.port))
+        taken.listen()
+        process = demo.start()
+        words, _ = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert words.startswith(f"taperguard: port {demo.port} on 127.0.0.1 cannot be used")
+    assert words.count("\n") == 1
+    assert "TAPERGUARD_PORT" in words
+    assert not (demo.folder / "logs").exists()
+
+
+def test_the_demo_refuses_production(demo: Demo) -> None:
+    process = demo.start(TAPERGUARD_ENV="production")
+    words, _ = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert words.count("\n") == 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seconds", [0.2, 0.5, 0.8, 1.1, 1.5, 2.0, 3.0, 4.0])
+def test_a_demo_killed_at_any_moment_of_its_start_leaves_nothing(
+    demo: Demo, seconds: float, until: Callable[..., None]
+) -> None:
+    process = demo.start()
+    time.sleep(seconds)
+    process.kill()
+    process.communicate()
+    until(lambda: demo.living() == [], 5, f"killed after {seconds} s")
+    again: Any = demo.start()
+    demo.lines_until_ready()
+    again.terminate()
+    again.communicate(timeout=30)
+    assert again.returncode == 0
+    assert demo.living() == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seconds", [0.2, 0.5, 1.0, 2.0, 3.0])
+def test_a_demo_told_to_end_while_it_starts_ends_whole(demo: Demo, seconds: float) -> None:
+    process = demo.start()
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert demo.living() == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", ["serve", "worker", "beat", "valkey-server", "keeper.py"])
+def test_whatever_part_is_killed_comes_back(
+    demo: Demo, part: str, until: Callable[..., None]
+) -> None:
+    """Kill -9 of one part; the tree is whole and ready again, and ends clean."""
+    process = demo.start()
+    demo.lines_until_ready()
+    victims = [
+        found
+        for found in map(psutil.Process, demo.living())
+        if (part in found.cmdline() or part in " ".join(found.cmdline()[:4]))
+        and ("keeper.py" in " ".join(found.cmdline()[:4])) is (part == "keeper.py")
+    ]
+    victims[0].kill()
+    assert process.stdout is not None
+    assert "started again (1 of 5)" in process.stdout.readline()
+    assert "ready" in process.stdout.readline()
+    until(lambda: _answers(demo.port, "/readyz") == 200, 20)
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert demo.living() == []

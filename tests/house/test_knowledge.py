@@ -1,0 +1,47 @@
+"""Clinical data has a source, an author and a review that is not overdue."""
+
+import tomllib
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from clinical.evidence import cite
+
+KNOWLEDGE = Path(__file__).parents[2] / "clinical" / "knowledge"
+FIELDS = {"title", "author", "authored_on", "reviewed_by", "next_review", "version"}
+DOCUMENTS = sorted(f for f in KNOWLEDGE.glob("*.toml") if f.name != "tables.toml")
+TABLES = sorted(KNOWLEDGE.glob("*.csv"))
+
+
+def read(file: Path) -> dict:
+    return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda f: f.name)
+def test_every_document_has_a_review_that_is_not_overdue(file):
+    review = read(file)["review"]
+    assert review.keys() >= FIELDS
+    assert review["next_review"] > date.today()  # noqa: DTZ011 - a review date has no time zone
+
+
+@pytest.mark.parametrize("file", TABLES, ids=lambda f: f.name)
+def test_every_table_has_sources_and_a_review_that_is_not_overdue(file):
+    row = read(KNOWLEDGE / "tables.toml")["tables"][file.name]
+    assert row.keys() >= FIELDS | {"sources"}
+    assert row["sources"]
+    assert row["next_review"] > date.today()  # noqa: DTZ011 - a review date has no time zone
+
+
+def test_every_number_and_check_cites_sources_that_exist():
+    checks = read(KNOWLEDGE / "checks.toml")
+    for row in [*checks["numbers"].values(), *checks["checks"].values()]:
+        assert row["sources"]
+        for key in row["sources"]:
+            cite(key)
+
+
+def test_every_pace_cites_sources_that_exist():
+    for pace in read(KNOWLEDGE / "paces.toml")["paces"]:
+        for key in pace["sources"]:
+            cite(key)

@@ -1,0 +1,227 @@
+"""The manual of the daily dose, third part: dosages as text, alone and beside a structure."""
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from clinical.daily_dose import DailyDose, DoseCourse, NotComputable
+from clinical.dose_course import course_of
+from clinical.drugs import Strength
+from ehr.read.dosages import dosage_lines
+
+HALF_MG_TABLET = Strength(Fraction(1, 2), "tablet")
+
+
+def course(
+    *dosages: dict[str, Any], strength: Strength | None = HALF_MG_TABLET, **more: Any
+) -> DoseCourse:
+    return course_of(dosage_lines({"dosageInstruction": list(dosages)}), strength=strength, **more)
+
+
+def said(amount: dict[str, Any], **repeat: Any) -> dict[str, Any]:
+    return {"doseAndRate": [{"doseQuantity": amount}], "timing": {"repeat": repeat}}
+
+
+def mg(value: str) -> dict[str, Any]:
+    return {"value": Decimal(value), "unit": "mg"}
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        # the product is a 0.5 mg tablet
+        ("Take 1 tablet by mouth twice daily", "1", "1"),
+        ("0.5 mg PO BID", "1", "1"),
+        ("0.5 mg p.o. b.i.d.", "1", "1"),
+        # as needed 0; at most 2 x 1 tablet x 0.5 mg = 1 mg, under the 2 mg allowed
+        ("take 1/2 to 1 tab po bid prn anxiety, max 2 mg/day", "0", "1"),
+        # at most 4 x 2 x 0.5 = 4 mg, but no more than 2 mg a day
+        ("1-2 tabs po qid prn, not to exceed 2 mg per day", "0", "2"),
+        ("1 mg qam and 2 mg qhs", "3", "3"),
+        ("1 mg in the morning, 0.5 mg at noon and 1 mg at bedtime", "5/2", "5/2"),
+        ("one tablet every other day", "1/4", "1/4"),
+        ("one and a half tablets at bedtime", "3/4", "3/4"),
+        ("1 1/2 tablets nightly", "3/4", "3/4"),
+        ("1½ tabs qhs", "3/4", "3/4"),
+        ("half a tablet every night at bedtime", "1/4", "1/4"),
+        ("take 2 tablets (1 mg) at bedtime", "1", "1"),
+        ("take 2 tablets (0.5 mg) at bedtime", "1", "1"),
+        ("1 mg = 2 tabs, Oral, Daily", "1", "1"),
+        ("two 0.5 mg tablets nightly", "1", "1"),
+        ("1 tablet every 8 hours", "3/2", "3/2"),
+        ("1 tab q6-8h", "3/2", "2"),
+        ("1 tablet 2 to 3 times a day", "1", "3/2"),
+        ("1 tablet up to 3 times daily as needed for panic attacks", "0", "3/2"),
+        ("1 tab in the morning and at bedtime", "1", "1"),
+        ("1 tab daily in the morning and at bedtime", "1", "1"),
+        ("1 tablet at 8 am and 8 pm", "1", "1"),
+        ("1 tablet at bedtime on Mondays, Wednesdays and Fridays", "3/14", "3/14"),
+        ("Every morning take 1 tablet and every evening take 2 tablets", "3/2", "3/2"),
+        ("1 tablet daily", "1/2", "1/2"),
+        ("2 mg/day", "2", "2"),
+        ("Take one tablet daily as directed", "1/2", "1/2"),
+        ("1 tab PO once weekly", "1/14", "1/14"),
+    ],
+)
+def test_a_text_that_is_read(text: str, low: str, high: str) -> None:
+    dose = course({"text": text}).overall
+    assert isinstance(dose, DailyDose), dose
+    assert (dose.low, dose.high) == (Fraction(low), Fraction(high))
+
+
+@pytest.mark.parametrize(
+    ("text", "unread"),
+    [
+        ("1 tab bid, may repeat", '"may", "repeat"'),
+        ("take as many as needed", '"as", "many"'),
+        ("1 tablet bid, double if anxious", '"double", "if", "anxious"'),
+        ("1-0-1", '"1-0-1"'),
+        ("0,5 mg bid", '"0"'),
+        ("1,000 mg bid", '"1"'),
+        ("1 tab bid unless drowsy", '"unless", "drowsy"'),
+        ("do not take 1 tablet daily", '"do", "not"'),
+        ("taper 1 tab bid", '"taper"'),
+        ("1 tableta dos veces al dia", '"tableta"'),
+        ("10 mg/hr daily", '"mg/hr"'),
+        ("1 tab bid or 2 tabs qhs", '"or"'),
+        ("-1 tab bid", '"-1"'),
+        ("1 tab 1/0 times daily", '"1/0"'),
+    ],
+)
+def test_a_text_with_a_word_that_may_bear_on_the_dose_is_not_computed(
+    text: str, unread: str
+) -> None:
+    """No word is skipped that is not known to be harmless; the words in the way are named."""
+    overall = course({"text": text}).overall
+    assert isinstance(overall, NotComputable)
+    assert overall.why.startswith("the dosage is only text, and these words could not be read: ")
+    assert unread in overall.why
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("as directed", "the text states no dose"),
+        ("take as needed", "the text states no dose"),
+        ("1 mg, 2 mg at bedtime", "several doses and not when each is taken"),
+        ("1 tab every 8 hours twice daily", "how often in two different ways"),
+        ("1 tab once at bedtime", 'says "once" and also how often'),
+        ("x" * 1001, "too long"),
+    ],
+)
+def test_a_text_whose_words_tell_no_dose(text: str, why: str) -> None:
+    overall = course({"text": text}).overall
+    assert isinstance(overall, NotComputable)
+    assert why in overall.why
+
+
+def test_an_amount_without_a_time_in_a_text_is_never_once_a_day() -> None:
+    overall = course({"text": "take 1 tablet by mouth"}).overall
+    assert overall == NotComputable("the order says how much at once and not how often")
+
+
+def test_a_bare_number_in_a_text_is_both_readings() -> None:
+    """The text "1 bid" of a 0.5 mg tablet: twice one tablet (1 mg), or twice 1 mg (2 mg)."""
+    dose = course({"text": "1 bid"}).overall
+    assert isinstance(dose, DailyDose)
+    assert (dose.low, dose.high) == (1, 2)
+    assert dose.warnings == ("the dose has no unit: it may be 1 tablet or 1 mg",)
+
+
+def test_a_taper_written_as_text_is_steps_in_time() -> None:
+    """Two weeks of 1 mg, then two weeks of 0.5 mg: the highest is 1 mg, not 1.5."""
+    text = "1 mg at bedtime for 14 days, then 0.5 mg at bedtime for 14 days, then stop"
+    order = course({"text": text})
+    assert isinstance(order.overall, DailyDose)
+    assert order.overall.high == 1
+    assert [step.dose.high for step in order.steps] == [1, Fraction(1, 2)]
+
+
+def test_a_text_that_agrees_with_the_structure_says_nothing_new() -> None:
+    line = said(mg("0.5"), frequency=2, period=1, periodUnit="d")
+    dose = course(line | {"text": "1 tablet (0.5 mg) twice daily"}).overall
+    assert isinstance(dose, DailyDose)
+    assert (dose.high, dose.warnings) == (1, ())
+
+
+def test_a_bare_number_in_the_text_agrees_with_either_reading() -> None:
+    for amount in ({"value": 1, "unit": "tablet"}, mg("0.5"), mg("1")):
+        line = said(amount, frequency=2, period=1, periodUnit="d") | {"text": "1 bid"}
+        dose = course(line).overall
+        assert isinstance(dose, DailyDose)
+        assert dose.warnings == ()
+
+
+def test_a_text_that_disagrees_gives_a_warning_and_the_higher_bound() -> None:
+    """Structured 0.5 mg twice a day (1 mg); the text says three times (1.5 mg)."""
+    line = said(mg("0.5"), frequency=2, period=1, periodUnit="d")
+    dose = course(line | {"text": "0.5 mg three times a day"}).overall
+    assert isinstance(dose, DailyDose)
+    assert (dose.low, dose.high, dose.peak_day) == (1, Fraction(3, 2), Fraction(3, 2))
+    assert dose.warnings == (
+        "the text says 1.5 mg/day and the structured dosage 1 mg/day; the higher counts",
+    )
+
+
+def test_a_lower_text_never_lowers_the_high_bound() -> None:
+    line = said(mg("0.5"), frequency=2, period=1, periodUnit="d") | {"text": "0.5 mg daily"}
+    order = course(line)
+    assert isinstance(order.overall, DailyDose)
+    assert (order.overall.low, order.overall.high) == (Fraction(1, 2), 1)
+
+
+def test_the_patient_instruction_is_compared_as_well() -> None:
+    line = said(mg("0.5"), frequency=2, period=1, periodUnit="d")
+    dose = course(line | {"patientInstruction": "Take 2 mg at bedtime"}).overall
+    assert isinstance(dose, DailyDose)
+    assert dose.high == 2
+    assert len(dose.warnings) == 1
+
+
+def test_a_text_that_cannot_be_read_changes_nothing_of_a_whole_structure() -> None:
+    line = said(mg("0.5"), frequency=2, period=1, periodUnit="d") | {"text": "wie besprochen"}
+    dose = course(line).overall
+    assert isinstance(dose, DailyDose)
+    assert (dose.high, dose.warnings) == (1, ())
+
+
+def test_a_timing_that_stands_only_in_the_text_is_taken_from_it() -> None:
+    line = {"doseAndRate": [{"doseQuantity": mg("0.5")}], "text": "0.5 mg twice daily"}
+    dose = course(line).overall
+    assert isinstance(dose, DailyDose)
+    assert dose.high == 1
+    assert dose.warnings == (
+        "a part of the dosage stands only in its text and was read from there",
+    )
+
+
+def test_an_amount_that_disagrees_with_the_text_that_gave_the_timing_is_flagged() -> None:
+    """Structured 0.5 mg without a timing; the text says 1 mg twice a day: 1 to 2 mg."""
+    line = {"doseAndRate": [{"doseQuantity": mg("0.5")}], "text": "1 mg twice daily"}
+    dose = course(line).overall
+    assert isinstance(dose, DailyDose)
+    assert (dose.low, dose.high) == (1, 2)
+    assert any("the text says 2 mg/day" in warning for warning in dose.warnings)
+
+
+def test_one_text_repeated_on_every_line_is_one_dose() -> None:
+    text = "1 mg qam and 2 mg qhs"
+    dose = course({"text": text}, {"text": text}).overall
+    assert isinstance(dose, DailyDose)
+    assert dose.high == 3
+
+
+def test_a_text_without_strength_stays_in_tablets() -> None:
+    dose = course({"text": "2 tablets at bedtime"}, strength=None).overall
+    assert isinstance(dose, DailyDose)
+    assert (dose.unit, dose.high) == ("tablet", 2)
+
+
+def test_mg_in_brackets_of_an_unknown_tablet_may_be_one_or_all() -> None:
+    """The text "2 tablets (0.5 mg)": 0.5 mg in all, or 0.5 mg each (1 mg)."""
+    dose = course({"text": "2 tablets (0.5 mg) at bedtime"}, strength=None).overall
+    assert isinstance(dose, DailyDose)
+    assert (dose.unit, dose.low, dose.high) == ("mg", Fraction(1, 2), 1)
+    assert len(dose.warnings) == 1

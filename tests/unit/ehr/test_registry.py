@@ -1,0 +1,154 @@
+"""`ehrs.toml`: a bad value stops the start with file, line and reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ehr.registry import BadRegistry, DraftsOnCard, parse_registry, read_registry
+
+GOOD = """\
+# The EHRs of a clinic.
+[[ehr]]
+id = "north"
+name = "North Clinic"
+issuer = "https://north.example.org/fhir/"
+fhir_base = "https://north.example.org/fhir/"
+time_zone = "America/Chicago"
+drafts_on_card = "first-step"
+client_id = "taperguard"
+
+[[ehr.cds_clients]]
+issuer = "https://north.example.org/cds"
+jwks_url = "https://north.example.org/cds/jwks.json"
+tenant = "north-1"
+
+[[ehr]]
+id = "south"
+name = "South Clinic"
+issuer = "https://south.example.org/fhir"
+fhir_base = "https://south.example.org/fhir"
+time_zone = "UTC"
+
+[[ehr.cds_clients]]
+issuer = "https://south.example.org/cds"
+jwks_url = "https://south.example.org/cds/jwks.json"
+
+[[ehr.cds_clients]]
+issuer = "https://south.example.org/cds-test"
+jwks_url = "https://south.example.org/cds/jwks.json"
+"""
+
+
+def test_an_ehr_is_found_by_what_a_request_says_of_itself() -> None:
+    registry = parse_registry(GOOD)
+    north = registry.get("north")
+    assert north is not None
+    assert registry.by_fhir_base("https://north.example.org/fhir") is north
+    assert registry.by_fhir_base("https://north.example.org/fhir/") is north
+    assert registry.by_issuer("https://north.example.org/fhir") is north
+    found = registry.by_cds_issuer("https://north.example.org/cds")
+    assert found is not None
+    assert found[0] is north
+    assert found[1].tenant == "north-1"
+
+
+def test_what_is_not_registered_is_not_trusted() -> None:
+    registry = parse_registry(GOOD)
+    assert registry.get("west") is None
+    assert registry.by_fhir_base("https://north.example.org/fhir2") is None
+    assert registry.by_fhir_base("https://north.example.org.evil.example/fhir") is None
+    assert registry.by_cds_issuer("https://north.example.org/cds/") is None
+
+
+def test_values_are_read_with_their_defaults() -> None:
+    north, south = parse_registry(GOOD)
+    assert (north.drafts_on_card, south.drafts_on_card) == (
+        DraftsOnCard.FIRST_STEP,
+        DraftsOnCard.ALL,
+    )
+    assert (str(north.time_zone), north.client_id) == ("America/Chicago", "taperguard")
+    assert len(south.cds_clients) == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "why"),
+    [
+        ('id = "north"', 'id = "North Clinic"', 3, "id has to be lower-case"),
+        ('id = "south"', 'id = "north"', 17, "id 'north' is registered twice"),
+        ('name = "North Clinic"', "", 2, "name is missing"),
+        ('name = "North Clinic"', "name = 5", 4, "name has to be a text"),
+        ("America/Chicago", "Chicago", 7, "is no time zone"),
+        ("America/Chicago", "../../etc/passwd", 7, "is no time zone"),
+        ("first-step", "some", 8, '"all" or "first-step"'),
+        ('client_id = "taperguard"', 'clientid = "x"', 9, "'clientid' is no setting here"),
+        ('client_id = "taperguard"', 'quirks = ["odd"]', 9, "quirk 'odd' is not known"),
+        ('client_id = "taperguard"', "quirks = 5", 9, "has to be a list"),
+        (
+            'fhir_base = "https://north.example.org/fhir/"',
+            'fhir_base = "http://north.example.org/fhir"',
+            6,
+            "has to be https",
+        ),
+        (
+            'fhir_base = "https://north.example.org/fhir/"',
+            'fhir_base = "ftp://north"',
+            6,
+            "absolute http or https",
+        ),
+        (
+            'fhir_base = "https://north.example.org/fhir/"',
+            'fhir_base = "https://u:p@north.example.org/fhir"',
+            6,
+            "may not carry a user",
+        ),
+        (
+            'fhir_base = "https://south.example.org/fhir"',
+            'fhir_base = "https://north.example.org/fhir"',
+            20,
+            "is registered twice",
+        ),
+        ("south.example.org/cds-test", "north.example.org/cds", 28, "is registered twice"),
+        ('tenant = "north-1"', 'tenat = "north-1"', 14, "'tenat' is no setting here"),
+    ],
+)
+def test_a_bad_value_is_told_with_file_line_and_reason(
+    old: str, new: str, line: int, why: str
+) -> None:
+    assert GOOD.count(old) >= 1
+    with pytest.raises(BadRegistry) as caught:
+        parse_registry(GOOD.replace(old, new, 1), "clinic.toml")
+    assert str(caught.value).startswith(f"clinic.toml, line {line}: ")
+    assert why in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "no [[ehr]] is registered"),
+        ("[[ehr]\n", "not TOML"),
+        ("ehr = 5\n", "line 1: EHRs are written as [[ehr]]"),
+        ("[ehrs]\n", "'ehrs' is no setting here"),
+        ("[[ehr]]\nid = 'a'\nid = 'b'\n", "not TOML"),
+    ],
+)
+def test_a_file_that_is_no_registry_is_refused(text: str, why: str) -> None:
+    with pytest.raises(BadRegistry) as caught:
+        parse_registry(text)
+    assert why in str(caught.value)
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "ehrs.toml"
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(BadRegistry, match=r"ehrs\.toml: cannot be read: it is not UTF-8"):
+        read_registry(file)
+
+
+def test_http_is_for_this_machine_only() -> None:
+    """The sandbox is reached over http on localhost; a name that only begins so is not it."""
+    here = GOOD.replace("https://south.example.org", "http://localhost:8701")
+    assert parse_registry(here).by_fhir_base("http://localhost:8701/fhir") is not None
+    with pytest.raises(BadRegistry, match="https"):
+        parse_registry(GOOD.replace("https://south", "http://localhost.south"))
