@@ -79,6 +79,8 @@ def _groups(lines: list[tuple[DosageLine, LineDose]], starts: date | None) -> li
 def _date(line: DosageLine, dosed: LineDose, cursor: date | None, *, first: bool) -> DatedLine:
     bounds, timing = line.timing.bounds, line.timing
     begin = bounds.starts or min(timing.events, default=None)
+    if dosed.only_within is not None:
+        return DatedLine(line, dosed, *dosed.only_within)
     limited = bounds.lasts_days is not None or timing.count is not None or dosed.single
     follows = line.sequence is not None and not first
     if begin is None and (limited or follows):
@@ -146,13 +148,18 @@ def _undated(groups: list[list[DatedLine]]) -> Steps | NotComputable:
                 together,
             )
         )
-    all_lines = sum_of([s.dosed for s in stretches])
     note = "the steps have no dates; the highest one counts"
-    if not isinstance(all_lines, NotComputable):
-        note += (
-            f" (if all were taken together: {plain(all_lines.dose.high)} {all_lines.dose.unit}/day)"
-        )
+    all_lines = sum_of([s.dosed for s in stretches])
+    if not _all_last_a_while(groups[:-1]) and isinstance(all_lines, LineDose):
+        # Without any duration the numbers may be those of a list, not of steps.
+        dose = all_lines.dose
+        note += f" (if all were taken together: {plain(dose.high)} {dose.unit}/day)"
     return Steps(tuple(stretches), dated=False, warnings=(note,))
+
+
+def _all_last_a_while(groups: list[list[DatedLine]]) -> bool:
+    bounds = [dated.line.timing.bounds for group in groups for dated in group]
+    return all(b.ends is not None or b.lasts_days is not None for b in bounds)
 
 
 def _dated(groups: list[list[DatedLine]]) -> Steps | NotComputable:

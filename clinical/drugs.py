@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 
@@ -34,6 +34,7 @@ __all__ = [
     "is_rescue_naloxone",
     "is_systemic_opioid",
     "morphine_equivalent_factor",
+    "named_ingredients",
     "patch_morphine_equivalent",
     "recognise",
     "strength_ingredient",
@@ -57,7 +58,8 @@ class Drug:
     `clinical/knowledge/ingredients.csv` ("benzodiazepine", "opioid", "opioid-antagonist", ...),
     of all ingredients together. `cns_active` are those ingredients that BEERS23 counts.
     `name` is what a person would call it. `rxcui` is the product's or the ingredient's.
-    `warnings` hold sentences about conflicts (a code that says something else than the name).
+    `warnings` hold sentences about conflicts (a code that says something else than the name);
+    `disputed` are the ingredients that the other side of such a conflict names.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Drug:
     strength: Strength | None = None
     form: str | None = None
     warnings: tuple[str, ...] = ()
+    disputed: tuple[str, ...] = ()
 
     def contains(self, ingredient: str) -> bool:
         """Whether the drug contains this ingredient (generic name, lower case)."""
@@ -160,10 +163,12 @@ def _weigh(
         _sentence(f"{chosen.said}, but {said}; it is taken as {taken}")
         for said in dict.fromkeys(odd)
     ]
+    disputed = {n for r in readings if r not in agreeing for n in r.ingredients}
     strength, differing = _highest(agreeing)
     warnings += differing
     form = next((r.form for r in agreeing if r.form), None) or stated_form(description.form_text)
-    return _drug(chosen, agreeing, strength, form, tuple(warnings), one_product=not differing)
+    drug = _drug(chosen, agreeing, strength, form, tuple(warnings), one_product=not differing)
+    return replace(drug, disputed=tuple(sorted(disputed - set(drug.ingredients))))
 
 
 def _agree(chosen: Reading, other: Reading) -> bool:
@@ -282,9 +287,17 @@ def is_systemic_opioid(drug: Drug) -> bool:
     """Whether it holds an opioid agonist or partial agonist, by whatever route (CLINICAL 3).
 
     Antagonists, peripherally acting antagonists, loperamide and dextromethorphan are none;
-    a combination with naloxone or naltrexone stays one for its agonist.
+    a combination with naloxone or naltrexone stays one for its agonist. Where code and name
+    disagree and one of them says an opioid, it counts as one.
     """
-    return "opioid" in drug.classes
+    return "opioid" in drug.classes or "opioid" in _classes(drug.disputed)
+
+
+def named_ingredients(drug: Drug, drug_class: str) -> str:
+    """What to call the drug as a member of a class: all its ingredients, or the disputed ones."""
+    if drug_class in drug.classes:
+        return "/".join(drug.ingredients)
+    return "/".join(n for n in drug.disputed if drug_class in ingredients()[n].classes)
 
 
 def treats_opioid_use_disorder(drug: Drug, reasons: frozenset[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from fractions import Fraction
 
 from clinical.daily_dose import DailyDose, NotComputable
@@ -36,7 +37,8 @@ class LineDose:
 
     `given` is the same in the administered unit, by `scale`, where that is known. `intakes` is
     the most on one day (None: not said), `slowest` the fewest per day on average. `weekdays`
-    are the only days of taking, None when that is open.
+    are the only days of taking, None when that is open, `only_within` the first and last of
+    listed days.
     """
 
     dose: DailyDose
@@ -46,6 +48,7 @@ class LineDose:
     single: bool = False
     weekdays: frozenset[str] | None = None
     scale: Scale | None = None
+    only_within: tuple[date, date] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ def line_dose(line: DosageLine, product: Product) -> LineDose | LineGap:
         rhythm.single,
         rhythm.weekdays,
         intake.scale,
+        rhythm.only_within,
     )
 
 

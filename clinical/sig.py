@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 
 from clinical.dosage import Bounds, Ceiling, DosageLine, SaidAmount, SaidAs, Timing, UnitKind
 from clinical.knowledge import document
-from clinical.sig_words import AmountToken, Kind, Token, tokens_of
+from clinical.sig_words import ANY_TIME, AmountToken, Kind, Token, part_of_day, tokens_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,11 @@ class SigReading:
 
 @dataclass(slots=True)
 class _Clause:
-    """One dose and its moments, being gathered."""
+    """One dose and its moments, being gathered; `joined` is the word before each moment."""
 
     amounts: list[AmountToken] = field(default_factory=list)
     timings: list[Token] = field(default_factory=list)
-    joined: list[bool] = field(default_factory=list)
+    joined: list[str] = field(default_factory=list)
 
 
 class _Unclear(Exception):
@@ -77,6 +78,12 @@ def _lines(tokens: list[Token]) -> tuple[DosageLine, ...]:
 def _step_lines(tokens: list[Token]) -> list[DosageLine]:
     as_needed = any(token.kind is Kind.AS_NEEDED for token in tokens)
     ceilings = tuple(token.ceiling for token in tokens if token.ceiling is not None)
+    _refuse_duration_of_one(tokens)
+    if any(
+        a.kind is Kind.AND and a.words not in ",;" and b.kind is Kind.AS_NEEDED
+        for a, b in pairwise(tokens)
+    ):
+        raise _Unclear('the text says "and as needed", which may be more than the dose before it')
     durations = {token.lasts_days for token in tokens if token.lasts_days is not None}
     if len(durations) > 1:
         raise _Unclear("the text gives more than one duration for one dose")
@@ -85,6 +92,15 @@ def _step_lines(tokens: list[Token]) -> list[DosageLine]:
         _line(clause, as_needed=as_needed, ceilings=ceilings, bounds=bounds)
         for clause in _clauses(tokens)
     ]
+
+
+def _refuse_duration_of_one(tokens: list[Token]) -> None:
+    """Of "1 tab bid for 3 days and 1 tab daily": whether the days are those of both is not said."""
+    kinds = [t.kind for t in tokens if t.kind in {Kind.AMOUNT, Kind.DURATION}]
+    if Kind.DURATION in kinds:
+        at = kinds.index(Kind.DURATION)
+        if Kind.AMOUNT in kinds[:at] and Kind.AMOUNT in kinds[at:]:
+            raise _Unclear("the text gives a duration for one of several doses")
 
 
 def _clauses(tokens: list[Token]) -> list[_Clause]:
@@ -105,25 +121,26 @@ def _clauses(tokens: list[Token]) -> list[_Clause]:
 
 def _gathered(speaking: list[Token], *, timing_first: bool) -> list[_Clause]:
     clauses = [_Clause()]
-    joined = True
+    joined = _FIRST
     for i, token in enumerate(speaking):
         current = clauses[-1]
         if token.kind is Kind.AMOUNT:
             if current.amounts and not _again(speaking, i):
                 current = _Clause()
                 clauses.append(current)
-            beside = bool(current.amounts) and speaking[i - 1].words == "("
-            current.amounts.append(replace(_amount(token), beside=beside))
-            joined = True
+            said = _amount(token)
+            beside = bool(current.amounts) and speaking[i - 1].words == "(" and not said.in_total
+            current.amounts.append(replace(said, beside=beside))
+            joined = _FIRST
         elif token.kind is Kind.TIMING:
             if timing_first and current.amounts and current.timings:
                 current = _Clause()
                 clauses.append(current)
             current.timings.append(token)
             current.joined.append(joined)
-            joined = False
+            joined = ""
         else:
-            joined = True
+            joined = joined or token.words
     return clauses
 
 
@@ -157,34 +174,47 @@ def _line(
 
 
 def _timing(clause: _Clause) -> Timing:
-    """The phrases of one clause as one timing; moments said side by side are one moment."""
+    """The phrases of one clause as one timing; two names of one moment are one moment."""
+    _refuse_sums(clause)
     merged = Timing()
-    cycles: list[Timing] = []
+    cycles: set[Timing] = set()
     every_day = False
+    before = ""
     for token, joined in zip(clause.timings, clause.joined, strict=True):
-        timing = token.timing
-        if timing is None:
-            continue
+        timing = token.timing or Timing()
         if token.every_day_only:
             every_day = True
         elif timing.frequency is not None:
-            cycles.append(replace(timing, when=(), days_of_week=frozenset()))
-        if timing.count is not None:
-            merged = replace(merged, count=timing.count)
-        merged = replace(merged, days_of_week=merged.days_of_week | timing.days_of_week)
-        if joined or not (merged.when or merged.times_of_day):
+            cycles.add(replace(timing, when=(), days_of_week=frozenset()))
+        merged = replace(
+            merged,
+            count=merged.count or timing.count,
+            days_of_week=merged.days_of_week | timing.days_of_week,
+        )
+        part = part_of_day(timing)
+        if joined or part != before:
+            if not joined and part and before and ANY_TIME in {part, before}:
+                raise _Unclear("the text names meals and another time for one dose")
             merged = replace(
                 merged,
                 when=tuple(dict.fromkeys(merged.when + timing.when)),
                 times_of_day=tuple(dict.fromkeys(merged.times_of_day + timing.times_of_day)),
             )
-    if len(set(cycles)) > 1:
-        raise _Unclear("the text says how often in two different ways")
-    moments = merged.when or merged.times_of_day
+        before = part or before
+    return _one_timing(merged, cycles, every_day=every_day)
+
+
+def _one_timing(merged: Timing, cycles: set[Timing], *, every_day: bool) -> Timing:
+    if len(cycles) > 1:
+        raise _Unclear(_TWO_WAYS)
+    moments = len(merged.when) + len(merged.times_of_day)
     if merged.count is not None and (cycles or moments or every_day or merged.days_of_week):
         raise _Unclear('the text says "once" and also how often')
     if cycles:
-        cycle = cycles[0]
+        (cycle,) = cycles
+        meals_only = not merged.times_of_day and part_of_day(merged) == ANY_TIME
+        if moments and cycle.frequency not in {1, moments} and not meals_only:
+            raise _Unclear(_TWO_WAYS)
         return replace(
             merged,
             frequency=cycle.frequency,
@@ -196,3 +226,23 @@ def _timing(clause: _Clause) -> Timing:
     if every_day and not moments:
         return replace(merged, frequency=Fraction(1), period=Fraction(1), period_unit="d")
     return merged
+
+
+_TWO_WAYS = "the text says how often in two different ways"
+_FIRST = "first"
+
+
+def _refuse_sums(clause: _Clause) -> None:
+    """Of "daily and at bedtime" may be one dose or two: it is not read."""
+    pairs = zip(clause.timings, clause.timings[1:], clause.joined[1:], strict=False)
+    for one, other, joined in pairs:
+        if joined in {"", ",", ";", _FIRST}:
+            continue
+        if _is_cycle(one) != _is_cycle(other):
+            raise _Unclear(
+                "the text joins how often with a time of day, which may be one dose or two"
+            )
+
+
+def _is_cycle(token: Token) -> bool:
+    return token.timing is not None and token.timing.frequency is not None

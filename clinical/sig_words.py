@@ -42,12 +42,14 @@ class Kind(StrEnum):
 class AmountToken:
     """An amount; `each_mg` is a strength said with it ("2 x 0.5 mg tablets").
 
-    `beside` marks an amount in brackets after another.
+    `beside` marks an amount in brackets after another; `in_total` one that is said to be the
+    total of it ("2 tablets (1 mg total)").
     """
 
     amount: Amount
     each_mg: Amount | None = None
     beside: bool = False
+    in_total: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ _FRACTION_SIGNS = {"½": " 1/2", "¼": " 1/4", "¾": " 3/4", "⅓": " 1/3", "⅔
 
 _NUMBER_WORD = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
 _NUMBER = (
-    r"(?:(?:\d{1,3}|a|" + _NUMBER_WORD + r")[\s-]+and[\s-]+(?:a[\s-]+)?half(?:\s+of)?(?:\s+an?)?"
+    r"(?:(?:\d{1,3}|a|" + _NUMBER_WORD + r")[\s-]+and[\s-]+(?:(?:a|one)[\s-]+)?half"
+    r"(?:\s+of)?(?:\s+an?)?"
     r"|\d{1,3}\s+(?:and\s+)?\d/\d"
     r"|\d/\d(?:\s+of\s+an?|\s+of|\s+an?)?"
     r"|\d{1,6}\.\d{1,6}|(?<!\d)\.\d{1,6}|\d{1,6}"
@@ -88,7 +91,7 @@ _NOT_DOSE = re.compile(
     r"the|a dose of|dose|sig|route|"
     r"(?:refills?:?\s*\d{1,2})|(?:\d{1,2}\s+refills?(?:\(s\))?)|"
     # What it is for.
-    r"(?:for|for the|due to)?\s*(?:severe |acute |breakthrough |panic |muscle |nerve |back |rib |"
+    r"(?:for|for the|due to|or|/)?\s*(?:severe |acute |breakthrough |panic |muscle |nerve |back |rib |"
     r"leg |night )*(?:anxiety|anxiousness|panic|attacks?|agitation|insomnia|sleep|sleeping|"
     r"seizures?|epilepsy|pain|spasms?|cramps?|restless legs?(?: syndrome)?|rls|tremors?|nausea|"
     r"vertigo|dizziness|tics?|dystonia|akathisia|mania|catatonia|headaches?|fever|cough|"
@@ -189,7 +192,7 @@ def _patterns() -> dict[str, re.Pattern[str]]:
         "dose": re.compile(
             rf"(?P<upto>up to\s+)?{number}{again}{to}\s*"
             rf"(?:[x(]?\s*(?P<each>{_PLAIN_NUMBER})\s*(?P<mass>{mass})\s*\)?\s*(?=(?:{unit})\b))?"
-            rf"(?P<unit>{unit})(?:\(s\))?(?![a-z0-9/])"
+            rf"(?P<unit>{unit})(?:\(s\))?(?![a-z0-9/])(?P<total>\s+(?:in\s+)?total\b)?"
             r"|(?P<article>an?)\s+(?P<unit1>tablet|tab|capsule|cap|pill)\b"
         ),
         "dose_before_slash": re.compile(
@@ -197,6 +200,10 @@ def _patterns() -> dict[str, re.Pattern[str]]:
         ),
         "bare": re.compile(
             rf"{number}(?:\s*(?:-|to|or)\s*(?P<high>{_NUMBER}))?(?!\s*[-a-z]?[.,]?[0-9%/])\b"
+        ),
+        "daily_ceiling": re.compile(
+            r"max(?:imum)? daily (?:amount|dose)(?: of)?\s*[:=]?\s*"
+            rf"(?P<low>{_NUMBER})(?P<high>(?!.))?\s*(?P<unit>{unit})(?:\(s\))?(?![a-z0-9/])"
         ),
         "ceiling": re.compile(
             r"(?:(?:with a )?max(?:imum)?(?: daily)?(?: dose)?(?: of)?|"
@@ -209,12 +216,13 @@ def _patterns() -> dict[str, re.Pattern[str]]:
 
 
 def _limit(words: str, at: int) -> tuple[Token, int] | None:
-    ceiling = _patterns()["ceiling"].match(words, at)
-    if ceiling:
-        unit = known_unit(ceiling["unit"])
-        amount = _amount_of(ceiling, unit) if unit else None
-        if amount is not None:
-            days = Fraction(7) if ceiling["span"].startswith("w") else Fraction(1)
+    for name in ("ceiling", "daily_ceiling"):
+        ceiling = _patterns()[name].match(words, at)
+        unit = known_unit(ceiling["unit"]) if ceiling else None
+        amount = _amount_of(ceiling, unit) if ceiling and unit else None
+        if ceiling and amount is not None:
+            weekly = ceiling.groupdict().get("span", "").startswith("w")
+            days = Fraction(7) if weekly else Fraction(1)
             return Token(Kind.CEILING, ceiling=Ceiling(amount, days)), ceiling.end()
     duration = _DURATION.match(words, at)
     if duration:
@@ -279,7 +287,9 @@ def _dose(words: str, at: int) -> tuple[Token, int] | None:
         each_mg = Amount(value, value, mass) if mass and value else None
         if each_mg is None or unit.kind is not UnitKind.COUNT:
             return None
-    return Token(Kind.AMOUNT, amount=AmountToken(amount, each_mg)), match.end()
+    in_total = bool(match.groupdict().get("total"))
+    token = AmountToken(amount, each_mg, in_total=in_total)
+    return Token(Kind.AMOUNT, amount=token), match.end()
 
 
 def _amount_of(match: re.Match[str], unit: DoseUnit) -> Amount | None:
@@ -292,28 +302,52 @@ def _amount_of(match: re.Match[str], unit: DoseUnit) -> Amount | None:
 
 def _value(words: str) -> Fraction | None:
     """A number as written: "1 1/2", "one and a half", "half a", ".5"."""
-    said = re.sub(r"\s+of(\s+an?)?$|(?<=\S)\s+an?$", "", words.replace("-", " ")).strip()
-    said = " ".join(word for word in said.split() if word != "and")
-    total = Fraction(0)
-    parts = said.split()
-    if parts and parts[0] == "a" and len(parts) > 1:
-        parts = parts[1:]
-    if len(parts) > 1 and parts[-2] == "a":
-        parts.pop(-2)
-    if parts[:1] == ["one"] and parts[1:] in (["half"], ["quarter"]) and "and" not in words:
-        parts = parts[1:]
-    if parts == ["three", "quarters"]:
-        return Fraction(3, 4)
-    for part in parts:
-        if part == "half":
-            total += Fraction(1, 2)
-        elif part == "quarter":
-            total += Fraction(1, 4)
-        elif part in NUMBER_WORDS:
-            total += NUMBER_WORDS[part]
-        else:
-            numerator, _, denominator = part.partition("/")
-            if denominator and int(denominator) == 0:
-                return None
-            total += Fraction(numerator) / (int(denominator) if denominator else 1)
-    return total or None
+    said = re.sub(r"(?<=\S)(\s+of)?(\s+an?)?$", "", words.replace("-", " ").strip())
+    whole, _, part = said.partition(" and ")
+    if not part and len(pieces := said.split()) == 2 and pieces[1][:1].isdigit():
+        whole, part = pieces
+    values = [_simple_value(piece.strip()) for piece in (whole, part) if piece.strip()]
+    if any(value is None for value in values):
+        return None
+    return sum((value for value in values if value), Fraction(0)) or None
+
+
+_SAID_PARTS = {
+    "half": Fraction(1, 2),
+    "quarter": Fraction(1, 4),
+    "three quarters": Fraction(3, 4),
+    "a": Fraction(1),
+}
+
+
+def _simple_value(said: str) -> Fraction | None:
+    words = re.sub(r"^(?:a|one)\s+(?=half|quarter)", "", " ".join(said.split()))
+    known = _SAID_PARTS.get(words) or NUMBER_WORDS.get(words)
+    if known is not None:
+        return known
+    numerator, _, denominator = words.partition("/")
+    if denominator and int(denominator) == 0:
+        return None
+    return Fraction(numerator) / (int(denominator) if denominator else 1)
+
+
+ANY_TIME = "meals"
+"""The part of the day of "with meals": no one part."""
+
+_PARTS_OF_DAY = {
+    "morning": {"MORN", "CM", "ACM", "PCM", "WAKE"},
+    "midday": {"NOON", "CD", "ACD", "PCD", "AFT"},
+    "evening": {"EVE", "CV", "ACV", "PCV", "HS", "NIGHT"},
+    ANY_TIME: {"C", "AC", "PC"},
+}
+
+
+def part_of_day(timing: Timing) -> str:
+    """The part of the day that a timing names: "in the evening at bedtime" names one twice."""
+    for part, moments in _PARTS_OF_DAY.items():
+        if moments & set(timing.when):
+            return part
+    for time in timing.times_of_day:
+        hour = int(time[:2])
+        return "morning" if 4 <= hour < 11 else "midday" if 11 <= hour < 16 else "evening"
+    return ""

@@ -8,7 +8,9 @@ should agree with it.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import date
 from fractions import Fraction
 from functools import cache
 
@@ -20,6 +22,7 @@ from clinical.quantities import plain
 from clinical.timing_words import timing_named
 
 _ANY_MEAL = frozenset({"C", "AC", "PC"})
+_MEALS = frozenset({"CM", "CD", "CV", "ACM", "ACD", "ACV", "PCM", "PCD", "PCV"})
 _MOMENTS = frozenset(
     (
         "MORN MORN.EARLY MORN.LATE NOON AFT AFT.EARLY AFT.LATE EVE EVE.EARLY EVE.LATE "
@@ -34,6 +37,7 @@ class Rhythm:
 
     `weekdays` are the only days of taking, None when the cycle is not one of weekdays.
     `single` is an order of one administration: then the numbers are those of its one day.
+    `only_within` are the first and last day when the days themselves are listed.
     """
 
     low: Fraction
@@ -44,6 +48,7 @@ class Rhythm:
     single: bool = False
     as_needed: bool = False
     warnings: tuple[str, ...] = ()
+    only_within: tuple[date, date] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,9 @@ def rhythm_of(timing: Timing) -> Rhythm | NotComputable | None:
     if not readings:
         if unknown:
             return NotComputable(f'the timing "{shown(unknown[0])}" is not known')
-        return _single(timing) if timing.count == 1 else None
+        if timing.count == 1 or len(timing.events) == 1:
+            return _single(timing)
+        return _on_listed_days(timing) if timing.events else None
     rhythm = _agreed(readings)
     notes = rhythm.warnings
     if unknown and not codes:
@@ -162,6 +169,20 @@ def _single(timing: Timing) -> Rhythm:
     return Rhythm(Fraction(1), Fraction(1), 1, "once", single=True, as_needed=timing.as_needed)
 
 
+def _on_listed_days(timing: Timing) -> Rhythm:
+    first, last = min(timing.events), max(timing.events)
+    times, days = len(timing.events), (last - first).days + 1
+    average = Fraction(times, days)
+    return Rhythm(
+        average,
+        average,
+        max(Counter(timing.events).values()),
+        f"{plain(average)}/day ({times} within {days} d)",
+        as_needed=timing.as_needed,
+        only_within=(first, last),
+    )
+
+
 def _rhythm(timing: Timing) -> Rhythm | NotComputable | None:
     cycle = _cycle(timing)
     if isinstance(cycle, NotComputable):
@@ -215,11 +236,13 @@ def _moments(timing: Timing, cycle: _Cycle | None) -> tuple[int, tuple[str, ...]
     odd = sorted(when - _MOMENTS - _ANY_MEAL)
     if odd:
         return NotComputable(f'the moment of the day "{shown(odd[0])}" is not known')
+    meals = len(when & _ANY_MEAL)
     named = len(when - _ANY_MEAL) + len(set(timing.times_of_day))
-    if when & _ANY_MEAL and not named and cycle is None:
-        meals = meals_per_day()
-        return meals, (f"meals are counted as {meals} a day",)
-    return named, ()
+    if not meals or (cycle is not None and not named):
+        return named, ()
+    others = len(when - _ANY_MEAL - _MEALS) + len(set(timing.times_of_day))
+    count = meals_per_day()
+    return count * meals + others, (f"meals are counted as {count} a day",)
 
 
 def _without_cycle(timing: Timing, intakes: int, notes: tuple[str, ...]) -> Rhythm | None:

@@ -32,7 +32,10 @@ _UNITS = {
 }
 _UNIT_PATTERN = "|".join(f"(?:{words})" for words in _UNITS.values())
 _INTEGER = r"(?:\d{1,4}|" + "|".join(NUMBER_WORDS) + r")"
-_RANGE = rf"(?P<low>{_INTEGER})(?:\s*(?:-|to|or)\s*(?P<high>{_INTEGER}))?"
+_AGAIN = rf"(?:\s*\(\s*{_INTEGER}\s*\))?"
+"""A number said twice: "2 (two) times"."""
+
+_RANGE = rf"(?P<low>{_INTEGER}){_AGAIN}(?:\s*(?:-|to|or)\s*(?P<high>{_INTEGER}){_AGAIN})?"
 
 _TIMES_UNIT = (
     r"(?P<unit>daily|days?|d|24\s*(?:hours?|hrs?|h)|weekly|weeks?|wk|monthly|months?|hour|hr)\b"
@@ -52,6 +55,13 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "every",
         re.compile(rf"(?:every|each|q)\.?\s*(?:{_RANGE}\s*-?\s*)(?P<unit>{_UNIT_PATTERN})\b"),
+    ),
+    (
+        "before_bed",
+        re.compile(
+            rf"(?:{_INTEGER}|an?|half an?)\s+(?:minutes?|mins?|hours?|hrs?)\s+"
+            r"(?:before|prior to)\s+(?:bed|bedtime|sleep)\b"
+        ),
     ),
     ("a_day", re.compile(r"(?P<low>\d{1,2})id\b")),
     (
@@ -213,6 +223,10 @@ def _a_day(match: re.Match[str]) -> Timing | None:
     return Timing(frequency=times, period=Fraction(1), period_unit="d") if times else None
 
 
+def _before_bed(_match: re.Match[str]) -> Timing:
+    return Timing(when=("HS",))
+
+
 def _clock(match: re.Match[str]) -> Timing:
     hour = int(match["hour"]) % 12 + (12 if match["half"] == "pm" else 0)
     return Timing(times_of_day=(f"{hour:02}:{match['minute'] or '00'}",))
@@ -230,6 +244,7 @@ _READERS: dict[str, Callable[[re.Match[str]], Timing | None]] = {
     "times": _times,
     "ordinal": _ordinal,
     "every": _every,
+    "before_bed": _before_bed,
     "a_day": _a_day,
     "clock": _clock,
     "clock24": _clock24,

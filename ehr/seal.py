@@ -118,5 +118,7 @@ class Sealer:
 
         Its key is not one of the sealing keys: a change of those keeps fingerprints equal.
         """
-        message = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
+        # Identifiers come from outside: even half a surrogate pair has a fingerprint.
+        encoded = [part.encode("utf-8", errors="surrogatepass") for part in parts]
+        message = b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
         return hmac.new(self._hash_key, message, hashlib.sha256).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from clinical.drugs import Unrecognised
+from clinical.drugs import Unrecognised, named_ingredients
 from clinical.facts import MedicationRecord, PatientFacts
 from clinical.totals import Total
 
@@ -28,9 +28,9 @@ def ingredient_names(records: Sequence[MedicationRecord], drug_class: str) -> li
     """The short names of the records' drugs of a class, each once, in order."""
     names: dict[str, None] = {}
     for record in records:
-        if not isinstance(record.drug, Unrecognised) and drug_class in record.drug.classes:
-            names["/".join(record.drug.ingredients)] = None
-    return list(names)
+        if not isinstance(record.drug, Unrecognised):
+            names[named_ingredients(record.drug, drug_class)] = None
+    return [name for name in names if name]
 
 
 def uncounted_reasons(total: Total) -> str:

@@ -70,7 +70,7 @@ def read_chart(resources: Resources) -> Chart:
         deceased=Unknown(why_no_patient) if patient is None else deceased(patient),
         drafts=tuple(drafts),
         medications=tuple(
-            medication_record(resource, lookup_in(resources, resource))
+            medication_record(resource, lookup_in(resources, resource), every_dose=False)
             for kind in MEDICATION_RECORDS
             for resource in resources.by_type.get(kind, ())
         ),

@@ -8,8 +8,9 @@ from fractions import Fraction
 from typing import Any
 
 from clinical.conditions import concepts_of
+from clinical.daily_dose import DoseCourse, NotComputable
 from clinical.dose_course import course_of
-from clinical.drugs import Drug, recognise
+from clinical.drugs import Drug, Unrecognised, recognise
 from clinical.facts import MedicationRecord, RecordKind
 from clinical.quantities import MalformedQuantity, exact
 from ehr.read.conditions import codes_of
@@ -31,20 +32,32 @@ MEDICATION_RECORDS = {
 _LONGEST_SUPPLY_DAYS = 3660
 
 
-def medication_record(resource: dict[str, Any], lookup: Lookup) -> MedicationRecord:
-    """The record as facts. Never raises: what cannot be read is said in the record."""
+_NOT_ASKED = DoseCourse(NotComputable("the dose of a drug that no check looks at was not read"))
+
+
+def medication_record(
+    resource: dict[str, Any], lookup: Lookup, *, every_dose: bool = True
+) -> MedicationRecord:
+    """The record as facts. Never raises: what cannot be read is said in the record.
+
+    Without `every_dose` the dosage of a drug that is named and none of ours stays unread: most
+    of a medication list is that, and no check looks at it.
+    """
     kind = MEDICATION_RECORDS[str(resource.get("resourceType"))]
     drug = recognise(drug_description(resource, lookup))
     authored_on = _authored_on(resource)
     starts, ends = _period(resource, kind)
     known = drug if isinstance(drug, Drug) else None
-    lines = dosage_lines(resource)
-    course = course_of(
-        lines,
-        strength=None if known is None else known.strength,
-        ingredient_is_clonazepam=known is not None and known.contains("clonazepam"),
-        starts=starts or authored_on,
-    )
+    foreign = isinstance(drug, Unrecognised) and drug.named is not None
+    lines = () if foreign and not every_dose else dosage_lines(resource)
+    course = _NOT_ASKED
+    if every_dose or not foreign:
+        course = course_of(
+            lines,
+            strength=None if known is None else known.strength,
+            ingredient_is_clonazepam=known is not None and known.contains("clonazepam"),
+            starts=starts or authored_on,
+        )
     texts = [line.text for line in lines if line.text]
     return MedicationRecord(
         source=source_of(resource),

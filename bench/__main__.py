@@ -1,0 +1,149 @@
+"""Each row is our work beside a plain yardstick of the same input, in this run on this machine.
+
+A ratio says more than a time: it moves when the code changes and hardly with the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from datetime import date
+from fractions import Fraction
+from typing import Any
+
+from cds_hooks.request import read_request
+from cds_hooks.services.order_safety import HOOKS, Bench, answer
+from clinical.policy import default_policy
+from clinical.quantities import Milligrams
+from clinical.taper import TaperRequest, pace, plan
+from ehr.decode import decode, encode
+from ehr.read.medications import medication_record
+from taperguard.commands.taper import schedule_as_json
+from taperguard.doors import new_id
+
+TODAY = date(2026, 11, 23)
+RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
+
+
+def order(key: str, code: str, name: str, per_day: int, status: str = "active") -> dict[str, Any]:
+    """A typical order, with the padding that real ones carry."""
+    return {
+        "resourceType": "MedicationRequest",
+        "id": key,
+        "meta": {"lastUpdated": "2026-10-01T08:00:00Z", "versionId": "3"},
+        "text": {"status": "generated", "div": "<div>" + "x" * 700 + "</div>"},
+        "status": status,
+        "intent": "order",
+        "authoredOn": "2026-10-01",
+        "medicationCodeableConcept": {
+            "coding": [{"system": RXNORM, "code": code, "display": name}],
+            "text": name,
+        },
+        "subject": {"reference": "Patient/p1"},
+        "dosageInstruction": [
+            {
+                "text": f"1 tablet {per_day} times a day",
+                "timing": {"repeat": {"frequency": per_day, "period": 1, "periodUnit": "d"}},
+                "doseAndRate": [{"doseQuantity": {"value": 1, "unit": "tablet"}}],
+            }
+        ],
+    }
+
+
+def hook_request(medications: int) -> bytes:
+    """order-sign with so many medications in the prefetch."""
+    others = [
+        order(f"m{n}", "197528", "clonazepam 1 MG Oral Tablet", 1)
+        if n == 0
+        else order(f"m{n}", str(900_000 + n), f"examplitol {n} MG Oral Tablet", 2)
+        for n in range(medications)
+    ]
+    draft = order("new", "197528", "clonazepam 1 MG Oral Tablet", 3, status="draft")
+    entries = [{"resource": resource} for resource in others]
+    return json.dumps(
+        {
+            "hook": "order-sign",
+            "hookInstance": "1",
+            "context": {
+                "userId": "Practitioner/1",
+                "patientId": "p1",
+                "draftOrders": {"resourceType": "Bundle", "entry": [{"resource": draft}]},
+            },
+            "prefetch": {
+                "patient": {"resourceType": "Patient", "id": "p1", "birthDate": "1950-01-01"},
+                "medications": {"resourceType": "Bundle", "entry": entries},
+                "conditions": {"resourceType": "Bundle", "entry": []},
+            },
+        }
+    ).encode()
+
+
+def seconds(work: Callable[[], object], rounds: int) -> float:
+    """The median time of one call."""
+    work()
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def rows(rounds: int) -> list[tuple[str, float, str, float]]:
+    """What, seconds, beside what, seconds."""
+    raw = hook_request(24)
+    bench = Bench(default_policy(), new_id, "https://taperguard.example")
+    record_raw = json.dumps(order("a", "197528", "clonazepam 1 MG Oral Tablet", 2)).encode()
+    record = decode(record_raw)
+
+    def hook() -> bytes:
+        return encode(answer(read_request(raw, HOOKS), TODAY, bench).body)
+
+    def schedule() -> object:
+        request = TaperRequest(
+            from_mg=Milligrams(Fraction(20)),
+            to_mg=Milligrams(Fraction(0)),
+            starts_on=TODAY,
+            pace=pace("asam-2025-slow"),
+        )
+        return plan(request)
+
+    made = schedule_as_json(schedule())  # type: ignore[arg-type]
+    return [
+        (
+            f"order-sign, {len(raw) // 1024} KB, 24 medications",
+            seconds(hook, rounds),
+            "decoding it",
+            seconds(lambda: decode(raw), rounds),
+        ),
+        (
+            "daily dose of a typical order",
+            seconds(lambda: medication_record(record, lambda _: None), rounds * 5),
+            "decoding it",
+            seconds(lambda: decode(record_raw), rounds * 5),
+        ),
+        (
+            "slowest taper from 20 mg",
+            seconds(schedule, max(rounds // 10, 5)),
+            "writing it as JSON",
+            seconds(lambda: encode(made), rounds),
+        ),
+    ]
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="bench")
+    parser.add_argument("--full", action="store_true", help="ten times the rounds")
+    rounds = 2000 if parser.parse_args().full else 200
+    print(f"{'what':42} {'ms':>9} {'beside':>20} {'ms':>9} {'ratio':>7}")  # noqa: T201
+    for what, took, beside, yardstick in rows(rounds):
+        ours, theirs = f"{took * 1e3:9.3f}", f"{yardstick * 1e3:9.4f}"
+        print(f"{what:42} {ours} {beside:>20} {theirs} {took / yardstick:7.1f}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""One ASGI application of the web doors, with the relay beside it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from cds_hooks import door
+from ehr import log
+from taperguard import evidence_page
+from taperguard.doors import cds_hooks_collaborators
+from taperguard.headers import ResponseHeaders
+from taperguard.wiring import House
+
+
+def create_app(house: House) -> ASGIApp:
+    """The application for one house. Its lifespan runs the relay of the outbox."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        house.relay.start()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(house.relay.stop)
+
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(_: Request) -> Response:
+        report = await run_in_threadpool(readiness, house)
+        return JSONResponse(report, status_code=200 if report["ready"] else 503)
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    development = not house.settings.is_production
+    app = FastAPI(
+        title="TaperGuard",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/metrics", metrics),
+            *evidence_page.routes(development=development),
+            *door.routes(cds_hooks_collaborators(house)),
+        ],
+    )
+    # Around everything, so that also an unexpected 500 says in which mode it happened.
+    return ResponseHeaders(app, development=development)
+
+
+def readiness(house: House) -> dict[str, Any]:
+    """Whether the service can keep what it promises.
+
+    The broker is told of and decides nothing: promises wait in the outbox for it.
+    """
+    try:
+        database = "ok" if house.migrations_at_head() else "migrations are not at head"
+    except SQLAlchemyError:
+        log.get(__name__).warning("database not reachable", exc_info=True)
+        database = "not reachable"
+    broker = "ok" if house.broker_answers() else "not reachable"
+    return {"ready": database == "ok", "database": database, "broker": broker}

@@ -1,0 +1,43 @@
+"""What the README says is true."""
+
+import io
+import re
+from datetime import date
+from pathlib import Path
+
+from taperguard import settings
+from taperguard.commands import check
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_setting_is_documented_as_the_code_has_it():
+    found = re.search(r"<!-- settings:.*?-->\n(.*?)<!-- end of settings -->", README, re.DOTALL)
+    assert found is not None
+    assert found[1] == settings.describe()
+
+
+def test_the_request_it_shows_gets_the_card_it_shows(clean_environment):
+    out = io.StringIO()
+    request = str(ROOT / "examples" / "order-sign.json")
+    status = check.run(request, date(2026, 11, 23), io.StringIO(), out, io.StringIO())
+    assert status == 0
+    shown = " ".join(README.replace("> ", "").split())
+    for words in (
+        "Clonazepam 3 mg/day (now 2 mg/day) with oxycodone, age 72, a history of falls",
+        "Taper from 2 mg/day (asam-2025-slow): 1.875 mg/day from 2026-11-23; discontinue "
+        "clonazepam 1 mg tablet (1 tablet twice a day)",
+        "Keep the present 2 mg/day: remove the new order",
+    ):
+        assert words in out.getvalue()
+        assert words in shown
+
+
+def test_it_says_that_no_clinician_has_reviewed_it():
+    assert "No clinician has reviewed the clinical content" in README
+
+
+def test_every_room_it_names_exists():
+    for room in re.findall(r"^(\w+)/ ", README, re.MULTILINE):
+        assert (ROOT / room).is_dir()
