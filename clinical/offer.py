@@ -96,7 +96,9 @@ def _tapers(
     youngest = None
     if not isinstance(facts.birth_date, Unknown):
         youngest = facts.birth_date.youngest_age_on(on)
-    long_use = _in_use_since(effect.current) <= on - timedelta(days=policy.pace_for_long_use_days)
+    long_use = _in_use_since(facts, effect.current) <= on - timedelta(
+        days=policy.pace_for_long_use_days
+    )
     coordinate = coordinate_gates(assessment)
     paces = [recommended_pace(youngest, long_use)]
     under_age = youngest is not None and youngest < policy.older_adult_from_years
@@ -119,11 +121,23 @@ def _tapers(
     )
 
 
-def _in_use_since(current: tuple[MedicationRecord, ...]) -> date:
-    """The earliest day that the present orders speak of; the far future when none does."""
+def _in_use_since(facts: PatientFacts, current: tuple[MedicationRecord, ...]) -> date:
+    """The earliest day that the present orders, and those they followed, speak of.
+
+    The far future when none speaks of a day: use that is not known to be long is not long.
+    """
+    by_source = {record.source: record for record in facts.medications}
+    chain: dict[str, MedicationRecord] = {}
+    left = list(current)
+    while left:
+        record = left.pop()
+        if record.source in chain:
+            continue
+        chain[record.source] = record
+        left += [by_source[source] for source in record.replaces if source in by_source]
     days = [
         day
-        for record in current
+        for record in chain.values()
         for day in (record.course.starts, record.period_starts, record.authored_on)
         if day is not None
     ]

@@ -17,12 +17,17 @@ import pytest
 class HungBroker:
     """Accepts connections, reads nothing, answers nothing; counts who came."""
 
-    def __init__(self, socket_file: Path) -> None:
-        self.url = f"redis+socket://{socket_file}"
+    def __init__(self, socket_file: Path | None) -> None:
         self.came = 0
         self._open: list[socket.socket] = []
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(socket_file))
+        if socket_file is None:
+            self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            self._listener.bind(("127.0.0.1", 0))
+            self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}/0"
+        else:
+            self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._listener.bind(str(socket_file))
+            self.url = f"redis+socket://{socket_file}"
         self._listener.listen(50)
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
@@ -44,10 +49,10 @@ class HungBroker:
             connection.close()
 
 
-@pytest.fixture
-def hung_broker(short_folder: Path) -> Iterator[HungBroker]:
-    """A broker that hangs."""
-    broker = HungBroker(short_folder / "hung.sock")
+@pytest.fixture(params=["socket", "port"])
+def hung_broker(request: pytest.FixtureRequest, short_folder: Path) -> Iterator[HungBroker]:
+    """A broker that hangs, behind a Unix socket and behind a TCP port."""
+    broker = HungBroker(short_folder / "hung.sock" if request.param == "socket" else None)
     yield broker
     broker.close()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import cds
 import pytest
 import redis
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from store.cards_shown import CardsShown, ShownCard
 from store.database import reading, writing
 from taperguard import wiring
 from taperguard.app import create_app
-from workers.app import QUEUE
+from workers.app import POST_DUE_LETTERS, QUEUE, make_app
 from workers.letterbox import Letterbox, NotPosted
 
 
@@ -115,6 +116,43 @@ def test_the_service_is_ready_with_a_hung_broker_and_says_so(
         answer = client.get("/readyz")
     assert answer.status_code == 200
     assert answer.json() == {"ready": True, "database": "ok", "broker": "not reachable"}
+
+
+def test_a_hook_is_answered_with_its_cards_while_the_broker_hangs(
+    build: Callable[..., wiring.House], hung_broker: Any, until: Callable[..., None]
+) -> None:
+    """The relay sits in the broker before the hook comes; the answer is whole and promised."""
+    house = build(hung_broker.url)
+    order = cds.request(
+        [cds.order("new", cds.CLONAZEPAM["1"], 3, status="draft")],
+        medications=[
+            cds.order("now", cds.CLONAZEPAM["1"], 2),
+            cds.order("oxy", cds.OXYCODONE),
+        ],
+        born="1954-02-01",
+    )
+    with TestClient(create_app(house)) as client:
+        house.promise_cards_shown(_cards())
+        until(lambda: hung_broker.came >= 1)
+        answer = client.post("/cds-services/clonazepam-safety", json=order)
+    assert answer.status_code == 200
+    assert answer.json()["cards"]
+    assert _waiting(house) == 2  # the promise before, and that of this answer
+
+
+def test_letters_reach_the_workers_without_any_service(
+    build: Callable[..., wiring.House],
+    broker: Any,
+    start_worker: Callable[..., Any],
+    until: Callable[..., None],
+) -> None:
+    """The service died after its promise: the tick that beat sends has a worker post it."""
+    house = build(broker.url)
+    house.promise_cards_shown(_cards(2))
+    start_worker(house)
+    assert _recorded(house) == 0
+    make_app(broker.url).send_task(POST_DUE_LETTERS)
+    until(lambda: _recorded(house) == 2, 20)
 
 
 def test_cards_arrive_when_a_stopped_broker_is_back(

@@ -42,16 +42,17 @@ class Demo:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={
-                **os.environ,
-                "TG_TEST_MARK": self.mark,
-                "TAPERGUARD_DATA": str(self.folder),
-                "TAPERGUARD_PORT": str(self.port),
-                "SANDBOX_PORT": str(self.sandbox_port),
-                **environment,
-            },
+            env={**os.environ, **self.environment(), **environment},
         )
         return self.process
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "TG_TEST_MARK": self.mark,
+            "TAPERGUARD_DATA": str(self.folder),
+            "TAPERGUARD_PORT": str(self.port),
+            "SANDBOX_PORT": str(self.sandbox_port),
+        }
 
     def lines_until_ready(self) -> list[str]:
         assert self.process is not None
@@ -170,6 +171,23 @@ def test_the_demo_refuses_production(demo: Demo) -> None:
     words, _ = process.communicate(timeout=30)
     assert process.returncode == 2
     assert words.count("\n") == 1
+
+
+@pytest.mark.long
+def test_a_demo_under_make_ends_when_make_is_killed(demo: Demo, until: Callable[..., None]) -> None:
+    """Kill -9 of make leaves the recipe's process alone in the world: it ends by itself."""
+    maker = subprocess.Popen(
+        ["/bin/sh", "-c", f'"{sys.executable}" -m taperguard demo; true'],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **demo.environment(), "MAKELEVEL": "1"},
+    )
+    demo.process = maker
+    demo.lines_until_ready()
+    maker.kill()
+    maker.wait()
+    until(lambda: demo.living() == [], 20)
 
 
 @pytest.mark.long

@@ -1,10 +1,12 @@
 """Clonazepam together with an opioid (CLINICAL section 3, opioid-together)."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
 from clinical.checks.opioid_together import opioid_together
+from clinical.drugs import Coded, DrugDescription, recognise
 from clinical.facts import RecordKind, Unknown
 from clinical.findings import Clear, Fired, NotEvaluable, Severity
 from clinical.policy import default_policy
@@ -174,3 +176,17 @@ def test_two_unselected_orders_do_not_nag(check, tell):
         tell.draft("20", key="oxy", name="oxycodone 5 mg tablet", selected=False),
     ]
     assert isinstance(check(drafts=drafts), Clear)
+
+
+def test_a_code_for_clonazepam_beside_the_words_oxycodone_is_not_passed_over(check, tell):
+    """One of the two is wrong, and nobody here can tell which."""
+    disputed = recognise(
+        DrugDescription(
+            codes=(Coded("http://www.nlm.nih.gov/research/umls/rxnorm", "197528", None),),
+            text="oxycodone 5 mg tablet",
+        )
+    )
+    draft = tell.draft("1")
+    verdict = check(drafts=[replace(draft, record=replace(draft.record, drug=disputed))])
+    assert isinstance(verdict, Fired)
+    assert verdict.why == "clonazepam together with oxycodone"

@@ -346,3 +346,19 @@ def test_a_period_without_a_readable_end_is_read_as_open_and_said_so() -> None:
     order = course(said(mg("1"), when=["HS"], boundsPeriod={"start": "2027-01-01", "end": "soon"}))
     assert stretches(order) == [("2027-01-01", None, Fraction(1))]
     assert computed(order).warnings == ("the end of the dosage's period cannot be read",)
+
+
+def test_listed_days_bound_the_order() -> None:
+    """1 mg on the 1st, 2nd and 4th of January: 3 mg in 4 days."""
+    days = ["2027-01-01T20:00:00Z", "2027-01-02", "2027-01-04"]
+    order = course({"doseAndRate": [{"doseQuantity": mg("1")}], "timing": {"event": days}})
+    dose = computed(order)
+    assert (dose.high, dose.peak_day) == (Fraction(3, 4), 1)
+    assert stretches(order) == [("2027-01-01", "2027-01-04", Fraction(3, 4))]
+
+
+def test_one_listed_moment_is_a_single_dose_of_that_day() -> None:
+    event = {"event": ["2027-01-01T20:00:00Z"]}
+    order = course({"doseAndRate": [{"doseQuantity": mg("2")}], "timing": event})
+    assert order.single_dose
+    assert stretches(order) == [("2027-01-01", "2027-01-01", Fraction(2))]

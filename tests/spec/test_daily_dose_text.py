@@ -63,6 +63,19 @@ def mg(value: str) -> dict[str, Any]:
         ("2 mg/day", "2", "2"),
         ("Take one tablet daily as directed", "1/2", "1/2"),
         ("1 tab PO once weekly", "1/14", "1/14"),
+        # as a large EHR vendor writes its signaturas
+        ("Take 1 tablet (0.5 mg total) by mouth 2 (two) times a day.", "1", "1"),
+        ("Take 2 tablets (1 mg total) by mouth nightly as needed for sleep.", "0", "1"),
+        ("Take 1 mg by mouth 2 times daily. Max Daily Amount: 2 mg", "2", "2"),
+        # three meals and bedtime are four
+        ("take 1 tablet with each meal and at bedtime", "2", "2"),
+        ("1 tab three times daily with meals", "3/2", "3/2"),
+        # moments side by side are as many doses, two names of one moment are one
+        ("1 tab morning noon night", "3/2", "3/2"),
+        ("1 tab every evening at bedtime", "1/2", "1/2"),
+        ("1 tab once daily in the morning with breakfast", "1/2", "1/2"),
+        ("take one and one half tablet at bedtime", "3/4", "3/4"),
+        ("1 tab q 8 hours as needed for anxiety or panic", "0", "3/2"),
     ],
 )
 def test_a_text_that_is_read(text: str, low: str, high: str) -> None:
@@ -109,6 +122,14 @@ def test_a_text_with_a_word_that_may_bear_on_the_dose_is_not_computed(
         ("1 tab every 8 hours twice daily", "how often in two different ways"),
         ("1 tab once at bedtime", 'says "once" and also how often'),
         ("x" * 1001, "too long"),
+        # each of these may be more than it seems: none is guessed
+        ("1 tab tid and hs", "one dose or two"),
+        ("1 tab daily and at bedtime", "one dose or two"),
+        ("1 tab qid hs", "how often in two different ways"),
+        ("1 tab bid and prn", "more than the dose before it"),
+        ("1 tab bid plus 1 tab prn", "not when each is taken"),
+        ("1 tab bid for 3 days and 1 tab daily", "a duration for one of several doses"),
+        ("1 tab in the morning with meals", "meals and another time"),
     ],
 )
 def test_a_text_whose_words_tell_no_dose(text: str, why: str) -> None:

@@ -297,3 +297,17 @@ def test_a_deceased_patient_sets_everything_aside(ask, older_woman):
     body = ask(older_woman)
     assert body["cards"] == []
     assert set(cds.results_of(body).values()) == {"set-aside"}
+
+
+def test_a_chain_of_orders_over_a_year_long_gets_the_slow_pace(ask):
+    """Each order names the one before; the first was written 14 months ago."""
+    first = cds.order("first", ONE_MG, 2, status="completed", authoredOn="2025-09-20")
+    now = cds.order(
+        "now",
+        ONE_MG,
+        2,
+        authoredOn="2026-09-20",
+        priorPrescription={"reference": "MedicationRequest/first"},
+    )
+    body = ask(cds.request([cds.order("new", ONE_MG, 2, status="draft")], medications=[first, now]))
+    assert "asam-2025-slow" in body["cards"][0]["suggestions"][0]["label"]

@@ -177,8 +177,19 @@ def test_a_frequency_and_more_moments_than_it_is_a_range() -> None:
     assert len(rhythm.warnings) == 1
 
 
-def test_events_alone_do_not_say_how_often() -> None:
-    assert rhythm_of(Timing(events=(date(2027, 1, 1), date(2027, 1, 2)))) is None
+def test_listed_events_are_counted_on_their_days() -> None:
+    """Twice on 1 January and once on 4 January: 3 in 4 days, 2 on one day."""
+    days = (date(2027, 1, 1), date(2027, 1, 1), date(2027, 1, 4))
+    rhythm = rhythm_of(Timing(events=days))
+    assert isinstance(rhythm, Rhythm)
+    assert (rhythm.high, rhythm.peak) == (Fraction(3, 4), 2)
+    assert rhythm.only_within == (days[0], days[-1])
+
+
+def test_one_event_is_a_single_dose() -> None:
+    rhythm = rhythm_of(Timing(events=(date(2027, 1, 1),)))
+    assert isinstance(rhythm, Rhythm)
+    assert rhythm.single
 
 
 def test_a_text_comes_back_as_lines_or_with_the_words_in_the_way() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -55,6 +56,15 @@ def test_the_same_cards_twice_are_kept_once(store: Engine, sealer: Sealer) -> No
     assert _record(store, sealer, _shown("a", "b", "c")) == 1
     with reading(store) as connection:
         assert cards_shown.count(connection) == 3
+
+
+@pytest.mark.parametrize("instance", ["x" * 500, "a\x00b", "half a pair \ud83d", ""])
+def test_whatever_a_client_calls_its_hook_instance_the_cards_are_kept(
+    store: Engine, sealer: Sealer, instance: str
+) -> None:
+    """It should be a UUID; a letter that no database takes would come back for ever."""
+    shown = dataclasses.replace(_shown("a"), hook_instance=instance, patient_id=instance)
+    assert _record(store, sealer, CardsShown.from_payload(shown.to_payload())) == 1
 
 
 def test_a_patient_is_found_again_by_fingerprint_only_within_one_ehr(sealer: Sealer) -> None:

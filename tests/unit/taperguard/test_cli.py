@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,6 +67,7 @@ def test_bad_settings_stop_a_command_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     clean_environment: None,
+    quiet_log: None,
     tmp_path: Path,
 ) -> None:
     monkeypatch.setenv("TAPERGUARD_DATA", str(tmp_path))
@@ -71,6 +75,48 @@ def test_bad_settings_stop_a_command_with_a_sentence(
     for command in ("serve", "worker", "beat", "demo"):
         assert cli.run([command]) == 2
         assert capsys.readouterr().err.startswith("taperguard: TAPERGUARD_PORT: ")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("TAPERGUARD_DATABASE_URL", "postgresql://tg:geheim@/tg?host=/nowhere", "the database"),
+        ("TAPERGUARD_DATA", "{file}/below a file", "the data folder cannot be made"),
+        ("TAPERGUARD_EHRS_FILE", "{file}", "ehrs.toml, line 1: 'clinic' is no setting here"),
+    ],
+)
+def test_what_a_service_cannot_start_with_is_said_in_one_sentence(
+    variable: str,
+    value: str,
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    clean_environment: None,
+    quiet_log: None,
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "ehrs.toml"
+    file.write_text("clinic = 5\n")
+    monkeypatch.setenv("TAPERGUARD_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("TAPERGUARD_PORT", "18799")
+    monkeypatch.setenv(variable, value.format(file=file))
+    assert cli.run(["serve"]) == 2
+    said = capsys.readouterr().err
+    assert said.splitlines()[-1].startswith(f"taperguard: {sentence}")
+    assert "geheim" not in said
+    assert "Traceback" not in said
+
+
+@pytest.fixture
+def quiet_log() -> Iterator[None]:
+    """A command configures logging for its process, here ours: put back what was."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    mask = os.umask(0o077)
+    yield
+    os.umask(mask)
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
 
 
 @pytest.mark.parametrize("command", ["dose", "taper"])
