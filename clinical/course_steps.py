@@ -189,7 +189,10 @@ def _without_shared_days(group: list[DatedLine]) -> list[DatedLine]:
     begins = {dated.starts for dated in group if dated.starts is not None}
     return [
         replace(dated, ends=dated.ends - _DAY)
-        if dated.ends is not None and dated.ends in begins and dated.starts != dated.ends
+        if dated.ends is not None
+        and dated.ends in begins
+        and dated.starts != dated.ends
+        and dated.ends > date.min
         else dated
         for dated in group
     ]

@@ -20,7 +20,7 @@ from clinical.line_amount import (
     intake_of,
 )
 from clinical.quantities import plain
-from clinical.timing import Rhythm, rhythm_of, span
+from clinical.timing import Rhythm, as_needed_by_name, rhythm_of, span
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def line_dose(line: DosageLine, product: Product) -> LineDose | LineGap:
     if not line.amounts:
         return LineGap(NotComputable(_why_no_amount(line), notes))
     intake = intake_of(line.amounts, product.strength, product.weight_kg)
-    as_needed = line.as_needed or (rhythm is not None and rhythm.as_needed)
+    as_needed = line.as_needed or as_needed_by_name(line.timing)
     if rhythm is None:
         if not as_needed:
             why = "the order says how much at once and not how often"

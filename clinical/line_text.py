@@ -166,11 +166,19 @@ def _doses_of_text(line: DosageLine, text: str, product: Product) -> list[DailyD
         return []
     if any(not part.amounts or not _has_rhythm(part) for part in parts):
         return []
+    open_ways = (0, 1) if any(_leaves_open(part) for part in parts) else (0,)
     readings = [
         _sum_of_text([_read_as(part, way, line, product) for part in parts], product)
-        for way in (0, 1)
+        for way in open_ways
     ]
     return [dose for dose in readings if dose is not None]
+
+
+def _leaves_open(part: DosageLine) -> bool:
+    return any(
+        said.said_as is SaidAs.BESIDE or said.amount.unit.kind is UnitKind.UNSTATED
+        for said in part.amounts
+    )
 
 
 def _sum_of_text(parts: list[DosageLine], product: Product) -> DailyDose | None:

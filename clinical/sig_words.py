@@ -92,8 +92,9 @@ _NOT_DOSE = re.compile(
     r"(?:refills?:?\s*\d{1,2})|(?:\d{1,2}\s+refills?(?:\(s\))?)|"
     # What it is for.
     r"(?:for|for the|due to|or|/)?\s*(?:severe |acute |breakthrough |panic |muscle |nerve |"
-    r"back |rib |leg |night )*(?:anxiety|anxiousness|panic|attacks?|agitation|insomnia|sleep|sleeping|"
-    r"seizures?|epilepsy|pain|spasms?|cramps?|restless legs?(?: syndrome)?|rls|tremors?|nausea|"
+    r"back |rib |leg |night )*(?:anxiety|anxiousness|panic|attacks?|agitation|insomnia|"
+    r"sleep|sleeping|seizures?|epilepsy|pain|spasms?|cramps?|"
+    r"restless legs?(?: syndrome)?|rls|tremors?|nausea|"
     r"vertigo|dizziness|tics?|dystonia|akathisia|mania|catatonia|headaches?|fever|cough|"
     r"itching|allergies|infection|nerves|stress|terrors)(?:\s+disorder)?)\b"
 )

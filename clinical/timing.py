@@ -46,7 +46,6 @@ class Rhythm:
     words: str
     weekdays: frozenset[str] | None = None
     single: bool = False
-    as_needed: bool = False
     warnings: tuple[str, ...] = ()
     only_within: tuple[date, date] | None = None
 
@@ -72,7 +71,7 @@ def meals_per_day() -> int:
 def rhythm_of(timing: Timing) -> Rhythm | NotComputable | None:
     """The rhythm of a timing; None when it does not say how often."""
     codes, unknown = _read_names(timing)
-    as_needed = timing.as_needed or any(code.as_needed for code in codes)
+    once = timing.count == 1 or any(code.count == 1 for code in codes)
     codes = [code for code in codes if _says_how_often(code)]
     readings: list[Rhythm] = []
     for reading in _readings(timing, codes):
@@ -81,24 +80,40 @@ def rhythm_of(timing: Timing) -> Rhythm | NotComputable | None:
             return rhythm
         if rhythm is not None:
             readings.append(rhythm)
-    if not readings:
-        if unknown:
-            return NotComputable(f'the timing "{shown(unknown[0])}" is not known')
-        if timing.count == 1 or len(timing.events) == 1:
-            return _single(timing)
-        return _on_listed_days(timing) if timing.events else None
-    rhythm = _agreed(readings)
-    notes = rhythm.warnings
-    if unknown and not codes:
-        notes += (f'the timing "{shown(unknown[0])}" is not known and was left out',)
-    if timing.count == 1:
-        if rhythm.peak > 1:
-            notes += (
-                f"the order asks for one administration and for {rhythm.words}; the higher counts",
-            )
-        else:
-            rhythm = _single(timing)
-    return replace(rhythm, as_needed=as_needed, warnings=notes)
+    if readings:
+        rhythm = _agreed(readings)
+        left_out = unknown if not codes else []
+    elif once or len(timing.events) == 1:
+        rhythm, left_out = _SINGLE, unknown
+    elif timing.events:
+        rhythm, left_out = _on_listed_days(timing), unknown
+    elif unknown:
+        return NotComputable(f'the timing "{shown(unknown[0])}" is not known')
+    else:
+        return None
+    if once and readings:
+        rhythm = _once_or(rhythm, stated=timing.count == 1)
+    notes = tuple(
+        f'the timing "{shown(name)}" is not known and was left out' for name in left_out[:1]
+    )
+    return replace(rhythm, warnings=(*rhythm.warnings, *notes))
+
+
+def as_needed_by_name(timing: Timing) -> bool:
+    """Whether a timing code says as needed ("PRN", "BID PRN")."""
+    return any(code.as_needed for code in _read_names(timing)[0])
+
+
+def _once_or(rhythm: Rhythm, *, stated: bool) -> Rhythm:
+    """An order of one administration that also says how often.
+
+    A count of 1 beside "once a day" is one dose. Beside more, or where only a code says
+    "once", the two contradict, and the order is not taken for a single dose.
+    """
+    if stated and rhythm.peak == 1:
+        return _SINGLE
+    note = f"the order asks for one administration and for {rhythm.words}; the higher counts"
+    return replace(rhythm, warnings=(*rhythm.warnings, note))
 
 
 def _read_names(timing: Timing) -> tuple[list[Timing], list[str]]:
@@ -121,7 +136,6 @@ def _says_how_often(timing: Timing) -> bool:
         or timing.days_of_week
         or timing.times_of_day
         or timing.when
-        or timing.count == 1
     )
 
 
@@ -165,8 +179,7 @@ def _agreed(readings: list[Rhythm]) -> Rhythm:
     )
 
 
-def _single(timing: Timing) -> Rhythm:
-    return Rhythm(Fraction(1), Fraction(1), 1, "once", single=True, as_needed=timing.as_needed)
+_SINGLE = Rhythm(Fraction(1), Fraction(1), 1, "once", single=True)
 
 
 def _on_listed_days(timing: Timing) -> Rhythm:
@@ -178,7 +191,6 @@ def _on_listed_days(timing: Timing) -> Rhythm:
         average,
         max(Counter(timing.events).values()),
         f"{plain(average)}/day ({times} within {days} d)",
-        as_needed=timing.as_needed,
         only_within=(first, last),
     )
 
@@ -209,9 +221,10 @@ def _cycle(timing: Timing) -> _Cycle | NotComputable | None:
         return NotComputable(f'the unit of time "{shown(timing.period_unit)}" is not known')
     warnings: tuple[str, ...] = ()
     low, high = timing.frequency, timing.frequency_max
+    if low is None:
+        warnings = ("no frequency is given; read as once per period",)
     if low is None and high is None:
         low = high = Fraction(1)
-        warnings = ("no frequency is given; read as once per period",)
     low = min(Fraction(1), high) if low is None and high is not None else low
     high = low if high is None else high
     if low is None or high is None or high == 0:

@@ -202,6 +202,29 @@ def test_one_administration_is_a_single_dose() -> None:
     assert order.overall.working == "once x 2 mg = 2 mg on one day"
 
 
+def test_the_code_once_is_a_single_dose() -> None:
+    once = {"code": {"coding": [{"code": "696531", "display": "Once"}], "text": "Once"}}
+    order = course({"doseAndRate": [{"doseQuantity": ONE_TABLET}], "timing": once})
+    assert order.single_dose
+    assert isinstance(order.overall, DailyDose)
+    assert order.overall.peak_day == Fraction(1, 2)
+
+
+def test_one_administration_that_is_also_twice_a_day_counts_as_the_higher() -> None:
+    order = course(said(ONE_TABLET, count=1, frequency=2, period=1, periodUnit="d"))
+    assert not order.single_dose
+    assert isinstance(order.overall, DailyDose)
+    assert order.overall.high == 1
+    assert order.overall.warnings == (
+        "the order asks for one administration and for 2/day; the higher counts",
+    )
+
+
+def test_meals_and_bedtime_are_four_times_a_day() -> None:
+    """Three meals and bedtime: 4 x 0.5 mg."""
+    assert computed(said(ONE_TABLET, when=["C", "HS"])).high == 2
+
+
 @pytest.mark.parametrize(
     ("amount", "mg_per_day"),
     [

@@ -95,6 +95,22 @@ def test_as_needed_without_a_timing_is_at_most_its_ceiling() -> None:
     assert (dose.low, dose.high) == (0, Fraction(3, 2))
 
 
+def test_a_timing_code_may_say_as_needed() -> None:
+    """The code "BID PRN" is from zero to twice; "PRN" alone is up to the order's ceiling."""
+    twice = {
+        "doseAndRate": [{"doseQuantity": tablets("1")}],
+        "timing": {"code": {"text": "BID PRN"}},
+    }
+    alone: dict[str, Any] = {
+        "doseAndRate": [{"doseQuantity": tablets("1")}],
+        "timing": {"code": {"text": "PRN"}},
+        "maxDosePerPeriod": at_most(tablets("4"), 1, "d"),
+    }
+    for dosage, high in ((twice, 1), (alone, 2)):
+        dose = computed(course(dosage))
+        assert (dose.low, dose.high, dose.as_needed) == (0, high, True)
+
+
 def test_as_needed_without_a_maximum_has_no_daily_dose() -> None:
     dosage = {"doseAndRate": [{"doseQuantity": tablets("1")}], "asNeededBoolean": True}
     assert course(dosage).overall == NotComputable("as needed, no maximum given")
@@ -362,3 +378,15 @@ def test_one_listed_moment_is_a_single_dose_of_that_day() -> None:
     order = course({"doseAndRate": [{"doseQuantity": mg("2")}], "timing": event})
     assert order.single_dose
     assert stretches(order) == [("2027-01-01", "2027-01-01", Fraction(2))]
+
+
+@pytest.mark.parametrize(("day", "together"), [("0001-01-01", 3), ("9999-12-31", 2)])
+def test_the_first_and_the_last_day_of_the_calendar_are_days(day: str, together: int) -> None:
+    """On the last day the line that ends yields to the one that begins; before the first day
+    there is none to which it could be cut.
+    """
+    begins = said(mg("1"), when=["HS"], boundsPeriod={"start": day})
+    ends = said(mg("1"), when=["MORN"], boundsPeriod={"end": day})
+    lasts = said(mg("1"), when=["NOON"], boundsDuration={"value": 300, "unit": "d"})
+    order = course(begins, ends, lasts, starts=date.fromisoformat(day))
+    assert computed(order).high == together

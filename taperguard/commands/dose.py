@@ -1,0 +1,235 @@
+"""`taperguard dose`: the daily dose of a medication record, or of each in a Bundle, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TextIO
+
+from clinical.daily_dose import DailyDose, DoseCourse, NotComputable
+from clinical.dose_course import dose_on
+from clinical.drugs import Drug, Strength, Unrecognised
+from clinical.facts import MedicationRecord
+from clinical.quantities import as_decimal, plain
+from clinical.standing import standing
+from ehr.decode import NotJson, decode, pretty
+from ehr.read.json import as_list, as_object, as_text, reference_key
+from ehr.read.medications import MEDICATION_RECORDS, medication_record
+
+_PER_PIECE = frozenset({"tablet", "capsule", "film", "patch"})
+
+
+class UnusableInput(ValueError):
+    """The input holds nothing to compute a dose from; the message is a sentence."""
+
+
+def run(file: str, on: date | None, stdin: TextIO, stdout: TextIO, stderr: TextIO) -> int:
+    """Print the report for a file (`-` is standard input); the exit status.
+
+    With `on` the dose is that of the day; without, the highest of the order's steps, and the
+    record's standing is that of today. Returns 0, or 2 with one sentence on `stderr` and
+    nothing on `stdout`.
+    """
+    try:
+        resource = _read(file, stdin)
+        today = on or datetime.now(UTC).astimezone().date()
+        report = dose_report(resource, today, on_that_day=on is not None)
+    except (UnusableInput, NotJson) as problem:
+        stderr.write(f"{_sentence(str(problem))}\n")
+        return 2
+    stdout.write(pretty(report) + "\n")
+    return 0
+
+
+def dose_report(
+    resource: dict[str, Any], on: date, *, on_that_day: bool = False
+) -> dict[str, Any] | list[dict[str, Any]]:
+    """One report for a medication record; for a Bundle a list, one per medication record.
+
+    `on` decides whether a record counts as current; with `on_that_day` the dose is also that
+    of the day instead of the order's highest. Raises UnusableInput.
+    """
+    kind = as_text(as_object(resource).get("resourceType"))
+    if kind is None:
+        raise UnusableInput("the input is no FHIR resource: it has no resourceType")
+    if kind == "Bundle":
+        return _bundle_report(resource, on, on_that_day=on_that_day)
+    if kind not in MEDICATION_RECORDS:
+        raise UnusableInput(
+            "the input is no medication record: a MedicationRequest, MedicationStatement, "
+            "MedicationDispense or a Bundle of them is needed"
+        )
+    return _report(resource, _nothing, on, on_that_day=on_that_day)
+
+
+def _read(file: str, stdin: TextIO) -> dict[str, Any]:
+    try:
+        raw = _standard_input(stdin) if file == "-" else Path(file).read_bytes()
+    except FileNotFoundError:
+        raise UnusableInput(f"there is no file {file}") from None
+    except (OSError, ValueError):
+        raise UnusableInput(f"the file {file} cannot be read") from None
+    if not raw.strip():
+        raise UnusableInput("the input is empty")
+    value = decode(raw.removeprefix(b"\xef\xbb\xbf"))
+    if not isinstance(value, dict):
+        raise UnusableInput("the input is no FHIR resource: a JSON object is needed")
+    return value
+
+
+def _standard_input(stdin: TextIO) -> bytes:
+    buffer = getattr(stdin, "buffer", None)
+    return bytes(buffer.read()) if buffer is not None else stdin.read().encode()
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
+def _nothing(_reference: str) -> dict[str, Any] | None:
+    return None
+
+
+def _bundle_report(bundle: dict[str, Any], on: date, *, on_that_day: bool) -> list[dict[str, Any]]:
+    known: dict[str, dict[str, Any]] = {}
+    records: list[dict[str, Any]] = []
+    for entry in map(as_object, as_list(bundle.get("entry"))):
+        resource = as_object(entry.get("resource"))
+        kind, identifier = as_text(resource.get("resourceType")), as_text(resource.get("id"))
+        full_url = reference_key(entry.get("fullUrl"))
+        if full_url:
+            known[full_url] = resource
+        if kind and identifier:
+            known.setdefault(f"{kind}/{identifier}", resource)
+        if kind in MEDICATION_RECORDS:
+            records.append(resource)
+    if not records:
+        raise UnusableInput("the Bundle holds no medication record")
+    return [_report(record, known.get, on, on_that_day=on_that_day) for record in records]
+
+
+def _report(
+    resource: dict[str, Any],
+    lookup: Callable[[str], dict[str, Any] | None],
+    on: date,
+    *,
+    on_that_day: bool,
+) -> dict[str, Any]:
+    record = medication_record(resource, lookup)
+    stands = standing(record, on)
+    dose = _dose_to_show(record.course, on if on_that_day else None)
+    report: dict[str, Any] = {
+        "source": record.source,
+        "drug": _drug(record.drug),
+        "counts_as_current": stands.counts,
+        "why_not_current": stands.why,
+        "daily_dose": _daily_dose(dose, record),
+        "amount_per_day": _amount(record.course, dose),
+        "steps": _steps(record.course),
+    }
+    if report["daily_dose"] is None and isinstance(dose, DailyDose):
+        # The dose in tablets has no place for its warnings: they must not get lost.
+        warnings = [*dose.warnings, *record.warnings]
+        report |= {"warnings": warnings} if warnings else {}
+    return report
+
+
+def _dose_to_show(course: DoseCourse, on: date | None) -> DailyDose | NotComputable:
+    if on is None:
+        return course.overall
+    dose = dose_on(course, on)
+    if dose is not None:
+        return dose
+    unit = course.overall.unit if isinstance(course.overall, DailyDose) else "mg"
+    zero = Fraction(0)
+    return DailyDose(
+        unit, zero, zero, zero, False, f"the order has nothing to take on {on.isoformat()}"
+    )
+
+
+def _drug(drug: Drug | Unrecognised) -> dict[str, Any] | None:
+    if isinstance(drug, Unrecognised):
+        if drug.named is None:
+            return None
+        return {
+            "ingredients": [],
+            "rxcui": None,
+            "strength": None,
+            "form": None,
+            "recognised_by": "text",
+            "name": drug.named,
+        }
+    return {
+        "ingredients": list(drug.ingredients),
+        "rxcui": drug.rxcui,
+        "strength": _strength(drug.strength),
+        "form": drug.form,
+        "recognised_by": drug.recognised_by.value,
+    }
+
+
+def _strength(strength: Strength | None) -> str | None:
+    if strength is None:
+        return None
+    mg = f"{plain(strength.mg)} mg"
+    return mg if strength.per_unit in _PER_PIECE else f"{mg}/{strength.per_unit}"
+
+
+def _daily_dose(dose: DailyDose | NotComputable, record: MedicationRecord) -> dict[str, Any] | None:
+    if isinstance(dose, NotComputable):
+        return {
+            "status": "not-computable",
+            "unit": "mg",
+            "low": None,
+            "high": None,
+            "peak_day": None,
+            "as_needed": None,
+            "working": None,
+            "why_not": dose.why,
+            "warnings": [*dose.warnings, *record.warnings],
+        }
+    if dose.unit != "mg":
+        return None
+    return {
+        "status": "computed",
+        "unit": dose.unit,
+        "low": as_decimal(dose.low),
+        "high": as_decimal(dose.high),
+        "peak_day": as_decimal(dose.peak_day),
+        "as_needed": dose.as_needed,
+        "working": dose.working,
+        "why_not": None,
+        "warnings": [*dose.warnings, *record.warnings],
+    }
+
+
+def _amount(course: DoseCourse, dose: DailyDose | NotComputable) -> dict[str, Any] | None:
+    """The amount in the administered unit of the dose that is shown, where it is known."""
+    overall, amount = course.overall, course.amount_per_day
+    if isinstance(dose, DailyDose) and isinstance(overall, DailyDose):
+        same = (dose.low, dose.high, dose.unit) == (overall.low, overall.high, overall.unit)
+        if not same:
+            amount = dose if dose.unit != "mg" else None
+    if amount is None:
+        return None
+    return {
+        "unit": amount.unit,
+        "low": as_decimal(amount.low),
+        "high": as_decimal(amount.high),
+    }
+
+
+def _steps(course: DoseCourse) -> list[dict[str, Any]]:
+    """The steps in mg/day; none where the dose cannot be said in mg."""
+    return [
+        {
+            "from": None if step.starts is None else step.starts.isoformat(),
+            "to": None if step.ends is None else step.ends.isoformat(),
+            "low": as_decimal(step.dose.low),
+            "high": as_decimal(step.dose.high),
+        }
+        for step in course.steps
+        if step.dose.unit == "mg"
+    ]
