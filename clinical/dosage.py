@@ -1,7 +1,7 @@
 """An instruction as written: how much at once, when, up to what - free of FHIR and unjudged.
 
-A reader (`ehr.read.dosages`, `clinical.sig`) fills these; `clinical.dose_course` says what they
-mean per day. What a reader met and could not read stands in `unreadable` as sentences: a line
+A reader (`ehr.read.dosages`, `clinical.dosing.sig`) fills these; `clinical.dose_course` says what
+they mean per day. What a reader met and could not read stands in `unreadable` as sentences: a line
 with one of them has no computable dose.
 """
 

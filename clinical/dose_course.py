@@ -8,13 +8,13 @@ from datetime import date
 from fractions import Fraction
 from functools import cache
 
-from clinical.course_steps import Steps, Stretch, steps_of, sum_of
 from clinical.daily_dose import DailyDose, DoseCourse, DoseStep, NotComputable
 from clinical.dosage import DosageLine
+from clinical.dosing.line_dose import LineDose, LineGap, Product, line_dose
+from clinical.dosing.line_text import checked, completed
+from clinical.dosing.steps import Steps, Stretch, steps_of, sum_of
 from clinical.drugs import Strength
 from clinical.knowledge import document
-from clinical.line_dose import LineDose, LineGap, Product, line_dose
-from clinical.line_text import checked, completed
 from clinical.quantities import LARGEST, plain
 
 _MOST_WARNINGS = 20

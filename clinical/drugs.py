@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 
-from clinical.dose_forms import is_parenteral
-from clinical.drug_description import Coded, DrugDescription, IngredientAsWritten, RecognisedBy
-from clinical.drug_names import NamedDrug, read_name
-from clinical.drug_readings import (
+from clinical.drug.description import Coded, DrugDescription, IngredientAsWritten, RecognisedBy
+from clinical.drug.forms import is_parenteral
+from clinical.drug.names import NamedDrug, read_name
+from clinical.drug.readings import (
     RXNORM,
     Reading,
     by_code,
@@ -20,7 +20,7 @@ from clinical.drug_readings import (
     readings_of,
     stated_form,
 )
-from clinical.drug_tables import Product, ingredients, products
+from clinical.drug.tables import Product, ingredients, products
 from clinical.quantities import plain
 
 __all__ = [

@@ -15,9 +15,9 @@ from clinical.policy import Policy
 from clinical.quantities import Milligrams
 from clinical.signing import Effect, clonazepam_ordered, effect_of_signing
 from clinical.taper.pace import Pace, pace, recommended_pace
+from clinical.taper.planner import plan
 from clinical.taper.refusal import CannotTaper
 from clinical.taper.request import TIMES_OF_DAY, TaperRequest
-from clinical.taper.planner import plan
 from clinical.taper.schedule import Schedule
 
 SECOND_PACE = "nardi-2010"

@@ -22,32 +22,42 @@ class MalformedQuantity(ValueError):
     """A number that cannot be an amount. The message says why, without the patient."""
 
 
-def exact(value: Decimal | int | str | Fraction) -> Fraction:
+_MOST_DIGITS = 40
+"""No amount in an order is written with more digits."""
+
+
+def exact(value: object) -> Fraction:
     """A finite, non-negative number of a sane size as an exact fraction.
 
-    Raises MalformedQuantity for NaN, infinity, a negative number, a number over `LARGEST`
-    or with more digits than any order needs, and for text that is no number. A `bool` is
-    refused: JSON's true is not 1.
+    Raises MalformedQuantity for NaN, infinity, a negative number, a number over `LARGEST` or
+    with more digits than any order needs, and for anything that is no Decimal, integer,
+    Fraction or decimal text. A `bool` is refused: JSON's true is not 1.
     """
-    if isinstance(value, bool | float):
-        raise MalformedQuantity(f"a {type(value).__name__} is not an exact number")
     if isinstance(value, Fraction):
         number = value
+    elif isinstance(value, Decimal | int | str) and not isinstance(value, bool):
+        number = _fraction(value)
     else:
-        try:
-            decimal = Decimal(value)
-        except ArithmeticError:
-            raise MalformedQuantity("the value is not a number") from None
-        if not decimal.is_finite():
-            raise MalformedQuantity("the value is not a finite number")
-        if decimal and not -30 <= decimal.adjusted() <= 30:
-            raise MalformedQuantity("the value is beyond any amount that can be ordered")
-        number = Fraction(decimal)
+        raise MalformedQuantity(f"a {type(value).__name__} is not an exact number")
     if number < 0:
         raise MalformedQuantity("the value is negative")
     if number > LARGEST:
         raise MalformedQuantity("the value is beyond any amount that can be ordered")
     return number
+
+
+def _fraction(value: Decimal | int | str) -> Fraction:
+    try:
+        decimal = Decimal(value)
+    except ArithmeticError:
+        raise MalformedQuantity("the value is not a number") from None
+    if not decimal.is_finite():
+        raise MalformedQuantity("the value is not a finite number")
+    if decimal and not -30 <= decimal.adjusted() <= 30:
+        raise MalformedQuantity("the value is beyond any amount that can be ordered")
+    if len(decimal.as_tuple().digits) > _MOST_DIGITS:
+        raise MalformedQuantity("the value has more digits than any amount that can be ordered")
+    return Fraction(decimal)
 
 
 def as_decimal(number: Fraction) -> Decimal:

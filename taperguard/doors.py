@@ -6,12 +6,18 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from cds_hooks.door import Collaborators
+from cds_hooks.feedback import NotKept
 from cds_hooks.request import HookRequest
 from cds_hooks.services.order_safety import Answer, Bench
 from clinical.policy import default_policy
 from ehr.registry import DraftsOnCard, Registry, TrustedEhr
+from store import feedback
 from store.cards_shown import CardsShown, ShownCard
+from store.database import writing
+from store.feedback import Feedback
 from taperguard.settings import Settings
 from taperguard.wiring import House
 
@@ -78,10 +84,20 @@ def cds_hooks_collaborators(house: House) -> Collaborators:
             )
         )
 
+    def keep_feedback(service: str, reports: tuple[Feedback, ...]) -> tuple[Feedback, ...]:
+        try:
+            with writing(house.engine) as connection:
+                return feedback.record(
+                    connection, service, reports, sealer=house.sealer, now=house.now()
+                )
+        except (SQLAlchemyError, OSError) as error:
+            raise NotKept from error
+
     return Collaborators(
         today=today_of(house.registry, house.now),
         bench=bench_of(house.settings, house.registry),
         keep_shown=keep_shown,
+        keep_feedback=keep_feedback,
         new_event_id=new_id,
         optional_needs=("statements",),
         most_bytes=MOST_BYTES,

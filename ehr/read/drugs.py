@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from clinical.dose_units import known_unit
+from clinical.dosing.units import known_unit
 from clinical.drugs import Coded, DrugDescription, IngredientAsWritten
 from clinical.quantities import MalformedQuantity, exact
 from ehr.read.conditions import codes_of

@@ -113,8 +113,8 @@ def _supply(resource: dict[str, Any]) -> tuple[date | None, date | None]:
     starts = first_day(resource.get("whenHandedOver")) or first_day(resource.get("whenPrepared"))
     supply = as_object(resource.get("daysSupply"))
     try:
-        days = exact(supply.get("value", "none"))
-    except (MalformedQuantity, TypeError):
+        days = exact(supply.get("value"))
+    except MalformedQuantity:
         return starts, None
     unit = as_text(supply.get("code")) or as_text(supply.get("unit")) or "d"
     if unit.lower() in {"wk", "week", "weeks"}:

@@ -9,9 +9,9 @@ from fractions import Fraction
 from typing import Any, TypeVar
 
 from clinical.dosage import DAYS_IN, Amount, DoseUnit
-from clinical.dose_units import unit_of
+from clinical.dosing.timing_words import unit_of_time
+from clinical.dosing.units import unit_of
 from clinical.quantities import MalformedQuantity, exact
-from clinical.timing_words import unit_of_time
 from ehr.read.json import as_code, as_text
 
 _MOST_DIGITS = 40

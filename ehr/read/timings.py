@@ -7,8 +7,8 @@ from datetime import date
 from typing import Any
 
 from clinical.dosage import WEEKDAYS, Bounds, Timing
-from clinical.dose_units import shown
-from clinical.timing_words import unit_of_time
+from clinical.dosing.timing_words import unit_of_time
+from clinical.dosing.units import shown
 from ehr.read.dates import first_day, last_day
 from ehr.read.json import as_code, as_list, as_object, as_text
 from ehr.read.quantities import MOST_DAYS, MOST_PARTS, Findings, aside, read_days, read_number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -91,6 +92,8 @@ class Demo:
             self.process.communicate()
         for pid in self.living():
             os.kill(pid, signal.SIGKILL)
+        for folder in self.sockets:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

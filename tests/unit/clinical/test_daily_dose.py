@@ -17,12 +17,12 @@ from clinical.dosage import (
     UnitKind,
 )
 from clinical.dose_course import course_of, dose_on, highest_from, implausible_mg_per_day
-from clinical.dose_units import known_unit, unit_of
+from clinical.dosing.sig import read_sig
+from clinical.dosing.timing import Rhythm, rhythm_of
+from clinical.dosing.timing_words import match_timing, timing_named, unit_of_time
+from clinical.dosing.units import known_unit, unit_of
 from clinical.drugs import Strength
 from clinical.knowledge import table
-from clinical.sig import read_sig
-from clinical.timing import Rhythm, rhythm_of
-from clinical.timing_words import match_timing, timing_named, unit_of_time
 
 TABLET = DoseUnit("tablet", UnitKind.COUNT)
 

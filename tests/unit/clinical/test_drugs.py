@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clinical.dose_forms import form_of
-from clinical.drug_names import names_something, read_name
-from clinical.drug_tables import Product, folded, ingredients, names, products
+from clinical.drug.forms import form_of
+from clinical.drug.names import names_something, read_name
+from clinical.drug.tables import Product, folded, ingredients, names, products
 from clinical.drugs import Coded, Drug, DrugDescription, RecognisedBy, recognise
 from clinical.knowledge import document, table
 
@@ -156,7 +156,7 @@ def test_a_coded_product_keeps_its_code_whatever_case_its_name_has() -> None:
 def test_an_ndc_of_the_sites_own_table_is_recognised_in_each_of_its_spellings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("clinical.drug_readings.ndc_products", lambda: {"00004006801": "206157"})
+    monkeypatch.setattr("clinical.drug.readings.ndc_products", lambda: {"00004006801": "206157"})
     for written in ("0004-0068-01", "00004-0068-01", "00004006801"):
         drug = recognise(
             DrugDescription((Coded("http://hl7.org/fhir/sid/ndc", written, "Package"),))

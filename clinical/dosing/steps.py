@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from clinical.daily_dose import DailyDose, NotComputable
 from clinical.dosage import WEEKDAYS, DosageLine
-from clinical.line_dose import LineDose
+from clinical.dosing.line_dose import LineDose
 from clinical.quantities import plain
 
 _DAY = timedelta(days=1)

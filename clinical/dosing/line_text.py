@@ -9,11 +9,11 @@ from dataclasses import replace
 
 from clinical.daily_dose import DailyDose, NotComputable
 from clinical.dosage import Bounds, DosageLine, SaidAmount, SaidAs, Timing, UnitKind
-from clinical.dose_units import known_unit, shown
-from clinical.line_amount import SOLID_ORAL
-from clinical.line_dose import LineDose, LineGap, Product, line_dose, scaled
-from clinical.sig import SigReading, read_sig
-from clinical.timing import rhythm_of, span
+from clinical.dosing.line_amount import SOLID_ORAL
+from clinical.dosing.line_dose import LineDose, LineGap, Product, line_dose, scaled
+from clinical.dosing.sig import SigReading, read_sig
+from clinical.dosing.timing import rhythm_of, span
+from clinical.dosing.units import known_unit, shown
 
 
 def completed(line: DosageLine) -> tuple[DosageLine, ...]:

@@ -16,10 +16,10 @@ from functools import cache
 
 from clinical.daily_dose import NotComputable
 from clinical.dosage import DAYS_IN, WEEKDAYS, Timing
-from clinical.dose_units import shown
+from clinical.dosing.timing_words import timing_named
+from clinical.dosing.units import shown
 from clinical.knowledge import document
 from clinical.quantities import plain
-from clinical.timing_words import timing_named
 
 _ANY_MEAL = frozenset({"C", "AC", "PC"})
 _MEALS = frozenset({"CM", "CD", "CV", "ACM", "ACD", "ACV", "PCM", "PCD", "PCV"})

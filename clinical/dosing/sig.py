@@ -13,8 +13,8 @@ from functools import cache
 from itertools import pairwise
 
 from clinical.dosage import Bounds, Ceiling, DosageLine, SaidAmount, SaidAs, Timing, UnitKind
+from clinical.dosing.sig_words import ANY_TIME, AmountToken, Kind, Token, part_of_day, tokens_of
 from clinical.knowledge import document
-from clinical.sig_words import ANY_TIME, AmountToken, Kind, Token, part_of_day, tokens_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from fractions import Fraction
 
 from clinical.daily_dose import DailyDose, NotComputable
 from clinical.dosage import Ceiling, DosageLine, UnitKind
-from clinical.drugs import Strength
-from clinical.line_amount import (
+from clinical.dosing.line_amount import (
     Given,
     Intake,
     NoIntake,
@@ -19,8 +18,9 @@ from clinical.line_amount import (
     in_mg,
     intake_of,
 )
+from clinical.dosing.timing import Rhythm, as_needed_by_name, rhythm_of, span
+from clinical.drugs import Strength
 from clinical.quantities import plain
-from clinical.timing import Rhythm, as_needed_by_name, rhythm_of, span
 
 
 @dataclass(frozen=True, slots=True)

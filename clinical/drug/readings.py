@@ -8,10 +8,10 @@ from fractions import Fraction
 from functools import lru_cache
 
 from clinical.codes import MalformedCode, NdcCode
-from clinical.dose_forms import form_of, per_unit_of
-from clinical.drug_description import Coded, DrugDescription, IngredientAsWritten, RecognisedBy
-from clinical.drug_names import LONGEST_NAME, names_something, read_name
-from clinical.drug_tables import (
+from clinical.drug.description import Coded, DrugDescription, IngredientAsWritten, RecognisedBy
+from clinical.drug.forms import form_of, per_unit_of
+from clinical.drug.names import LONGEST_NAME, names_something, read_name
+from clinical.drug.tables import (
     WORD,
     Product,
     folded,

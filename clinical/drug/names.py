@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from clinical.dose_forms import FORM_WORDS, form_of, is_parenteral, per_unit_of
-from clinical.drug_tables import WORD, Product, folded, names, products_of
+from clinical.drug.forms import FORM_WORDS, form_of, is_parenteral, per_unit_of
+from clinical.drug.tables import WORD, Product, folded, names, products_of
 from clinical.quantities import MalformedQuantity, exact
 
 LONGEST_NAME = 400

@@ -8,10 +8,10 @@ from fractions import Fraction
 
 from clinical.daily_dose import NotComputable
 from clinical.dosage import Amount, SaidAmount, SaidAs, UnitKind
-from clinical.dose_units import known_unit, shown
+from clinical.dosing.timing import span
+from clinical.dosing.units import known_unit, shown
 from clinical.drugs import Strength
 from clinical.quantities import plain
-from clinical.timing import span
 
 SOLID_ORAL = frozenset({"tablet", "capsule", "pill", "film", "lozenge"})
 """Units of which one is one, whatever word a record uses for it."""

@@ -20,8 +20,8 @@ from clinical.dosage import (
     Timing,
     UnitKind,
 )
-from clinical.dose_units import known_unit, unit_words
-from clinical.timing_words import NUMBER_WORDS, match_timing, unit_of_time
+from clinical.dosing.timing_words import NUMBER_WORDS, match_timing, unit_of_time
+from clinical.dosing.units import known_unit, unit_words
 
 
 class Kind(StrEnum):

@@ -1,0 +1,1 @@
+"""How a dosage is read: timings, amounts, free text, steps."""

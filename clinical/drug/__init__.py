@@ -1,0 +1,1 @@
+"""How a drug is recognised: names, codes, forms and the tables behind them."""

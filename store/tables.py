@@ -1,0 +1,62 @@
+"""The tables as the code sees them. What the database holds is made by `migrations` alone."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from store.database import UtcDateTime
+
+metadata = sa.MetaData()
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("kind", sa.String(64), nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("next_attempt_at", UtcDateTime, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("posted_at", UtcDateTime, nullable=True),
+    sa.Column("done_at", UtcDateTime, nullable=True),
+)
+sa.Index(
+    "outbox_waiting",
+    outbox.c.next_attempt_at,
+    sqlite_where=outbox.c.done_at.is_(None),
+    postgresql_where=outbox.c.done_at.is_(None),
+)
+
+cards_shown = sa.Table(
+    "cards_shown",
+    metadata,
+    sa.Column("card_uuid", sa.String(36), primary_key=True),
+    sa.Column("hook_instance", sa.String(64), nullable=False),
+    sa.Column("hook", sa.String(32), nullable=False),
+    sa.Column("service", sa.String(64), nullable=False),
+    sa.Column("ehr_id", sa.String(64), nullable=False),
+    sa.Column("patient_fingerprint", sa.String(64), nullable=False),
+    sa.Column("checks", sa.JSON, nullable=False),
+    sa.Column("severity", sa.String(16), nullable=False),
+    sa.Column("rules_version", sa.String(32), nullable=False),
+    sa.Column("shown_at", UtcDateTime, nullable=False),
+    sa.Column("recorded_at", UtcDateTime, nullable=False),
+)
+sa.Index("cards_shown_patient", cards_shown.c.ehr_id, cards_shown.c.patient_fingerprint)
+
+card_feedback = sa.Table(
+    "card_feedback",
+    metadata,
+    sa.Column("fingerprint", sa.String(64), primary_key=True),
+    sa.Column("card_uuid", sa.String(36), nullable=False),
+    sa.Column("service", sa.String(64), nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("outcome_at", UtcDateTime, nullable=False),
+    sa.Column("accepted_suggestions", sa.JSON, nullable=False),
+    sa.Column("reason_system", sa.String(256), nullable=True),
+    sa.Column("reason_code", sa.String(128), nullable=True),
+    sa.Column("words", sa.LargeBinary, nullable=True),
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Column("place", sa.Integer, nullable=False),
+)
+sa.Index("card_feedback_card", card_feedback.c.card_uuid)

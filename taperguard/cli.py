@@ -1,0 +1,200 @@
+"""The command line. Exit 0: done. Exit 2: what was given cannot be used, said in one sentence.
+
+Every command is imported when it is called: `taperguard dose` loads neither Celery nor a
+database.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+from typer.main import get_command
+
+from taperguard.refusal import Refusal
+
+app = typer.Typer(
+    name="taperguard",
+    help="Safe clonazepam prescribing and deprescribing.",
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+FileArgument = Annotated[
+    str, typer.Argument(metavar="FILE", help="A JSON file; - is standard input.")
+]
+OnOption = Annotated[
+    str | None, typer.Option("--on", metavar="DATE", help="The day, like 2026-11-23.")
+]
+ReadyFile = Annotated[
+    Path | None, typer.Option("--ready-file", hidden=True, help="Made when the process is ready.")
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code. Never a stack trace."""
+    try:
+        code = get_command(app).main(list(arguments), prog_name="taperguard", standalone_mode=False)
+    except TyperException as error:
+        return _say(error.format_message(), error.exit_code)
+    except Refusal as refusal:
+        return _say(str(refusal), refusal.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): nothing to say, nobody to say it to.
+        sys.stdout = None
+        return 0
+    except Exception as error:  # noqa: BLE001  the last line of defence: no trace, no patient data
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        return _say(f"internal error: {type(error).__name__} in {where}", 1)
+    return code if isinstance(code, int) else 0
+
+
+def _say(sentence: str, code: int) -> int:
+    sys.stderr.write(f"taperguard: {' '.join(sentence.split())}\n")
+    return code
+
+
+def _command(name: str) -> Any:
+    return importlib.import_module(f"taperguard.commands.{name}")
+
+
+def _date(text: str | None, option: str) -> date | None:
+    if text is None:
+        return None
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise Refusal(f"{option} has to be a date like 2026-11-23")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"taperguard {version('taperguard')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Say the version."),
+    ] = False,
+) -> None:
+    """Safe clonazepam prescribing and deprescribing."""
+
+
+@app.command()
+def demo(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Pass on what the parts write.")
+    ] = False,
+) -> int:
+    """Everything on this machine: service, worker, broker and a sandbox EHR. Ctrl-C ends all."""
+
+    def say(line: str) -> None:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    # From the first moment on, also where a shell has us ignore Ctrl-C (a job in the background).
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    try:
+        code: int = _command("demo").run(verbose=verbose, say=say)
+    except KeyboardInterrupt:
+        return 0
+    return code
+
+
+@app.command()
+def serve() -> int:
+    """The web service, one process."""
+    code: int = _command("serve").run()
+    return code
+
+
+@app.command()
+def worker(ready_file: ReadyFile = None) -> int:
+    """One Celery worker."""
+    code: int = _command("worker").run(ready_file=ready_file)
+    return code
+
+
+@app.command()
+def beat(ready_file: ReadyFile = None) -> int:
+    """The clock of the workers: exactly one."""
+    code: int = _command("beat").run(ready_file=ready_file)
+    return code
+
+
+@app.command()
+def dose(file: FileArgument, on: OnOption = None) -> int:
+    """The daily dose of a medication record or a Bundle of them, as JSON."""
+    day = _date(on, "--on")
+    code: int = _command("dose").run(file, day, sys.stdin, sys.stdout, sys.stderr)
+    return code
+
+
+@app.command()
+def check(file: FileArgument, on: OnOption = None) -> int:
+    """A CDS Hooks request in, the response of the service out, without a server."""
+    day = _date(on, "--on")
+    code: int = _command("check").run(file, day, sys.stdin, sys.stdout, sys.stderr)
+    return code
+
+
+@app.command()
+def taper(
+    from_mg: Annotated[str, typer.Option("--from-mg", metavar="N", help="Present mg/day.")],
+    start: Annotated[str, typer.Option("--start", metavar="DATE", help="First day.")],
+    to_mg: Annotated[str, typer.Option("--to-mg", metavar="N", help="Target mg/day.")] = "0",
+    pace: Annotated[
+        str | None, typer.Option("--pace", metavar="ID", help="A published pace.")
+    ] = None,
+    products: Annotated[
+        str | None, typer.Option("--products", metavar="A,B", help="RxCUIs that may be used.")
+    ] = None,
+    times_per_day: Annotated[
+        str, typer.Option("--times-per-day", metavar="N", help="Intakes a day.")
+    ] = "1",
+    output_format: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="table or json.")
+    ] = "table",
+) -> int:
+    """A schedule made of tablets that exist."""
+    code: int = _command("taper").run(
+        from_mg=from_mg,
+        start=start,
+        to_mg=to_mg,
+        pace_id=pace,
+        products=products,
+        times_per_day=times_per_day,
+        output_format=output_format,
+        stdout=sys.stdout,
+        stderr=sys.stderr,
+    )
+    return code

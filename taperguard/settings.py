@@ -1,0 +1,297 @@
+"""Every setting, from the environment or from files of secrets. `describe()` is its manual.
+
+Development needs none of them. Production refuses every development default at the start and
+names all of them at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ehr import seal
+from taperguard.refusal import Refusal
+
+PREFIX = "TAPERGUARD_"
+# Read by the tests only; named here so that it is not taken for a misspelled setting.
+_NOT_SETTINGS = ("TAPERGUARD_RECORDS", "TAPERGUARD_SECRETS_DIR")
+_PACKAGE = Path(__file__).parent
+
+
+class SettingsRefused(Refusal):
+    """The settings cannot be used; `problems` holds one sentence for each reason."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def _default_data() -> Path:
+    project = _PACKAGE.parent
+    return (project if (project / "pyproject.toml").exists() else Path.cwd()) / ".data"
+
+
+class Settings(BaseSettings):
+    """The settings of one process; immutable."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+
+    env: Literal["development", "production"] = Field(
+        default="development",
+        description=(
+            "`development` accepts hooks without a client token and says so in every answer; "
+            "`production` never does and refuses every development default at start."
+        ),
+    )
+    data: Path = Field(
+        default_factory=_default_data,
+        description="Folder of all that is kept on this machine.",
+        json_schema_extra={"default_words": "`.data/` in the project"},
+    )
+    host: str = Field(default="127.0.0.1", description="Address on which the service listens.")
+    port: int = Field(
+        default=8700, ge=1, le=65535, description="Port on which the service listens."
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="Address under which EHRs and browsers reach the service.",
+        json_schema_extra={
+            "default_words": "`http://127.0.0.1:PORT`",
+            "production": "required, https",
+        },
+    )
+    sandbox_port: int = Field(
+        default=8701,
+        ge=1,
+        le=65535,
+        validation_alias="SANDBOX_PORT",
+        description="Port of the sandbox EHR on localhost (`taperguard demo` only).",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="Database: `postgresql://...`, or `sqlite:////path/file.db` in development.",
+        json_schema_extra={
+            "default_words": "SQLite in the data folder",
+            "production": "required, PostgreSQL",
+        },
+    )
+    broker_url: SecretStr | None = Field(
+        default=None,
+        description="Redis or Valkey that carries tasks to the workers: "
+        "`redis://`, `rediss://` or `redis+socket:///path`.",
+        json_schema_extra={
+            "default_words": "`redis://127.0.0.1:6379/0`; the demo starts its own",
+            "production": "required",
+        },
+    )
+    seal_keys: SecretStr | None = Field(
+        default=None,
+        description="Keys that seal patient data at rest, `id:base64` of 32 bytes, separated by "
+        "commas: the first seals, all open (put a new key first, keep the old one).",
+        json_schema_extra={
+            "default_words": "made once in the data folder",
+            "production": "required",
+        },
+    )
+    hash_key: SecretStr | None = Field(
+        default=None,
+        description="Key of patient fingerprints, base64 of 32 bytes; never changed, or earlier "
+        "records of a patient are no longer found.",
+        json_schema_extra={
+            "default_words": "made once in the data folder",
+            "production": "required",
+        },
+    )
+    ehrs_file: Path | None = Field(
+        default=None,
+        description="The EHRs we trust (TOML; `taperguard/ehrs.toml` explains each value).",
+        json_schema_extra={"default_words": "the sandbox only", "production": "required"},
+    )
+    worker_processes: int = Field(
+        default=2, ge=1, le=64, description="Processes of one Celery worker."
+    )
+    outbox_lease_seconds: int = Field(
+        default=60,
+        ge=1,
+        le=3600,
+        description="Seconds after which a promise that was posted and not kept is posted again.",
+    )
+    log_format: Literal["json", "console"] = Field(
+        default="json", description="Log records as JSON lines or for a person's eye."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="The least severe log record that is written."
+    )
+
+    @field_validator("data", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("public_url", mode="after")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+            raise ValueError("has to be an absolute http or https address")
+        return value.rstrip("/")
+
+    @field_validator("broker_url", mode="after")
+    @classmethod
+    def _a_broker(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(
+            ("redis://", "rediss://", "redis+socket:///")
+        ):
+            raise ValueError("has to begin with redis://, rediss:// or redis+socket:///")
+        return value
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _a_database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(
+            ("sqlite:", "postgresql:", "postgresql+psycopg:")
+        ):
+            raise ValueError("has to begin with sqlite:// or postgresql://")
+        return value
+
+    @field_validator("seal_keys", mode="after")
+    @classmethod
+    def _usable_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            seal.parse_keys(value.get_secret_value())
+        return value
+
+    @field_validator("hash_key", mode="after")
+    @classmethod
+    def _usable_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            seal.parse_secret(value.get_secret_value())
+        return value
+
+    @property
+    def is_production(self) -> bool:
+        """Whether real patients may be concerned."""
+        return self.env == "production"
+
+    @property
+    def base_url(self) -> str:
+        """The service's address as others reach it, without a trailing slash."""
+        return self.public_url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def database(self) -> str:
+        """The database's address; it may hold a password."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        # As a URL: a folder may have a space, a percent or a question mark in its path.
+        path = str(self.data / "taperguard.db")
+        for sign, code in (("%", "%25"), ("?", "%3F"), ("#", "%23")):
+            path = path.replace(sign, code)
+        return f"sqlite:///{path}"
+
+    @property
+    def broker(self) -> str:
+        """The broker's address; it may hold a password."""
+        if self.broker_url is not None:
+            return self.broker_url.get_secret_value()
+        return "redis://127.0.0.1:6379/0"
+
+    @property
+    def registry_file(self) -> Path:
+        """The file of EHRs we trust."""
+        return self.ehrs_file or _PACKAGE / "ehrs.toml"
+
+
+def load(**given: Any) -> Settings:
+    """The settings of this process. Raises SettingsRefused with every reason at once.
+
+    `given` overrides the environment (tests, the demo); keys are field names.
+    """
+    secrets = os.environ.get("TAPERGUARD_SECRETS_DIR")
+    if secrets and not Path(secrets).is_dir():
+        raise SettingsRefused(["TAPERGUARD_SECRETS_DIR is no folder"])
+    if secrets:
+        given = {"_secrets_dir": secrets, **given}
+    if "sandbox_port" in given:
+        given["SANDBOX_PORT"] = given.pop("sandbox_port")
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        raise SettingsRefused(_sentences(error)) from None
+    problems = production_problems(settings) if settings.is_production else []
+    if problems:
+        raise SettingsRefused(problems)
+    return settings
+
+
+def production_problems(settings: Settings) -> list[str]:
+    """Every development default that production refuses, each as one sentence."""
+    problems = [
+        f"{variable(name)} has to be set in production"
+        for name in ("public_url", "database_url", "broker_url", "seal_keys", "hash_key")
+        if getattr(settings, name) is None
+    ]
+    if settings.ehrs_file is None:
+        problems.append(
+            "TAPERGUARD_EHRS_FILE has to be set in production: the default trusts only the sandbox"
+        )
+    if settings.public_url is not None and not settings.public_url.startswith("https://"):
+        problems.append("TAPERGUARD_PUBLIC_URL has to be https in production")
+    if settings.database_url is not None and settings.database.startswith("sqlite"):
+        problems.append("TAPERGUARD_DATABASE_URL has to be PostgreSQL in production")
+    problems += [f"{name} is no setting{_nearest(name)}" for name in unknown_variables()]
+    return problems
+
+
+def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
+    """Variables with our prefix that are no setting: most likely misspelled."""
+    known = {variable(name) for name in Settings.model_fields} | set(_NOT_SETTINGS)
+    environment = os.environ if environment is None else environment
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+
+
+def variable(name: str) -> str:
+    """The environment variable of a field."""
+    alias = Settings.model_fields[name].validation_alias
+    return alias if isinstance(alias, str) else PREFIX + name.upper()
+
+
+def describe() -> str:
+    """All settings as a Markdown table: variable, default, production, meaning."""
+    lines = ["| variable | default | production | meaning |", "|---|---|---|---|"]
+    for name, info in Settings.model_fields.items():
+        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        default = extra.get("default_words") or f"`{info.default}`"
+        required = extra.get("production", "")
+        lines.append(f"| `{variable(name)}` | {default} | {required} | {info.description} |")
+    lines.append(
+        "| `TAPERGUARD_SECRETS_DIR` | |  | Folder whose files hold secrets: a file "
+        "`taperguard_seal_keys` is `TAPERGUARD_SEAL_KEYS`, and so on. |"
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    """One sentence for each refused value, without the value: it may be a secret."""
+    sentences = []
+    for problem in error.errors(include_input=False, include_url=False, include_context=False):
+        place = str(problem["loc"][0]) if problem["loc"] else ""
+        name = variable(place) if place in Settings.model_fields else place
+        reason = problem["msg"].removeprefix("Value error, ")
+        sentences.append(f"{name}: {reason[0].lower()}{reason[1:]}")
+    return sentences
+
+
+def _nearest(name: str) -> str:
+    known = [variable(field) for field in Settings.model_fields]
+    near = difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean {near[0]}?)" if near else ""

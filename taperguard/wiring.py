@@ -1,0 +1,158 @@
+"""The only place that builds the store, the registry, the sealer and the letterbox.
+
+For serve, worker, beat, the command line and the tests alike. Build a house after a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import redis
+from sqlalchemy.engine import Engine
+
+from ehr import seal
+from ehr.registry import Registry, TrustedEhr, parse_registry, read_registry
+from store import cards_shown, migrate, outbox
+from store.cards_shown import CardsShown
+from store.database import make_engine, writing
+from taperguard.settings import Settings
+from workers.letterbox import Letterbox
+from workers.relay import Relay
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The instant, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class House:
+    """Everything a process works with. `now` is the one clock of the house."""
+
+    settings: Settings
+    engine: Engine
+    registry: Registry
+    sealer: seal.Sealer
+    relay: Relay = field(repr=False)
+    clock: Clock = field(default=utc_now, repr=False)
+
+    def now(self) -> datetime:
+        """The instant, in UTC."""
+        return self.clock()
+
+    def today(self, ehr: TrustedEhr) -> date:
+        """The date where the EHR's clinic is (CLINICAL 1)."""
+        return self.clock().astimezone(ehr.time_zone).date()
+
+    def promise_cards_shown(self, cards: CardsShown) -> None:
+        """Keep that these cards were shown: one row in the outbox, in its own transaction.
+
+        No broker is touched. Raises what the database raises; then nothing was promised.
+        """
+        if not cards.cards:
+            return
+        with writing(self.engine) as connection:
+            outbox.put(
+                connection,
+                cards_shown.KIND,
+                cards.to_payload(),
+                sealer=self.sealer,
+                now=self.now(),
+            )
+        self.relay.wake()
+
+    def migrations_at_head(self) -> bool:
+        """Whether the database is reachable (else it raises) and as this code needs it."""
+        return migrate.at_head(self.engine)
+
+    def broker_answers(self, seconds: float = 0.5) -> bool:
+        """Whether the broker answers a PING in time."""
+        url = self.settings.broker.replace("redis+socket://", "unix://", 1)
+        client = redis.Redis.from_url(
+            url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=None
+        )
+        try:
+            return bool(client.ping())
+        except (redis.RedisError, OSError):
+            return False
+        finally:
+            client.close()
+
+    def close(self) -> None:
+        """Give up connections."""
+        self.relay.stop()
+        self.engine.dispose()
+
+
+def build(settings: Settings, *, clock: Clock = utc_now) -> House:
+    """A house for this process. Raises BadRegistry, MalformedKey or UnusableDatabaseUrl."""
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = make_engine(settings.database)
+    return House(
+        settings=settings,
+        engine=engine,
+        registry=registry(settings),
+        sealer=sealer(settings),
+        relay=Relay(
+            engine,
+            Letterbox(settings.broker),
+            clock=clock,
+            lease=timedelta(seconds=settings.outbox_lease_seconds),
+        ),
+        clock=clock,
+    )
+
+
+def registry(settings: Settings) -> Registry:
+    """The EHRs we trust. Raises BadRegistry."""
+    if settings.ehrs_file is not None:
+        return read_registry(settings.ehrs_file)
+    # The default knows the sandbox at its usual port; a demo may have moved it.
+    text = settings.registry_file.read_text(encoding="utf-8")
+    moved = text.replace("//localhost:8701", f"//localhost:{settings.sandbox_port}")
+    return parse_registry(moved, settings.registry_file.name)
+
+
+def sealer(settings: Settings) -> seal.Sealer:
+    """The sealer with the keys of the settings, or of this machine's data folder. MalformedKey."""
+    keys = (
+        settings.seal_keys.get_secret_value()
+        if settings.seal_keys is not None
+        else _kept_secret(settings.data, "seal_keys", lambda: f"dev:{seal.new_secret()}")
+    )
+    hash_key = (
+        settings.hash_key.get_secret_value()
+        if settings.hash_key is not None
+        else _kept_secret(settings.data, "hash_key", seal.new_secret)
+    )
+    return seal.Sealer(seal.parse_keys(keys), seal.parse_secret(hash_key))
+
+
+def _kept_secret(data: Path, name: str, make: Callable[[], str]) -> str:
+    """A development secret: made once, readable by its owner only, the same for all processes."""
+    folder = data / "secrets"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = folder / name
+    if not file.exists():
+        # Written whole under another name, then linked: of several processes that start at
+        # once one wins, and none reads half a key. mkstemp makes files of mode 0600.
+        handle, draft = tempfile.mkstemp(dir=folder)
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as out:
+                out.write(make())
+                out.flush()
+                os.fsync(out.fileno())
+            os.link(draft, file)
+        except FileExistsError:
+            pass
+        finally:
+            os.unlink(draft)
+    file.chmod(0o600)
+    return file.read_text(encoding="ascii")

@@ -1,0 +1,62 @@
+"""Amounts are exact, or refused with a reason."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+
+from clinical.quantities import MalformedQuantity, Milligrams, as_decimal, exact, plain
+
+
+def test_a_tenth_twenty_times_is_two():
+    assert sum((exact("0.1") for _ in range(20)), Fraction(0)) == 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "NaN",
+        "Infinity",
+        "-1",
+        "1e400",
+        "1e-400",
+        "one",
+        "",
+        Decimal("NaN"),
+        10**10,
+        "0." + "1" * 100_000,
+        Decimal("1." + "3" * 60),
+        True,
+        1.5,
+        None,
+        [],
+        {},
+    ],
+)
+def test_what_can_be_no_amount_is_refused(value):
+    with pytest.raises(MalformedQuantity):
+        exact(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("0.50", "0.5"),
+        ("3.000", "3"),
+        ("1.875", "1.875"),
+        ("1000", "1000"),
+        ("0", "0"),
+    ],
+)
+def test_numbers_are_shown_without_trailing_zeros(value, shown):
+    assert plain(exact(value)) == shown
+
+
+def test_only_an_endless_decimal_is_rounded_when_shown():
+    assert plain(Fraction(1, 3)) == "0.333333"
+    assert as_decimal(Fraction(1, 8)) == Decimal("0.125")
+
+
+def test_micrograms_are_whole_or_nothing():
+    assert Milligrams.of("0.125").micrograms == 125
+    assert Milligrams.of("0.0005").micrograms is None

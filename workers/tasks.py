@@ -1,0 +1,62 @@
+"""The tasks: each hands over to a function that knows nothing of Celery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from celery import Celery
+from sqlalchemy.engine import Engine
+
+from store import outbox
+from store.database import writing
+from store.sealing import Sealer
+from workers import app as jobs
+from workers.recording import record_cards_shown
+from workers.relay import Relay
+
+KEEP_DONE_LETTERS = timedelta(days=7)
+
+
+class Tools(Protocol):
+    """What the gate gives to tasks."""
+
+    @property
+    def engine(self) -> Engine:
+        """The store."""
+        ...
+
+    @property
+    def sealer(self) -> Sealer:
+        """Opens what the outbox holds."""
+        ...
+
+    @property
+    def relay(self) -> Relay:
+        """Posts due letters (not started: rounds on demand)."""
+        ...
+
+    def now(self) -> datetime:
+        """The instant, in UTC."""
+        ...
+
+
+def register(app: Celery, tools: Callable[[], Tools]) -> None:
+    """Add the tasks to the application. `tools` opens them in the process that runs a task."""
+
+    def record(letter_id: str) -> None:
+        at_hand = tools()
+        record_cards_shown(at_hand.engine, at_hand.sealer, letter_id, at_hand.now())
+
+    def post_due() -> None:
+        tools().relay.run_once()
+
+    def forget_done() -> None:
+        at_hand = tools()
+        with writing(at_hand.engine) as connection:
+            outbox.forget_done(connection, at_hand.now() - KEEP_DONE_LETTERS)
+
+    app.task(record, name=jobs.RECORD_CARDS_SHOWN)
+    app.task(post_due, name=jobs.POST_DUE_LETTERS)
+    app.task(forget_done, name=jobs.FORGET_DONE_LETTERS)
