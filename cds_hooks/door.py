@@ -17,16 +17,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cds_hooks.discovery import ORDER_SAFETY, services
+from cds_hooks.feedback import NotKept, read_feedback
 from cds_hooks.request import BadRequest, HookRequest, read_request
 from cds_hooks.services.order_safety import HOOKS, Answer, Bench, NothingDecided, answer
 from ehr import log
 from ehr.decode import encode
 from ehr.outcome import operation_outcome
+from store.feedback import Feedback
 
 _JSON = "application/json"
 HOOKS_ANSWERED = Counter("taperguard_hooks_total", "Hook calls answered", ["service", "status"])
 CHECKS_MADE = Counter("taperguard_checks_total", "Checks made", ["check", "result"])
+FEEDBACK_KEPT = Counter("taperguard_feedback_total", "Reports on cards kept", ["outcome"])
 _FHIR_JSON = "application/fhir+json"
+_RETRY_AFTER_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,15 @@ class Collaborators:
 
     `today` and `bench` take the EHR's FHIR base (None when the request names none).
     `keep_shown` keeps what was shown; it may raise, and the answer is then given all the same.
+    `keep_feedback` takes the service and the reports and keeps all of them or none: it returns
+    those that were new, and raises NotKept when they should be sent again.
     `open_to_all` accepts calls without a client token; only development does.
     """
 
     today: Callable[[str | None], date]
     bench: Callable[[str | None], Bench]
     keep_shown: Callable[[HookRequest, Answer], None]
+    keep_feedback: Callable[[str, tuple[Feedback, ...]], tuple[Feedback, ...]]
     new_event_id: Callable[[], str]
     optional_needs: tuple[str, ...]
     most_bytes: int
@@ -65,10 +72,18 @@ def routes(given: Collaborators) -> list[Route]:
             return _unauthorized()
         return refusal(404, "not-found", "There is no CDS service of this id.")
 
+    known = frozenset(service["id"] for service in services(given.optional_needs)["services"])
+
+    async def feedback(request: Request) -> Response:
+        if not given.open_to_all or request.path_params["id"] not in known:
+            return await unknown_service(request)
+        return await _guarded_feedback(request, given)
+
     return [
         Route("/cds-services", discover, methods=["GET"]),
         Route(f"/cds-services/{ORDER_SAFETY}", order_safety, methods=["POST"]),
         Route("/cds-services/{id}", unknown_service, methods=["POST"]),
+        Route("/cds-services/{id}/feedback", feedback, methods=["POST"]),
     ]
 
 
@@ -114,6 +129,38 @@ def _answer(hook_request: HookRequest, given: Collaborators) -> dict[str, Any]:
         extension["org.taperguard.recorded"] = False
         body["extension"] = extension
     return body
+
+
+async def _guarded_feedback(request: Request, given: Collaborators) -> Response:
+    """An empty 200 when every report is kept; else the refusal that fits, and none is kept.
+
+    The specification gives the answer no body, and forbids an empty object.
+    """
+    try:
+        reports = read_feedback(await _body(request, given.most_bytes))
+        new = await run_in_threadpool(given.keep_feedback, request.path_params["id"], reports)
+    except BadRequest as error:
+        return refusal(400, "invalid", f"{error}.", error.field)
+    except TooLarge:
+        sentence = f"The body is larger than the {given.most_bytes} bytes that are read."
+        return refusal(413, "too-long", sentence, "body")
+    except NotKept:
+        log.get(__name__).error("feedback not kept", exc_info=True)
+        response = refusal(503, "transient", "The feedback could not be kept; send it again later.")
+        response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
+        return response
+    except ClientDisconnect:
+        return Response(status_code=400)
+    except Exception:  # noqa: BLE001 - the last resort of a door: say so, with an id to find it
+        event_id = given.new_event_id()
+        log.get(__name__).error("feedback failed", event_id=event_id, exc_info=True)
+        sentence = f"The feedback was not kept because of an error of TaperGuard. Event {event_id}."
+        return refusal(500, "exception", sentence)
+    for report in new:
+        FEEDBACK_KEPT.labels(report.outcome.value).inc()
+    tolerated = sum(bool(report.notes) for report in reports)
+    log.get(__name__).info("feedback kept", new=len(new), of=len(reports), tolerated=tolerated)
+    return Response(status_code=200)
 
 
 def _unauthorized() -> Response:
