@@ -5,7 +5,7 @@ Nothing on this path parses with pydantic or fhir.resources: 40 KB of prefetch a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -63,7 +63,11 @@ def routes(given: Collaborators) -> list[Route]:
         return _json(services(given.optional_needs))
 
     async def order_safety(request: Request) -> Response:
-        response = await _guarded(request, given) if given.open_to_all else _unauthorized()
+        response = (
+            await _guarded(_order_safety, request, given, _HOOK_FAILED)
+            if given.open_to_all
+            else _unauthorized()
+        )
         HOOKS_ANSWERED.labels(ORDER_SAFETY, str(response.status_code)).inc()
         return response
 
@@ -77,7 +81,7 @@ def routes(given: Collaborators) -> list[Route]:
     async def feedback(request: Request) -> Response:
         if not given.open_to_all or request.path_params["id"] not in known:
             return await unknown_service(request)
-        return await _guarded_feedback(request, given)
+        return await _guarded(_feedback, request, given, _FEEDBACK_FAILED)
 
     return [
         Route("/cds-services", discover, methods=["GET"]),
@@ -87,12 +91,22 @@ def routes(given: Collaborators) -> list[Route]:
     ]
 
 
-async def _guarded(request: Request, given: Collaborators) -> Response:
-    """The answer, or the refusal that fits; an error of ours is a 500 with an event id."""
+_HOOK_FAILED = (
+    "TaperGuard could not check this order because of an error of its own; sign with your own "
+    "judgement."
+)
+_FEEDBACK_FAILED = "The feedback was not kept because of an error of TaperGuard."
+
+
+async def _guarded(
+    work: Callable[[Request, Collaborators], Awaitable[Response]],
+    request: Request,
+    given: Collaborators,
+    failed: str,
+) -> Response:
+    """What the work answers, or the refusal that fits; an error of ours is a 500 with an id."""
     try:
-        raw = await _body(request, given.most_bytes)
-        hook_request = read_request(raw, HOOKS)
-        found = await run_in_threadpool(_answer, hook_request, given)
+        return await work(request, given)
     except BadRequest as error:
         return refusal(400, "invalid", f"{error}.", error.field)
     except TooLarge:
@@ -100,18 +114,37 @@ async def _guarded(request: Request, given: Collaborators) -> Response:
         return refusal(413, "too-long", sentence, "body")
     except NothingDecided as error:
         return refusal(412, "required", str(error), "prefetch")
+    except NotKept:
+        log.get(__name__).error("feedback not kept", exc_info=True)
+        response = refusal(503, "transient", "The feedback could not be kept; send it again later.")
+        response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
+        return response
     except ClientDisconnect:
         return Response(status_code=400)
     except Exception:  # noqa: BLE001 - the last resort of a door: say so, with an id to find it
         event_id = given.new_event_id()
-        log.get(__name__).error("hook failed", event_id=event_id, exc_info=True)
-        return refusal(
-            500,
-            "exception",
-            "TaperGuard could not check this order because of an error of its own; sign with "
-            f"your own judgement. Event {event_id}.",
-        )
-    return _json(found)
+        log.get(__name__).error("request failed", event_id=event_id, exc_info=True)
+        return refusal(500, "exception", f"{failed} Event {event_id}.")
+
+
+async def _order_safety(request: Request, given: Collaborators) -> Response:
+    """The cards for the orders of a hook."""
+    hook_request = read_request(await _body(request, given.most_bytes), HOOKS)
+    return _json(await run_in_threadpool(_answer, hook_request, given))
+
+
+async def _feedback(request: Request, given: Collaborators) -> Response:
+    """An empty 200 when every report is kept; otherwise none is.
+
+    The specification gives the answer no body, and forbids an empty object.
+    """
+    reports = read_feedback(await _body(request, given.most_bytes))
+    new = await run_in_threadpool(given.keep_feedback, request.path_params["id"], reports)
+    for report in new:
+        FEEDBACK_KEPT.labels(report.outcome.value).inc()
+    tolerated = sum(bool(report.notes) for report in reports)
+    log.get(__name__).info("feedback kept", new=len(new), of=len(reports), tolerated=tolerated)
+    return Response(status_code=200)
 
 
 def _answer(hook_request: HookRequest, given: Collaborators) -> dict[str, Any]:
@@ -129,38 +162,6 @@ def _answer(hook_request: HookRequest, given: Collaborators) -> dict[str, Any]:
         extension["org.taperguard.recorded"] = False
         body["extension"] = extension
     return body
-
-
-async def _guarded_feedback(request: Request, given: Collaborators) -> Response:
-    """An empty 200 when every report is kept; else the refusal that fits, and none is kept.
-
-    The specification gives the answer no body, and forbids an empty object.
-    """
-    try:
-        reports = read_feedback(await _body(request, given.most_bytes))
-        new = await run_in_threadpool(given.keep_feedback, request.path_params["id"], reports)
-    except BadRequest as error:
-        return refusal(400, "invalid", f"{error}.", error.field)
-    except TooLarge:
-        sentence = f"The body is larger than the {given.most_bytes} bytes that are read."
-        return refusal(413, "too-long", sentence, "body")
-    except NotKept:
-        log.get(__name__).error("feedback not kept", exc_info=True)
-        response = refusal(503, "transient", "The feedback could not be kept; send it again later.")
-        response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
-        return response
-    except ClientDisconnect:
-        return Response(status_code=400)
-    except Exception:  # noqa: BLE001 - the last resort of a door: say so, with an id to find it
-        event_id = given.new_event_id()
-        log.get(__name__).error("feedback failed", event_id=event_id, exc_info=True)
-        sentence = f"The feedback was not kept because of an error of TaperGuard. Event {event_id}."
-        return refusal(500, "exception", sentence)
-    for report in new:
-        FEEDBACK_KEPT.labels(report.outcome.value).inc()
-    tolerated = sum(bool(report.notes) for report in reports)
-    log.get(__name__).info("feedback kept", new=len(new), of=len(reports), tolerated=tolerated)
-    return Response(status_code=200)
 
 
 def _unauthorized() -> Response:

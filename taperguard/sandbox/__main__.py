@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import uvicorn
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app,
         access_log=False,
         log_level="warning",
-        lifespan="off",
+        lifespan="on",
         server_header=False,
         timeout_graceful_shutdown=3,
     )
@@ -100,7 +100,8 @@ def _day(text: str) -> date:
 def _today(fixed: date | None) -> Callable[[], date]:
     if fixed is not None:
         return lambda: fixed
-    return lambda: datetime.now().astimezone().date()
+    # The pretend clinic is in UTC, as are the dates in its charts that say no zone.
+    return lambda: datetime.now(UTC).date()
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:

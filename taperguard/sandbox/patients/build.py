@@ -64,6 +64,8 @@ def _patient(story: Story, today: date) -> Resource:
     }
     if story.born is not None:
         patient["birthDate"] = _birth_date(story.born, today)
+    if story.died is not None:
+        patient["deceasedDateTime"] = day(story.died, today).isoformat()
     return patient
 
 

@@ -1,47 +1,34 @@
 """A patient's story as it is written in a TOML file, read strictly.
 
-A misspelt key or an unknown product stops the start with the file's name and the reason; a story
-that is half understood would be a wrong patient.
+A misspelt key or an unknown product stops the start with the file's name, the line and the reason;
+a story that is half understood would be a wrong patient.
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from decimal import Decimal
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-_HERE = Path(__file__).parent
-STORIES = _HERE / "stories"
-_FORMULARY = _HERE / "formulary.toml"
+from .answer_key import AnswerKey, read_answer_key
+from .medicine import Product, read_formulary
+from .toml_file import Table, TomlFile, UnreadableStory
 
+__all__ = [
+    "Course",
+    "Problem",
+    "Product",
+    "Reaction",
+    "Step",
+    "Story",
+    "UnreadableStory",
+    "read_formulary",
+    "read_stories",
+    "read_story",
+]
 
-class UnreadableStory(Exception):
-    """A story file that cannot be used; the message names the file and what is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ingredient:
-    """What a product contains: `mg` per unit."""
-
-    rxnorm: str
-    name: str
-    mg: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """A product of the formulary: `said` is what this EHR calls it, `name` what RxNorm does."""
-
-    said: str
-    rxnorm: str
-    name: str
-    unit: str
-    verb: str = "Take"
-    route: str = "by mouth"
-    ingredient: Ingredient | None = None
+STORIES = Path(__file__).parent / "stories"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +42,23 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One dose of a taper, for so many days; `medicine` where the tablets change."""
+
+    dose: str
+    days: int
+    medicine: Product | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Course:
     """A medicine over time: from the formulary with a dose phrase, or as free text.
 
-    `renewed` and `filled` are rhythms ("every 6 months"); `because` is a condition's code;
-    `written` is "by code" or "by reference" (to a Medication resource).
+    `instructions` beside a dose are what was typed instead of the dose's own sentence, `called`
+    is what was typed instead of the product's name. `renewed` and `filled` are rhythms ("every 6
+    months"); `because` is a condition's code; `written` is one of WRITTEN; `status` is that of the
+    last order where it is not active or ended; `by` is who reported it. `steps` follow each other
+    from `since`; they are `written` as "orders of a plan" or as "one order".
     """
 
     since: str
@@ -74,6 +73,10 @@ class Course:
     filled: str | None = None
     because: str | None = None
     written: str = "by code"
+    called: str | None = None
+    status: str | None = None
+    by: str = "the patient"
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,12 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One patient: who it is, one line for the list, the story, and what the chart holds."""
+    """One patient: who it is, what the story is for, and what the chart holds.
+
+    `title` says what the story shows, `line` stands in the patient list, `story` is told on the
+    chart and `to_try` is an order worth writing. `expect` is what a safety service should answer
+    to it: no page shows that.
+    """
 
     key: str
     given: str
@@ -102,18 +110,10 @@ class Story:
     took: tuple[Course, ...]
     reports: tuple[Course, ...]
     reacts_to: tuple[Reaction, ...]
-
-
-def read_formulary(file: Path = _FORMULARY) -> dict[str, Product]:
-    """The products that stories and orders may name."""
-    said = _read(file)
-    products: dict[str, Product] = {}
-    for name, entry in said.items():
-        inside = entry.pop("ingredient", None)
-        if inside is not None:
-            inside = _make(Ingredient, {**inside, "mg": Decimal(inside["mg"])}, file)
-        products[name] = _make(Product, {**entry, "said": name, "ingredient": inside}, file)
-    return products
+    title: str
+    to_try: str
+    expect: AnswerKey
+    died: str | None = None
 
 
 def read_stories(folder: Path = STORIES) -> list[Story]:
@@ -122,23 +122,24 @@ def read_stories(folder: Path = STORIES) -> list[Story]:
     return [read_story(file, formulary) for file in sorted(folder.glob("*.toml"))]
 
 
-_LISTS = {"has", "takes", "took", "reports", "reacts_to"}
-_REQUIRED = {"name", "sex", "line", "story"}
+_LISTS = frozenset({"has", "takes", "took", "reports", "reacts_to"})
+_REQUIRED = ("name", "sex", "title", "line", "story", "to_try")
+_OPTIONAL = ("born", "died")
+_SEXES = frozenset({"female", "male", "other", "unknown"})
 
 
 def read_story(file: Path, formulary: Mapping[str, Product]) -> Story:
     """The story in a file; its key is the file's name without number. UnreadableStory if none."""
-    said = _read(file)
-    for name in _REQUIRED - said.keys():
-        raise UnreadableStory(f"{file.name}: {name!r} is missing")
-    for name in said.keys() - _REQUIRED - _LISTS - {"born"}:
-        raise UnreadableStory(f"{file.name}: a story has no {name!r}")
+    written = TomlFile.read(file)
+    said = _top(written)
     given, _, family = said["name"].rpartition(" ")
     if not family.startswith("Synthetic-"):
-        raise UnreadableStory(f"{file.name}: a family name here begins with Synthetic-")
+        raise written.top().refusal("a family name here begins with Synthetic-", "name")
+    if said["sex"] not in _SEXES:
+        raise written.top().refusal(f"{said['sex']!r} is no administrative gender", "sex")
 
     def courses(name: str) -> tuple[Course, ...]:
-        return tuple(_course(entry, formulary, file) for entry in said.get(name, []))
+        return tuple(_course(table, formulary) for table in written.tables(name))
 
     return Story(
         key=file.stem.partition("-")[2],
@@ -146,46 +147,89 @@ def read_story(file: Path, formulary: Mapping[str, Product]) -> Story:
         family=family,
         sex=said["sex"],
         born=said.get("born"),
+        died=said.get("died"),
+        title=said["title"].strip(),
         line=said["line"].strip(),
         story=said["story"].strip(),
-        has=tuple(_make(Problem, entry, file) for entry in said.get("has", [])),
+        to_try=said["to_try"].strip(),
+        has=tuple(table.make(Problem, "problem") for table in written.tables("has")),
         takes=courses("takes"),
         took=courses("took"),
         reports=courses("reports"),
-        reacts_to=tuple(_make(Reaction, entry, file) for entry in said.get("reacts_to", [])),
+        reacts_to=tuple(table.make(Reaction, "reaction") for table in written.tables("reacts_to")),
+        expect=read_answer_key(written.table("expect"), formulary),
     )
 
 
-def _course(entry: dict[str, Any], formulary: Mapping[str, Product], file: Path) -> Course:
-    said = dict(entry)
-    if "medicine" in said:
-        product = formulary.get(said["medicine"])
-        if product is None:
-            raise UnreadableStory(f"{file.name}: the formulary has no {said['medicine']!r}")
-        said["medicine"] = product
-    course = _make(Course, said, file)
+def _top(written: TomlFile) -> dict[str, str]:
+    """The words about the patient; UnreadableStory for one that is missing, unknown or no text."""
+    top = written.top()
+    for name in written.said.keys() - _LISTS - {*_REQUIRED, *_OPTIONAL, "expect"}:
+        raise top.refusal(f"a story has no {name!r}", name)
+    for name in (*_REQUIRED, "expect"):
+        if name not in written.said:
+            raise top.refusal(f"{name!r} is missing")
+    said: dict[str, str] = {}
+    for name in (*_REQUIRED, *_OPTIONAL):
+        value = written.said.get(name)
+        if value is not None and not isinstance(value, str):
+            raise top.refusal(f"{name!r} is no text", name)
+        if value is not None:
+            said[name] = value
+    return said
+
+
+WRITTEN = (
+    "by code",
+    "by reference",
+    "contained",
+    "orders of a plan",
+    "one order",
+)
+_STATUSES = frozenset({"on-hold", "entered-in-error"})
+_REPORTERS = frozenset({"the patient", "another clinic"})
+
+
+def _course(table: Table, formulary: Mapping[str, Product]) -> Course:
+    known: dict[str, Any] = {}
+    if "medicine" in table.said:
+        known["medicine"] = _product(table, table.said["medicine"], formulary)
+    if "steps" in table.said:
+        known["steps"] = _steps(table, formulary)
+    course = table.make(Course, "course", **known)
     if (course.medicine is None) == (course.text is None):
-        raise UnreadableStory(f"{file.name}: a course has either a medicine or a text")
-    if course.written not in ("by code", "by reference"):
-        raise UnreadableStory(f"{file.name}: {course.written!r} is no way to write an order")
+        raise table.refusal("a course has either a medicine or a text")
+    if course.written not in WRITTEN:
+        raise table.refusal(f"{course.written!r} is no way to write an order", "written")
+    if bool(course.steps) != (course.written in ("orders of a plan", "one order")):
+        raise table.refusal("steps are written as 'orders of a plan' or as 'one order'")
+    if course.steps and (course.medicine is None or course.dose or course.renewed):
+        raise table.refusal("a course of steps has a medicine, and no dose or rhythm of its own")
+    if course.status is not None and course.status not in _STATUSES:
+        raise table.refusal(f"{course.status!r} is no status of a story", "status")
+    if course.by not in _REPORTERS:
+        raise table.refusal(f"{course.by!r} reports nothing here", "by")
     return course
 
 
-_Made = TypeVar("_Made", Product, Ingredient, Problem, Course, Reaction)
+def _steps(table: Table, formulary: Mapping[str, Product]) -> tuple[Step, ...]:
+    said = table.said["steps"]
+    if not isinstance(said, list) or not all(isinstance(item, dict) for item in said):
+        raise table.refusal("'steps' is no list of steps", "steps")
+    found = []
+    for item in said:
+        inner = Table(table.file, item, table.table, table.turn)
+        known: dict[str, Any] = {"days": item.get("days")}
+        if type(known["days"]) is not int or known["days"] < 1:
+            raise inner.refusal("'days' is no number of days", "days")
+        if "medicine" in item:
+            known["medicine"] = _product(inner, item["medicine"], formulary)
+        found.append(inner.make(Step, "step", **known))
+    return tuple(found)
 
 
-def _make(kind: type[_Made], said: Mapping[str, Any], file: Path) -> _Made:
-    known: Iterable[str] = {item.name for item in fields(kind)}
-    for name in said.keys() - set(known):
-        raise UnreadableStory(f"{file.name}: a {kind.__name__.lower()} has no {name!r}")
-    try:
-        return kind(**said)
-    except TypeError as missing:
-        raise UnreadableStory(f"{file.name}: {missing}") from missing
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as unreadable:
-        raise UnreadableStory(f"{file.name}: {unreadable}") from unreadable
+def _product(table: Table, named: object, formulary: Mapping[str, Product]) -> Product:
+    product = formulary.get(named) if isinstance(named, str) else None
+    if product is None:
+        raise table.refusal(f"the formulary has no {named!r}", "medicine")
+    return product

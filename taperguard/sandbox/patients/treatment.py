@@ -5,30 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
-from decimal import Decimal
 
 from ..records.json_text import Resource
-from .story import Course, Product, Story
-from .vocabulary import DRUG_FORM, RXNORM, UCUM, concept, reference, synthetic
+from .dosages import DAYS_OF_A_FILL, days, dosage, from_to, is_counted, supply, text_only
+from .medicine import Product, coded, medication
+from .story import Course, Story
+from .tapering import as_one_order, as_orders_of_a_plan
+from .vocabulary import concept, reference, synthetic
 from .words import Dose, day, days_from, dose
-
-_FORM_CODES = {"tablet": "TAB", "capsule": "CAP"}
-_DAYS_OF_A_FILL = 30
 
 
 def courses(story: Story, today: date, *, requester: str) -> Iterator[Resource]:
     """Every medication resource of a story."""
-    for course in story.takes:
-        yield from _Course(story, course, today, requester).resources(over=None)
-    for course in story.took:
-        over = day(course.until, today) if course.until else today
-        yield from _Course(story, course, today, requester).resources(over=over)
+    for course in (*story.takes, *story.took):
+        yield from _Course(story, course, today, requester).resources(is_past=course in story.took)
     for course in story.reports:
         yield _statement(story, course, today)
 
 
 class _Course:
-    """One course on its way to resources. `over` is the day a past course ended."""
+    """One course on its way to resources."""
 
     def __init__(self, story: Story, course: Course, today: date, requester: str) -> None:
         self.story = story
@@ -37,31 +33,61 @@ class _Course:
         self.requester = requester
         self.id = f"{story.key}-{course.id or _first_word(course)}"
         self.dose = _dose(course)
+        self.began = day(course.since, today)
 
-    def resources(self, over: date | None) -> Iterator[Resource]:
+    def resources(self, *, is_past: bool) -> Iterator[Resource]:
+        match self.course.written:
+            case "orders of a plan":
+                yield from as_orders_of_a_plan(self.course, self.id, self.today, self._frame)
+            case "one order":
+                yield as_one_order(self.course, self.id, self.today, self._frame)
+            case _:
+                yield from self._orders(is_past=is_past)
+
+    def _orders(self, *, is_past: bool) -> Iterator[Resource]:
         if self.course.written == "by reference" and self.course.medicine is not None:
-            yield _medication(self.id, self.course.medicine)
-        began = day(self.course.since, self.today)
-        until = over or self.today
-        orders = days_from(began, self.course.renewed or "every 1200 months", until)
-        ids = self._order_ids(len(orders))
-        for number, (order_id, on) in enumerate(zip(ids, orders, strict=True)):
-            is_last = number == len(orders) - 1
-            order = self._order(order_id, on, is_current=is_last and over is None)
+            yield medication(self.course.medicine, self.id)
+        ends = day(self.course.until, self.today) if self.course.until else None
+        until = min(ends or self.today, self.today)
+        turns = days_from(self.began, self.course.renewed or "every 1200 months", until)
+        ids = self._order_ids(len(turns))
+        for number, (order_id, on) in enumerate(zip(ids, turns, strict=True)):
+            is_last = number == len(turns) - 1
+            order = self._order(order_id, on, ends if is_last else None)
+            if not is_last:
+                order["status"] = "completed"
+            elif is_past:
+                order |= self._stopped()
+            elif self.course.status is not None:
+                order["status"] = self.course.status
             if number:
                 order["priorPrescription"] = reference("MedicationRequest", ids[number - 1])
-            if is_last and over is not None:
-                order |= self._stopped()
             yield order
-        yield from self._fills(began, until, dict(zip(orders, ids, strict=True)))
+        yield from self._fills(until, dict(zip(turns, ids, strict=True)))
 
     def _order_ids(self, count: int) -> list[str]:
         """The order in force has the short id; earlier ones are numbered, oldest first."""
         return [*(f"{self.id}-{number}" for number in range(1, count)), self.id]
 
-    def _order(self, order_id: str, on: date, *, is_current: bool) -> Resource:
-        order = synthetic("MedicationRequest", order_id) | {
-            "status": "active" if is_current else "completed",
+    def _order(self, order_id: str, on: date, ends: date | None) -> Resource:
+        within = None if ends is None else from_to(on, ends)
+        order = self._frame(order_id, on, self.course.medicine) | {
+            "dosageInstruction": [self._dosage(within)]
+        }
+        if self.dose is not None and is_counted(self.dose) and not self.dose.as_needed:
+            order["dispenseRequest"] = {
+                "quantity": supply(self.dose, DAYS_OF_A_FILL),
+                "expectedSupplyDuration": days(DAYS_OF_A_FILL),
+            }
+        return order
+
+    def _frame(self, order_id: str, on: date, product: Product | None) -> Resource:
+        """An active order of this course without its dosage."""
+        order = synthetic("MedicationRequest", order_id)
+        if self.course.written == "contained" and product is not None:
+            order["contained"] = [medication(product)]
+        order |= {
+            "status": "active",
             "intent": "order",
             "category": [
                 concept(
@@ -70,20 +96,14 @@ class _Course:
                     "Community",
                 )
             ],
-            **self._medicine(),
+            **self._medicine(product),
             "subject": reference("Patient", self.story.key),
             "authoredOn": on.isoformat(),
             "requester": {"reference": self.requester},
-            "dosageInstruction": [self._dosage()],
         }
         problem = self._problem()
         if problem is not None:
             order["reasonReference"] = [problem]
-        if self.dose is not None and not self.dose.as_needed:
-            order["dispenseRequest"] = {
-                "quantity": _counted(self.dose, _DAYS_OF_A_FILL),
-                "expectedSupplyDuration": _days(_DAYS_OF_A_FILL),
-            }
         return order
 
     def _stopped(self) -> Resource:
@@ -92,34 +112,36 @@ class _Course:
             return {"status": "completed"}
         return {"status": "stopped", "statusReason": {"text": why}}
 
-    def _fills(self, began: date, until: date, orders: dict[date, str]) -> Iterator[Resource]:
+    def _fills(self, until: date, orders: dict[date, str]) -> Iterator[Resource]:
         if self.course.filled is None or self.dose is None:
             return
-        for number, on in enumerate(days_from(began, self.course.filled, until), start=1):
+        for number, on in enumerate(days_from(self.began, self.course.filled, until), start=1):
             in_force = max(ordered for ordered in orders if ordered <= on)
             yield synthetic("MedicationDispense", f"{self.id}-fill-{number}") | {
                 "status": "completed",
-                **self._medicine(),
+                **self._medicine(self.course.medicine),
                 "subject": reference("Patient", self.story.key),
                 "authorizingPrescription": [reference("MedicationRequest", orders[in_force])],
-                "quantity": _counted(self.dose, _DAYS_OF_A_FILL),
-                "daysSupply": _days(_DAYS_OF_A_FILL),
+                "quantity": supply(self.dose, DAYS_OF_A_FILL),
+                "daysSupply": days(DAYS_OF_A_FILL),
                 "whenHandedOver": on.isoformat(),
-                "dosageInstruction": [self._dosage()],
+                "dosageInstruction": [self._dosage(None)],
             }
 
-    def _medicine(self) -> Resource:
-        product = self.course.medicine
+    def _medicine(self, product: Product | None) -> Resource:
         if product is None:
             return {"medicationCodeableConcept": {"text": self.course.text}}
-        if self.course.written == "by reference":
-            return {"medicationReference": reference("Medication", self.id)}
-        return {"medicationCodeableConcept": _coded(product)}
+        match self.course.written:
+            case "by reference":
+                return {"medicationReference": reference("Medication", self.id)}
+            case "contained":
+                return {"medicationReference": {"reference": "#medicine"}}
+        return {"medicationCodeableConcept": coded(product, self.course.called)}
 
-    def _dosage(self) -> Resource:
+    def _dosage(self, within: Resource | None) -> Resource:
         if self.dose is None:
-            return {"text": self.course.instructions or ""}
-        return _dosage(self.dose)
+            return text_only(self.course.instructions or "", within)
+        return dosage(self.dose, text=self.course.instructions, within=within)
 
     def _problem(self) -> Resource | None:
         for number, problem in enumerate(self.story.has, start=1):
@@ -129,31 +151,31 @@ class _Course:
 
 
 def _statement(story: Story, course: Course, today: date) -> Resource:
-    """What the patient says to take, with nobody's order."""
+    """What the patient or another clinic says is taken, with nobody's order here."""
+    by_patient = course.by == "the patient"
+    taken = _dose(course)
     return synthetic("MedicationStatement", f"{story.key}-{course.id or _first_word(course)}") | {
         "status": "active",
-        "category": {
-            "coding": [
-                {
-                    "system": (
-                        "http://terminology.hl7.org/CodeSystem/medication-statement-category"
-                    ),
-                    "code": "patientspecified",
-                    "display": "Patient Specified",
-                }
-            ]
-        },
+        "category": concept(
+            "http://terminology.hl7.org/CodeSystem/medication-statement-category",
+            "patientspecified" if by_patient else "community",
+            "Patient Specified" if by_patient else "Community",
+        ),
         "medicationCodeableConcept": (
-            _coded(course.medicine) if course.medicine else {"text": course.text}
+            coded(course.medicine, course.called) if course.medicine else {"text": course.text}
         ),
         "subject": reference("Patient", story.key),
         "effectivePeriod": {"start": day(course.since, today).isoformat()},
         "dateAsserted": (today - timedelta(days=1)).isoformat(),
-        "informationSource": reference("Patient", story.key),
+        "informationSource": (
+            reference("Patient", story.key)
+            if by_patient
+            else {"type": "Organization", "display": "Synthetic Neighbour Clinic (pretend)"}
+        ),
         "dosage": [
-            _dosage(found)
-            if (found := _dose(course)) is not None
-            else {"text": course.instructions or ""}
+            text_only(course.instructions or "")
+            if taken is None
+            else dosage(taken, text=course.instructions)
         ],
     }
 
@@ -162,73 +184,6 @@ def _dose(course: Course) -> Dose | None:
     if course.dose is None or course.medicine is None:
         return None
     return dose(course.dose, course.medicine.verb, course.medicine.route)
-
-
-def _dosage(taken: Dose) -> Resource:
-    repeat: Resource = {
-        "frequency": taken.per_period,
-        "period": taken.period,
-        "periodUnit": taken.period_unit,
-    }
-    if taken.when is not None:
-        repeat["when"] = [taken.when]
-    dosage: Resource = {"text": taken.sentence, "timing": {"repeat": repeat}}
-    if taken.as_needed:
-        dosage["asNeededBoolean"] = True
-    amount: Resource = (
-        {"doseQuantity": _quantity(taken.low, taken.unit)}
-        if taken.low == taken.high
-        else {
-            "doseRange": {
-                "low": _quantity(taken.low, taken.unit),
-                "high": _quantity(taken.high, taken.unit),
-            }
-        }
-    )
-    dosage["doseAndRate"] = [amount]
-    return dosage
-
-
-def _quantity(value: Decimal, unit: str) -> Resource:
-    """A quantity; a film or a puff has no code that every EHR writes, so it has none here."""
-    if unit in _FORM_CODES:
-        return {"value": value, "unit": unit, "system": DRUG_FORM, "code": _FORM_CODES[unit]}
-    if unit in ("mg", "mL"):
-        return {"value": value, "unit": unit, "system": UCUM, "code": unit}
-    return {"value": value, "unit": unit}
-
-
-def _counted(taken: Dose, days: int) -> Resource:
-    return _quantity(taken.units_in(days), taken.unit)
-
-
-def _days(count: int) -> Resource:
-    return {"value": count, "unit": "days", "system": UCUM, "code": "d"}
-
-
-def _coded(product: Product) -> Resource:
-    return concept(RXNORM, product.rxnorm, product.name, text=product.said)
-
-
-def _medication(resource_id: str, product: Product) -> Resource:
-    medication = synthetic("Medication", resource_id) | {
-        "code": _coded(product),
-        "status": "active",
-    }
-    if product.ingredient is not None:
-        medication["ingredient"] = [
-            {
-                "itemCodeableConcept": concept(
-                    RXNORM, product.ingredient.rxnorm, product.ingredient.name
-                ),
-                "isActive": True,
-                "strength": {
-                    "numerator": _quantity(product.ingredient.mg, "mg"),
-                    "denominator": _quantity(Decimal(1), product.unit),
-                },
-            }
-        ]
-    return medication
 
 
 def _first_word(course: Course) -> str:

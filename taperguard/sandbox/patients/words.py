@@ -10,7 +10,7 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 
 class UnknownPhrase(ValueError):
@@ -21,15 +21,21 @@ _AGO = re.compile(
     r"(?:(?P<years>\d+) years?)?(?: and )?(?:(?P<months>\d+) months?)?(?: and )?"
     r"(?:(?P<weeks>\d+) weeks?)?(?: and )?(?:(?P<days>\d+) days?)? ago"
 )
+_AHEAD = re.compile(r"in (?P<days>\d+) days?")
 
 
 def day(phrase: str, today: date) -> date:
     """The day that "today", "12 days ago" or "72 years and 3 months ago" means, seen from today.
 
+    "in 12 days" lies ahead.
+
     A day that the month does not have becomes the month's last day.
     """
     if phrase == "today":
         return today
+    ahead = _AHEAD.fullmatch(phrase)
+    if ahead is not None:
+        return today + timedelta(days=int(ahead["days"]))
     match = _AGO.fullmatch(phrase)
     if match is None or not any(match.groupdict().values()):
         raise UnknownPhrase(f"no day is said by {phrase!r}")
@@ -68,7 +74,11 @@ def days_from(first: date, every: str, until: date) -> list[date]:
 
 @dataclass(frozen=True, slots=True)
 class Dose:
-    """How a medicine is taken. `per_period` times in `period` (d or h); `when` is a timing code."""
+    """How a medicine is taken. `per_period` times in `period` (d or h); `when` is a timing code.
+
+    `days_of_week` are the only days on which it is taken, if there are any; `at_most` is the most
+    units in a day.
+    """
 
     low: Decimal
     high: Decimal
@@ -79,25 +89,45 @@ class Dose:
     when: str | None
     as_needed: bool
     sentence: str
+    days_of_week: tuple[str, ...] = ()
+    at_most: Decimal | None = None
 
     def units_in(self, days: int) -> Decimal:
-        """The most units taken in so many days: what a pharmacy counts out."""
+        """The most units taken in so many days, whole ones: what a pharmacy counts out."""
         turns = self.per_period * (24 if self.period_unit == "h" else 1)
-        return self.high * days * turns / self.period
+        units = self.high * days * turns / self.period
+        if self.days_of_week:
+            units = units * len(self.days_of_week) / 7
+        if self.at_most is not None:
+            units = min(units, self.at_most * days)
+        return units.to_integral_value(ROUND_CEILING)
 
 
+_WEEKDAYS = {
+    f"{name}s": name[:3].lower()
+    for name in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+}
 _DOSE = re.compile(
-    r"(?P<low>\d+(?:\.\d+)?)(?: to (?P<high>\d+(?:\.\d+)?))? (?P<unit>mg|mL|[a-z]+?)s? "
-    r"(?P<often>once a day|twice a day|\d+ times a day|every \d+ hours|at bedtime|in the morning)"
-    r"(?P<needed> as needed)?"
+    r"(?P<low>\d+(?:\.\d+)?)(?: to (?P<high>\d+(?:\.\d+)?))? (?P<unit>mg|mcg|mL|[a-z]+?)s? "
+    r"(?P<often>once a day|twice a day|\d+ times a day|every \d+ (?:hours|days)"
+    r"|at bedtime|in the morning|on [A-Z][a-z]+(?: and [A-Z][a-z]+)*)"
+    r"(?P<needed> as needed)?(?:, at most (?P<most>\d+(?:\.\d+)?) (?P=unit)s? a day)?"
 )
 
 
 def dose(phrase: str, verb: str = "Take", route: str = "by mouth") -> Dose:
-    """The dose that "1 tablet twice a day" or "1 to 2 puffs every 6 hours as needed" means."""
+    """The dose that a phrase means: how much, how often, as needed or not, and the most in a day.
+
+    Such as "1 tablet twice a day", "1 tablet on Mondays and Thursdays" or "1 to 2 puffs every 6
+    hours as needed, at most 8 puffs a day".
+    """
     match = _DOSE.fullmatch(phrase)
     if match is None:
         raise UnknownPhrase(f"no dose is said by {phrase!r}")
+    weekdays = match["often"].removeprefix("on ").split(" and ")
+    days_of_week = tuple(_WEEKDAYS[day] for day in weekdays if day in _WEEKDAYS)
+    if match["often"].startswith("on ") and len(days_of_week) != len(weekdays):
+        raise UnknownPhrase(f"no days of the week are said by {phrase!r}")
     per_period, period, period_unit, when = _rhythm(match["often"])
     amount, rest = phrase[: match.start("often")].strip(), phrase[match.start("often") :]
     return Dose(
@@ -110,12 +140,14 @@ def dose(phrase: str, verb: str = "Take", route: str = "by mouth") -> Dose:
         when=when,
         as_needed=match["needed"] is not None,
         sentence=f"{verb} {amount} {route} {rest}",
+        days_of_week=days_of_week,
+        at_most=Decimal(match["most"]) if match["most"] else None,
     )
 
 
 def _rhythm(often: str) -> tuple[int, int, str, str | None]:
     match often.split():
-        case ["once", *_]:
+        case ["once", *_] | ["on", *_]:
             return 1, 1, "d", None
         case ["twice", *_]:
             return 2, 1, "d", None
@@ -123,8 +155,8 @@ def _rhythm(often: str) -> tuple[int, int, str, str | None]:
             return 1, 1, "d", "HS"
         case ["in", "the", "morning"]:
             return 1, 1, "d", "MORN"
-        case ["every", hours, _]:
-            return 1, int(hours), "h", None
-        case [times, *_]:
+        case ["every", count, unit] if int(count):
+            return 1, int(count), unit[0], None
+        case [times, *_] if times.isdigit() and int(times):
             return int(times), 1, "d", None
     raise UnknownPhrase(f"no rhythm is said by {often!r}")

@@ -19,7 +19,7 @@ from .json_text import Resource
 from .parameters import PARAMETERS, index_rows
 from .question import Clause, Question
 
-_LAYOUT = 1
+_LAYOUT = 2
 _TABLES = """
 CREATE TABLE resources (
     type TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, updated TEXT NOT NULL,
@@ -31,6 +31,34 @@ CREATE TABLE index_rows (
 );
 CREATE INDEX index_rows_of ON index_rows (type, id, parameter);
 CREATE INDEX index_rows_saying ON index_rows (parameter, one);
+"""
+# Since layout 2: the orders that are being written, and what safety services said about them.
+_WORK_TABLES = """
+CREATE TABLE worklists (
+    patient TEXT PRIMARY KEY, revision INTEGER NOT NULL, notice TEXT NOT NULL,
+    checked_hook TEXT, checked_revision INTEGER, check_problem TEXT
+) WITHOUT ROWID;
+CREATE TABLE drafts (
+    patient TEXT NOT NULL, id TEXT NOT NULL, place INTEGER NOT NULL, selected INTEGER NOT NULL,
+    text TEXT NOT NULL, PRIMARY KEY (patient, id)
+) WITHOUT ROWID;
+CREATE TABLE calls (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, patient TEXT NOT NULL, hook TEXT NOT NULL,
+    address TEXT NOT NULL, at TEXT NOT NULL, status INTEGER, milliseconds INTEGER NOT NULL,
+    problem TEXT NOT NULL, request TEXT NOT NULL, response TEXT NOT NULL
+);
+CREATE INDEX calls_of ON calls (patient, number);
+CREATE TABLE cards (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, patient TEXT NOT NULL, service TEXT NOT NULL,
+    address TEXT NOT NULL, revision INTEGER NOT NULL, text TEXT NOT NULL, answer TEXT NOT NULL
+);
+CREATE INDEX cards_of ON cards (patient, number);
+CREATE TABLE feedback (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, patient TEXT NOT NULL, address TEXT NOT NULL,
+    text TEXT NOT NULL, words TEXT NOT NULL, state TEXT NOT NULL, tries INTEGER NOT NULL,
+    last_answer TEXT NOT NULL
+);
+CREATE INDEX feedback_in ON feedback (state, number);
 """
 
 
@@ -87,7 +115,7 @@ class Charts:
 
     def read(self, resource_type: str, resource_id: str) -> Stored | None:
         """One resource, or None."""
-        with self._open() as db:
+        with self.transaction() as db:
             row = db.execute(
                 "SELECT type, id, version, updated, text FROM resources WHERE type = ? AND id = ?",
                 (resource_type, resource_id),
@@ -96,7 +124,7 @@ class Charts:
 
     def all_of(self, resource_type: str) -> list[Stored]:
         """Every resource of a type, by id."""
-        with self._open() as db:
+        with self.transaction() as db:
             rows = db.execute(
                 "SELECT type, id, version, updated, text FROM resources WHERE type = ? ORDER BY id",
                 (resource_type,),
@@ -106,7 +134,7 @@ class Charts:
     def chart_of(self, patient_id: str, *, base: str) -> dict[str, list[Stored]]:
         """Every resource about one patient, by type."""
         here = f"Patient/{patient_id}"
-        with self._open() as db:
+        with self.transaction() as db:
             rows = db.execute(
                 "SELECT type, id, version, updated, text FROM resources r WHERE EXISTS ("
                 "SELECT 1 FROM index_rows i WHERE i.type = r.type AND i.id = r.id"
@@ -122,7 +150,7 @@ class Charts:
     def find(self, question: Question, *, base: str) -> Answer:
         """The page of matches that a question asks for."""
         where, values = _where(question)
-        with self._open() as db:
+        with self.transaction() as db:
             (total,) = db.execute(
                 " ".join(["SELECT count(*) FROM resources r WHERE", where]), values
             ).fetchone()
@@ -146,7 +174,7 @@ class Charts:
     def is_ready(self) -> bool:
         """Whether the file answers."""
         try:
-            with self._open() as db:
+            with self.transaction() as db:
                 db.execute("SELECT count(*) FROM resources").fetchone()
         except sqlite3.Error:
             return False
@@ -159,8 +187,12 @@ class Charts:
 
         `at` has a zone. ValueError for a type that this EHR does not hold or a missing id.
         """
-        with self._open(writing=True) as db:
-            return _save(db, resource, at, Origin.CHART)
+        with self.transaction(writing=True) as db:
+            return self.save_in(db, resource, at=at)
+
+    def save_in(self, db: sqlite3.Connection, resource: Resource, *, at: datetime) -> Stored:
+        """The same within a transaction that does more than this."""
+        return _save(db, resource, at, Origin.CHART)
 
     def tell(self, resources: Iterable[Resource], *, on: date) -> None:
         """Write the stories as they are true on a day, instead of those of another day.
@@ -168,7 +200,7 @@ class Charts:
         What somebody signed or changed in the meantime stays as it is.
         """
         at = datetime.combine(on, time(), tzinfo=UTC)
-        with self._open(writing=True) as db:
+        with self.transaction(writing=True) as db:
             kept = {
                 (row[0], row[1])
                 for row in db.execute(
@@ -188,19 +220,20 @@ class Charts:
     # --- the file -----------------------------------------------------------------------------
 
     def _prepare(self) -> None:
-        with self._open() as db:
+        with self.transaction() as db:
             (layout,) = db.execute("PRAGMA user_version").fetchone()
-        if layout not in (0, _LAYOUT):
+        if layout not in range(_LAYOUT + 1):
             raise UnusableStore(
                 f"{self._file} was written by another release of the sandbox. "
                 "Move it away or start with --fresh."
             )
-        if layout == 0:
-            with self._open() as db:
-                db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_LAYOUT}; COMMIT;")
+        missing = {0: _TABLES + _WORK_TABLES, 1: _WORK_TABLES}.get(layout)
+        if missing is not None:
+            with self.transaction() as db:
+                db.executescript(f"BEGIN; {missing} PRAGMA user_version = {_LAYOUT}; COMMIT;")
 
     @contextmanager
-    def _open(self, *, writing: bool = False) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, writing: bool = False) -> Iterator[sqlite3.Connection]:
         """A connection and a transaction of its own for each use: requests run in threads."""
         db = sqlite3.connect(self._file, timeout=10, isolation_level=None)
         try:
