@@ -138,8 +138,7 @@ def _draft_resources(value: object) -> list[dict[str, Any]]:
     if isinstance(value, list):
         entries: list[Any] = value
     elif isinstance(value, dict):
-        kind = value.get("resourceType")
-        if kind not in {None, "Bundle"}:
+        if as_text(value.get("resourceType")) not in {None, "Bundle"}:
             entries = [value]
         else:
             found = value.get("entry", [])

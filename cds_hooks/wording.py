@@ -88,7 +88,10 @@ def order_detail(
             parts += [_taper_part(offer, proposal) for proposal in offer.proposals]
             parts.append(_accepting_part(offer))
         case NoOffer(why):
-            parts.append("**No drafts on this card**\n\n" + markdown.bullets(map(_sentence, why)))
+            parts.append(
+                "**No drafts on this card**\n\n"
+                + markdown.bullets(markdown.text(_sentence(w)) for w in why)
+            )
         case NewStart():
             parts.append(
                 "**New start**\n\nNo clonazepam is current, so there is nothing to taper. If it "

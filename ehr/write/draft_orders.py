@@ -36,25 +36,21 @@ WHEN_WORDS = {
     IntakeTime.EVENING: "in the evening",
     IntakeTime.NIGHT: "at bedtime",
 }
-# What an update keeps of the draft that the prescriber began.
-_KEPT = (
-    "id",
-    "identifier",
-    "status",
-    "intent",
-    "category",
-    "priority",
-    "medicationCodeableConcept",
-    "medicationReference",
-    "contained",
-    "subject",
-    "encounter",
-    "requester",
-    "recorder",
-    "reasonCode",
-    "reasonReference",
-    "insurance",
-)
+# What an update keeps of the draft that the prescriber began, by its shape in R4.
+_KEPT: Mapping[str, type] = {
+    "identifier": list,
+    "category": list,
+    "priority": str,
+    "medicationCodeableConcept": dict,
+    "medicationReference": dict,
+    "contained": list,
+    "encounter": dict,
+    "requester": dict,
+    "recorder": dict,
+    "reasonCode": list,
+    "reasonReference": list,
+    "insurance": list,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +158,32 @@ def _order(
     if context.requester:
         order["requester"] = {"reference": context.requester}
     if begun is not None:
-        order.update({name: begun[name] for name in _KEPT if begun.get(name)})
-        if "medicationReference" in begun:
+        order.update(_kept(begun))
+        if "medicationReference" in order:
             order.pop("medicationCodeableConcept")
-        order["status"], order["intent"] = "draft", "order"
     return order
+
+
+def _kept(begun: Mapping[str, Any]) -> Resource:
+    """What can be kept of a begun draft: a field of the wrong shape is not written again."""
+    return {
+        name: begun[name]
+        for name, shape in _KEPT.items()
+        if isinstance(begun.get(name), shape)
+        and _is_whole(begun[name])
+        and (shape is not list or all(isinstance(item, dict) for item in begun[name]))
+    }
+
+
+def _is_whole(value: object) -> bool:
+    """Whether nothing in it is null or empty, as FHIR's JSON asks."""
+    if value is None or value in ("", [], {}):
+        return False
+    if isinstance(value, dict):
+        return all(_is_whole(inner) for inner in value.values())
+    if isinstance(value, list):
+        return all(_is_whole(inner) for inner in value)
+    return True
 
 
 def _dosage(fill: Fill) -> Resource:

@@ -311,3 +311,27 @@ def test_a_chain_of_orders_over_a_year_long_gets_the_slow_pace(ask):
     )
     body = ask(cds.request([cds.order("new", ONE_MG, 2, status="draft")], medications=[first, now]))
     assert "asam-2025-slow" in body["cards"][0]["suggestions"][0]["label"]
+
+
+def test_a_hostile_id_cannot_bring_markup_into_the_reasons(ask):
+    present = cds.order("<script>", ONE_MG, 2)
+    present["dosageInstruction"] = [{"text": "as directed"}]
+    body = ask(cds.request([cds.order("new", ONE_MG, 3, status="draft")], medications=[present]))
+    assert "MedicationRequest/&lt;script&gt;" in body["cards"][0]["detail"]
+
+
+def test_what_a_begun_draft_has_in_the_wrong_shape_is_not_written_again(ask):
+    """The order is updated in place; its broken fields are left out, its good ones kept."""
+    draft = cds.order("new", ONE_MG, 3, status="draft")
+    draft |= {
+        "encounter": {"reference": ""},
+        "category": "outpatient",
+        "reasonCode": [{"text": "panic"}],
+    }
+    body = ask(cds.request([draft], medications=[cds.order("now", ONE_MG, 2)]))
+    updates = [a["resource"] for a in cds.actions_of(body) if a["type"] == "update"]
+    for resource in updates:
+        assert "encounter" not in resource
+        assert "category" not in resource
+        assert resource["reasonCode"] == [{"text": "panic"}]
+    assert updates
