@@ -119,7 +119,7 @@ def run(count: int, seed: int) -> set[str]:
 
 
 def test_a_sample_of_mutated_requests_is_answered_or_refused():
-    assert run(400, seed=20261123) == {"answered", "refused", "undecided"}
+    assert run(400, seed=20261123) >= {"answered", "refused"}
 
 
 @pytest.mark.long
