@@ -63,7 +63,14 @@ def _dose_words(effect: Effect | None, *, raised: bool) -> str:
     if not total.sources:
         return "Clonazepam (dose not computable)"
     at_least = "" if total.complete else "at least "
-    before = f" (now {effect.baseline})" if raised and effect.baseline is not None else ""
+    before = ""
+    if raised and effect.baseline is not None:
+        lapsed_on = effect.baseline_ended_on
+        before = (
+            f" (now {effect.baseline})"
+            if lapsed_on is None
+            else f" ({effect.baseline} until {_day(lapsed_on)})"
+        )
     return f"Clonazepam {at_least}{total}{before}"
 
 

@@ -7,11 +7,11 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 from clinical.checks.words import uncounted_reasons
-from clinical.daily_dose import DailyDose
-from clinical.facts import MedicationRecord, PatientFacts, Unknown
+from clinical.facts import PatientFacts, Unknown
 from clinical.findings import Assessment, CheckId, Fired
 from clinical.gates import coordinate_gates, stop_gates
 from clinical.policy import Policy
+from clinical.present import in_use_since, present_intakes
 from clinical.quantities import Milligrams
 from clinical.signing import Effect, clonazepam_ordered, effect_of_signing
 from clinical.taper.pace import Pace, pace, recommended_pace
@@ -96,7 +96,7 @@ def _tapers(
     youngest = None
     if not isinstance(facts.birth_date, Unknown):
         youngest = facts.birth_date.youngest_age_on(on)
-    long_use = _in_use_since(facts, effect.current) <= on - timedelta(
+    long_use = in_use_since(facts, effect.current) <= on - timedelta(
         days=policy.pace_for_long_use_days
     )
     coordinate = coordinate_gates(assessment)
@@ -121,31 +121,8 @@ def _tapers(
     )
 
 
-def _in_use_since(facts: PatientFacts, current: tuple[MedicationRecord, ...]) -> date:
-    """The earliest day that the present orders, and those they followed, speak of.
-
-    The far future when none speaks of a day: use that is not known to be long is not long.
-    """
-    by_source = {record.source: record for record in facts.medications}
-    chain: dict[str, MedicationRecord] = {}
-    left = list(current)
-    while left:
-        record = left.pop()
-        if record.source in chain:
-            continue
-        chain[record.source] = record
-        left += [by_source[source] for source in record.replaces if source in by_source]
-    days = [
-        day
-        for record in chain.values()
-        for day in (record.course.starts, record.period_starts, record.authored_on)
-        if day is not None
-    ]
-    return min(days, default=date.max)
-
-
 def _plan(effect: Effect, present: Milligrams, on: date, chosen: Pace) -> Schedule:
-    intakes = _present_intakes(effect)
+    intakes = present_intakes(effect.current)
     return plan(
         TaperRequest(
             from_mg=present,
@@ -156,14 +133,3 @@ def _plan(effect: Effect, present: Milligrams, on: date, chosen: Pace) -> Schedu
             times_per_day=max(1, min(len(intakes), len(TIMES_OF_DAY))),
         )
     )
-
-
-def _present_intakes(effect: Effect) -> tuple[Milligrams, ...]:
-    """The present intakes, smallest first (the largest is taken at night), as far as known."""
-    parts: list[Milligrams] = []
-    for record in effect.current:
-        dose, count = record.course.overall, record.course.intakes_per_day
-        if not isinstance(dose, DailyDose) or not count:
-            return ()
-        parts += [Milligrams(dose.peak_day / count)] * count
-    return tuple(sorted(parts)) if len(parts) in TIMES_OF_DAY else ()

@@ -78,7 +78,7 @@ def _raised(
             )
     seizures = facts.has_condition("seizure_disorder")
     lapsed_on = effect.baseline_ended_on
-    since = "" if lapsed_on is None else f", which ended on {lapsed_on.isoformat()}"
+    since = "" if lapsed_on is None else f" (ended on {lapsed_on.isoformat()})"
     remark = (
         "A seizure disorder is in the chart: the label allows titration."
         if seizures

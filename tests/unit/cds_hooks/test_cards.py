@@ -335,3 +335,15 @@ def test_what_a_begun_draft_has_in_the_wrong_shape_is_not_written_again(ask):
         assert "category" not in resource
         assert resource["reasonCode"] == [{"text": "panic"}]
     assert updates
+
+
+def test_a_lapsed_dose_is_not_called_the_present_one(ask):
+    """The last order ended on 3 November: nothing is taken now, as far as the chart knows."""
+    lapsed = cds.order("old", ONE_MG, 1, status="completed")
+    repeat = lapsed["dosageInstruction"][0]["timing"]["repeat"]
+    repeat["boundsPeriod"] = {"start": "2026-01-01", "end": "2026-11-03"}
+    body = ask(cds.request([cds.order("new", ONE_MG, 2, status="draft")], medications=[lapsed]))
+    (card,) = body["cards"]
+    assert card["summary"] == "Clonazepam 2 mg/day (1 mg/day until 3 Nov 2026)"
+    assert "suggestions" not in card
+    assert "ask what the patient takes now" in card["detail"]

@@ -1,0 +1,135 @@
+"""Every story of the sandbox against the checks: the order to try, and what should be found.
+
+The key stands in the story's file (`expect`), derived by hand from the clinical content, with its
+derivation. The chart is built as the sandbox builds it; the order takes the way of `taperguard
+check`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from datetime import date
+from typing import Any
+
+import cds
+import pytest
+
+from cds_hooks.request import read_request
+from cds_hooks.services.order_safety import HOOKS, Bench, answer
+from clinical.policy import default_policy
+from ehr.decode import encode
+from taperguard.sandbox.patients import Story, read_stories
+from taperguard.sandbox.patients.build import build
+from taperguard.sandbox.records import json_text
+
+TODAY = date(2026, 11, 23)
+STORIES = {story.key: story for story in read_stories()}
+RAISING = {"critical", "warning"}
+
+
+def request_of(story: Story, today: date) -> dict[str, Any]:
+    """The order to try, being signed, with the chart as prefetch."""
+    key = story.expect
+    chart = build(story, today)
+
+    def searchset(*types: str) -> dict[str, Any]:
+        return cds.searchset(*(item for item in chart if item["resourceType"] in types))
+
+    more: dict[str, Any] = {}
+    if key.replaces is not None:
+        more["priorPrescription"] = {"reference": f"MedicationRequest/{key.replaces}"}
+    draft = cds.order(
+        "draft-1",
+        (key.product.rxnorm, key.product.name),
+        key.times_a_day,
+        patient=story.key,
+        status="draft",
+        authoredOn=today.isoformat(),
+        **more,
+    )
+    (line,) = draft["dosageInstruction"]
+    line["doseAndRate"] = [{"doseQuantity": {"value": key.tablets, "unit": key.product.unit}}]
+    (patient,) = [item for item in chart if item["resourceType"] == "Patient"]
+    prefetch = {
+        "patient": patient,
+        "medications": searchset("MedicationRequest", "Medication"),
+        "conditions": searchset("Condition"),
+        "statements": searchset("MedicationStatement"),
+    }
+    return cds.request([draft], patient=story.key, prefetch=prefetch)
+
+
+def ask(request: dict[str, Any], today: date) -> dict[str, Any]:
+    """The response's body."""
+    numbers = itertools.count(1)
+    bench = Bench(
+        policy=default_policy(),
+        new_id=lambda: f"id-{next(numbers)}",
+        base_url="https://taperguard.example",
+    )
+    raw = json_text.write(request).encode()
+    body: dict[str, Any] = json.loads(encode(answer(read_request(raw, HOOKS), today, bench).body))
+    return body
+
+
+def found(body: dict[str, Any]) -> dict[str, str]:
+    """For each check its severity when it fired, else its result: as a key says it."""
+    return {
+        check: entry["severity"] if entry["result"] == "fired" else entry["result"]
+        for check, entry in cds.account_of(body).items()
+    }
+
+
+def offers_a_taper(body: dict[str, Any]) -> bool:
+    """Whether some suggestion says that it is a taper."""
+    labels = (item["label"] for card in body["cards"] for item in card.get("suggestions", []))
+    return any("taper" in label.lower() for label in labels)
+
+
+def check(story: Story, today: date) -> None:
+    """Fail unless the story is answered as its key says, in a response without faults."""
+    request = request_of(story, today)
+    body = ask(request, today)
+    key = story.expect
+    assert (found(body), len(body["cards"])) == (dict(key.results), key.cards), key.because
+    if key.taper is not None:
+        assert offers_a_taper(body) == key.taper, key.because
+    assert cds.faults(body, request) == []
+
+
+@pytest.mark.parametrize("key", STORIES)
+def test_a_story_is_answered_as_its_key_says(key: str) -> None:
+    check(STORIES[key], TODAY)
+
+
+@pytest.mark.parametrize("today", [date(2027, 3, 31), date(2028, 2, 29)])
+def test_the_keys_hold_on_other_days(today: date) -> None:
+    """Stories are told in relative dates, so a demo in two years has the same answers."""
+    for story in STORIES.values():
+        check(story, today)
+
+
+def test_each_check_raises_a_card_alone_in_every_pair_with_all_and_not_at_all() -> None:
+    """What the stories are for; a check raises a card when it is a warning or critical."""
+    raised = {
+        frozenset(check for check, result in story.expect.results.items() if result in RAISING)
+        for story in STORIES.values()
+    }
+    checks = ("opioid-together", "high-dose", "older-adult-fall-risk", "dose-escalation")
+    for size in (0, 1, 2, 4):
+        for together in itertools.combinations(checks, size):
+            assert frozenset(together) in raised, together
+
+
+def test_every_answer_that_a_check_can_give_is_in_some_story() -> None:
+    """High dose and escalation cannot be set aside but by death; that is in one story."""
+    given = {(check, r) for story in STORIES.values() for check, r in story.expect.results.items()}
+    for check in ("opioid-together", "high-dose", "older-adult-fall-risk", "dose-escalation"):
+        assert {(check, "clear"), (check, "set-aside"), (check, "warning")} <= given
+    for check in ("opioid-together", "high-dose", "older-adult-fall-risk"):
+        assert (check, "critical") in given
+    for check in ("high-dose", "older-adult-fall-risk", "dose-escalation"):
+        assert (check, "information") in given
+    for check in ("older-adult-fall-risk", "dose-escalation"):
+        assert (check, "not-evaluable") in given
