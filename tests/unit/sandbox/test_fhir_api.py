@@ -224,8 +224,8 @@ def test_dates_compare_as_stretches_of_time(search: Search, value: str, found: i
 
 
 def test_a_birth_year_is_a_year_long(search: Search, ids: Ids) -> None:
-    assert ids(search("Patient?birthdate=1959")) == ["elm"]
-    assert ids(search("Patient?birthdate=1959-06-01")) == []
+    assert "elm" in ids(search("Patient?birthdate=1959"))
+    assert "elm" not in ids(search("Patient?birthdate=1959-06-01"))
     assert "elm" in ids(search("Patient?birthdate=gt1959-06-01"))  # part of the year is later
     assert "elm" in ids(search("Patient?birthdate=lt1959-06-01"))  # and part is earlier
     assert "elm" not in ids(search("Patient?birthdate=sa1959-06-01"))
@@ -319,7 +319,9 @@ def test_a_count_of_0_and_a_summary_count_give_the_total_only(search: Search) ->
 
 
 def test_an_enormous_count_is_held_to_200(search: Search, ids: Ids) -> None:
-    assert len(ids(search("MedicationRequest?_count=999999"))) == 54
+    bundle = search("MedicationRequest?_count=999999")
+    assert bundle["total"] > 200
+    assert len(ids(bundle)) == 200
 
 
 @pytest.mark.parametrize("cursor", ["x", "e30", "W10", "WzEsMl0", "ÿ", 200 * "W"])
