@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
+from demo_tree import Demo
 
 
 class HungBroker:
@@ -97,3 +98,11 @@ def start_worker(
         return Worker(kept)
 
     return start
+
+
+@pytest.fixture
+def demo(tmp_path: Path, clean_environment: None) -> Iterator[Demo]:
+    """A demo on free ports, in a folder with a space in its path."""
+    running = Demo(tmp_path / "data of it")
+    yield running
+    running.close()
