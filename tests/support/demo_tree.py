@@ -38,7 +38,9 @@ class Demo:
             stderr=subprocess.STDOUT,
             text=True,
             # A background job ignores Ctrl-C, and so would what it starts.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=lambda: signal.signal(  # noqa: PLW1509 - no thread runs yet
+                signal.SIGINT, signal.SIG_DFL
+            ),
             env={**os.environ, **self.environment(), **environment},
         )
         return self.process
