@@ -139,13 +139,13 @@ class _Dealer:
         )
 
     def _naloxone_card(self, findings: tuple[Finding, ...]) -> None:
-        opioid = tuple(f for f in findings if f.check is CheckId.OPIOID_TOGETHER)
+        opioid = next(f for f in findings if f.check is CheckId.OPIOID_TOGETHER)
         self._card(
             checks=(CheckId.OPIOID_TOGETHER,),
             severity=Severity.WARNING,
             summary="Opioid with clonazepam and no rescue naloxone on the list",
             detail=(
-                f"{wording.findings_part(opioid)}\n\n"
+                f"{wording.sentence(opioid.fired.why)} "
                 "Offer naloxone to everybody who takes an opioid with a benzodiazepine, and show "
                 "the people they live with how to use it (ASAM 17). Naloxone inside a combination "
                 "such as buprenorphine/naloxone is no rescue."

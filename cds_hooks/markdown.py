@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
@@ -24,11 +24,13 @@ def bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; the cells are Markdown already. Every column but the first is right-aligned."""
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Collection[str] = ()
+) -> str:
+    """A table; the cells are Markdown already. Columns of numbers are right-aligned."""
     lines = [
         "| " + " | ".join(head) + " |",
-        "|" + "|".join([":--"] + ["--:"] * (len(head) - 1)) + "|",
+        "|" + "|".join("--:" if name in numbers else ":--" for name in head) + "|",
     ]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join(lines)

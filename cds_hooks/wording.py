@@ -7,14 +7,15 @@ from datetime import date
 
 from cds_hooks import markdown
 from cds_hooks.suggestions import discontinued
-from clinical.checks.words import drug_name, uncounted_reasons
+from clinical.checks.words import drug_name, listed, uncounted_reasons
 from clinical.evidence import cite
 from clinical.facts import MedicationRecord, PatientFacts
 from clinical.findings import Assessment, Checked, CheckId, Finding, NotEvaluable, Severity
 from clinical.offer import NewStart, NoOffer, Offer, Proposal, TaperOffer
 from clinical.quantities import plain
 from clinical.signing import Effect
-from clinical.taper import Schedule
+from clinical.taper import Limit, Schedule, judge
+from clinical.taper.pace import conventions
 from clinical.totals import Total
 
 LONGEST_SUMMARY = 139
@@ -97,7 +98,7 @@ def order_detail(
         case NoOffer(why):
             parts.append(
                 "**No drafts on this card**\n\n"
-                + markdown.bullets(markdown.text(_sentence(w)) for w in why)
+                + markdown.bullets(markdown.text(sentence(w)) for w in why)
             )
         case NewStart():
             parts.append(
@@ -122,10 +123,10 @@ def findings_part(told: Iterable[Finding]) -> str:
     for finding in told:
         fired = finding.fired
         sources = ", ".join(_TITLE_OF_SOURCE.get(key, cite(key).key) for key in fired.evidence)
-        sentences = " ".join(markdown.text(_sentence(words)) for words in fired.details)
+        sentences = " ".join(markdown.text(sentence(words)) for words in fired.details)
         lines.append(
             f"**{_SEVERITY_WORDS[fired.severity]}: {TITLES[finding.check]}.** "
-            f"{markdown.text(_sentence(fired.why))} {sentences} _({sources})_"
+            f"{markdown.text(sentence(fired.why))} {sentences} _({sources})_"
         )
     return "**What was found**\n\n" + markdown.bullets(lines)
 
@@ -180,9 +181,7 @@ def _taper_part(offer: TaperOffer, proposal: Proposal) -> str:
         f"{schedule.days} days, ends {_day(schedule.ends_on)})"
     )
     parts = [head, _schedule_table(schedule)]
-    warnings = list(dict.fromkeys((*schedule.warnings, *_step_warnings(schedule))))
-    if proposal.pace.limits_always_shown:
-        warnings.insert(0, proposal.pace.limits)
+    warnings = _warnings(proposal)
     if proposal.recommended:
         warnings += offer.notes
     if warnings:
@@ -195,8 +194,8 @@ def _schedule_table(schedule: Schedule) -> str:
         (
             _day(step.starts),
             plain(step.dose.value),
-            "; ".join(intake.in_words for intake in step.intakes),
             f"{step.cut_percent} %",
+            "; ".join(intake.in_words for intake in step.intakes),
         )
         for step in schedule.steps
     ]
@@ -204,16 +203,37 @@ def _schedule_table(schedule: Schedule) -> str:
         (
             _day(schedule.ends_on),
             plain(schedule.target.dose.value),
-            "; ".join(intake.in_words for intake in schedule.target.intakes) or "none",
             f"{schedule.target.cut_percent} %",
+            "; ".join(intake.in_words for intake in schedule.target.intakes) or "none",
         )
     )
-    return markdown.table(("From", "mg/day", "Tablets", "Cut"), rows)
+    head = ("From", "mg/day", "Cut", "Tablets")
+    return markdown.table(head, rows, numbers=("mg/day", "Cut"))
 
 
-def _step_warnings(schedule: Schedule) -> list[str]:
-    """The warnings of the steps; each names its day."""
-    return [warning for step in schedule.steps for warning in step.warnings]
+def _warnings(proposal: Proposal) -> list[str]:
+    """The pace's limits, the schedule's warnings, and its large cuts in one sentence."""
+    schedule = proposal.schedule
+    large = {b.text for b in judge(schedule) if b.limit is Limit.CUT_OVER_CAP}
+    found = [proposal.pace.limits] if proposal.pace.limits_always_shown else []
+    found += schedule.warnings
+    found += [warning for step in schedule.steps for warning in step.warnings]
+    others = [warning for warning in dict.fromkeys(found) if warning not in large]
+    cap = conventions().cap * 100
+    cuts = [
+        f"{plain(dose.value)} mg/day from {_day(day)} ({percent} %)"
+        for day, dose, percent in (
+            *((s.starts, s.dose, s.cut_percent_14_days) for s in schedule.steps),
+            (schedule.ends_on, schedule.target.dose, schedule.target.cut_percent_14_days),
+        )
+        if percent > cap
+    ]
+    if cuts:
+        others.append(
+            f"More than {plain(cap)} % within 14 days: {listed(cuts)}. Hold the dose before such "
+            "a cut longer, use a product with a smaller unit, or ask a specialist."
+        )
+    return others
 
 
 def _accepting_part(offer: TaperOffer) -> str:
@@ -231,7 +251,8 @@ def _day(day: date) -> str:
     return f"{day.day} {day:%b %Y}"
 
 
-def _sentence(words: str) -> str:
+def sentence(words: str) -> str:
+    """With a capital first and a full stop last."""
     words = words.strip()
     first = words[:1].upper() + words[1:]
     return first if first.endswith((".", "!", "?")) else f"{first}."

@@ -347,3 +347,14 @@ def test_a_lapsed_dose_is_not_called_the_present_one(ask):
     assert card["summary"] == "Clonazepam 2 mg/day (1 mg/day until 3 Nov 2026)"
     assert "suggestions" not in card
     assert "ask what the patient takes now" in card["detail"]
+
+
+def test_large_cuts_stand_in_one_sentence_with_their_days(ask, older_woman):
+    """asam-2025-slow from 2 mg: 0.375 to 0.25 is 33.3 %, to 0.125 is 50 %, to nothing 100 %."""
+    detail = ask(older_woman)["cards"][0]["detail"]
+    (line,) = [line for line in detail.splitlines() if "within 14 days" in line]
+    assert line == (
+        "- More than 25 % within 14 days: 0.25 mg/day from 3 Apr 2028 (33.3 %), 0.125 mg/day from "
+        "29 May 2028 (50 %) and 0 mg/day from 24 Jul 2028 (100 %). Hold the dose before such a cut "
+        "longer, use a product with a smaller unit, or ask a specialist."
+    )
