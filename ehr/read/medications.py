@@ -123,7 +123,10 @@ def _supply(resource: dict[str, Any]) -> tuple[date | None, date | None]:
         return starts, None
     if starts is None or not Fraction(0) < days <= _LONGEST_SUPPLY_DAYS:
         return starts, None
-    return starts, starts + timedelta(days=-(-days.numerator // days.denominator) - 1)
+    try:
+        return starts, starts + timedelta(days=-(-days.numerator // days.denominator) - 1)
+    except OverflowError:  # the year 10000: no calendar of ours goes there
+        return starts, None
 
 
 def _replaces(resource: dict[str, Any]) -> tuple[str, ...]:

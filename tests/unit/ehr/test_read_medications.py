@@ -39,6 +39,11 @@ def test_a_supply_that_is_no_number_of_days_has_no_end(value):
     assert record.period_ends is None
 
 
+def test_a_supply_beyond_the_calendar_has_no_end():
+    record = dispense(whenHandedOver="9999-12-31", daysSupply={"value": 30, "unit": "days"})
+    assert record.period_ends is None
+
+
 def test_a_held_back_order_starts_when_it_may_be_dispensed():
     record = read(dispenseRequest={"validityPeriod": {"start": "2026-12-01", "end": "2026-12-28"}})
     assert (record.period_starts, record.period_ends) == (date(2026, 12, 1), None)
