@@ -14,6 +14,7 @@ from clinical.drugs import Drug
 from clinical.facts import PatientFacts
 from clinical.findings import Assessment, Checked, CheckId, SetAside, Verdict
 from clinical.policy import Policy, default_policy
+from clinical.signing import effect_of_signing, is_own_plan
 from clinical.standing import When, standing
 
 Check = Callable[[PatientFacts, date, Policy], Verdict]
@@ -32,6 +33,13 @@ def assess(facts: PatientFacts, on: date, policy: Policy | None = None) -> Asses
     if facts.deceased is True:
         dead = SetAside("the chart says that the patient has died")
         checks = tuple(Checked(check, dead) for check in CHECKS)
+    elif (effect := effect_of_signing(facts, on, policy)) is not None and is_own_plan(effect):
+        own = SetAside(
+            f"the orders are the taper that was accepted: from {effect.present} to "
+            f"{effect.replacing}",
+            tuple(draft.source for draft in effect.drafts),
+        )
+        checks = tuple(Checked(check, own) for check in CHECKS)
     else:
         checks = tuple(Checked(check, run(facts, on, policy)) for check, run in CHECKS.items())
     return Assessment(on, policy.rules_version, checks, notes=(*facts.notes, *_notes(facts, on)))

@@ -14,6 +14,8 @@ from clinical.standing import When, standing
 from clinical.totals import NOTHING, Total, ended_within, highest_total_from, total_on
 
 CLONAZEPAM = "clonazepam"
+OWN_PLAN = "https://taperguard.org/fhir/NamingSystem/taper"
+"""The groupIdentifier system of the taper orders that we propose."""
 
 
 class Signing(Enum):
@@ -110,6 +112,16 @@ def effect_of_signing(facts: PatientFacts, on: date, policy: Policy) -> Effect |
         replacing=replacing,
         adding=adding,
     )
+
+
+def is_own_plan(effect: Effect) -> bool:
+    """Whether the drafts are a taper of ours that was accepted: all in its group, and a fall.
+
+    The group alone is not enough: somebody may have raised a dose in one of its orders.
+    """
+    ours = all((draft.group or "").startswith(f"{OWN_PLAN}|") for draft in effect.drafts)
+    known = effect.replacing.complete and effect.present.complete
+    return ours and known and effect.replacing.mg_per_day < effect.present.mg_per_day
 
 
 def regular(drafts: Sequence[MedicationRecord]) -> tuple[MedicationRecord, ...]:

@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 from clinical.quantities import plain
+from clinical.signing import OWN_PLAN
 from clinical.taper import Fill, IntakeTime
 from clinical.taper.tablets import TabletProduct
 
@@ -21,7 +22,6 @@ Resource = dict[str, Any]
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 UCUM = "http://unitsofmeasure.org"
-TAPER_GROUP = "https://taperguard.org/fhir/NamingSystem/taper"
 
 # FHIR EventTiming and v3 TimingEvent codes for the times of day.
 _WHEN = {
@@ -79,7 +79,7 @@ def taper_order(
     the dosage and the supply is kept.
     """
     order = _order(fill.product.rxcui, fill.product.name, context, draft_id, begun)
-    order["groupIdentifier"] = {"system": TAPER_GROUP, "value": group}
+    order["groupIdentifier"] = {"system": OWN_PLAN, "value": group}
     if prior is not None:
         order["priorPrescription"] = {"reference": prior}
     order["dosageInstruction"] = [_dosage(fill)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import date
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
@@ -11,14 +12,21 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
+from .cds.discovery import Discovery
+from .cds.feedback import Sender
+from .cds.hooks import SafetyCheck
+from .orders.formulary import Formulary
+from .pages.ordering import OrderingPages
 from .pages.views import Pages
 from .patients import Story, build_all, read_stories
+from .patients.story import read_formulary
 from .records.api import FhirApi, refusal
 from .records.outcome import Refused
 from .records.store import Charts
@@ -70,7 +78,28 @@ def create_app(
     charts = Charts(data_dir / DATA_FILE)
     todays = TodaysCharts(charts, stories, today)
     pages = Pages(todays, stories, today=today, fhir_base=fhir_base, service_url=service)
+    sender = Sender(charts)
+    ordering = OrderingPages(
+        todays,
+        stories,
+        Formulary(read_formulary()),
+        today=today,
+        fhir_base=fhir_base,
+        public_url=public,
+        check=SafetyCheck(todays, Discovery(service), fhir_base),
+        sender=sender,
+        page=pages.page,
+        message=pages.message,
+    )
     fhir = FhirApi(todays, base=fhir_base, version=_release())
+
+    @asynccontextmanager
+    async def sending(_: Starlette) -> AsyncIterator[None]:
+        sender.start()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(sender.stop)
 
     def say_whether_ready(request: Request) -> Response:
         del request
@@ -106,8 +135,10 @@ def create_app(
         routes=[
             Route("/healthz", say_whether_ready, methods=["GET"]),
             Mount("/fhir", routes=fhir.routes()),
+            *ordering.routes(),
             *pages.routes(),
         ],
+        lifespan=sending,
         middleware=[Middleware(EveryResponse, apology=apologise)],
         exception_handlers={Refused: refuse, HTTPException: refuse_plainly},
     )

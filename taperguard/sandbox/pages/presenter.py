@@ -31,17 +31,6 @@ _STATUS_WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class PatientLine:
-    """A patient in the list."""
-
-    id: str
-    name: str
-    age: str
-    sex: str
-    line: str
-
-
-@dataclass(frozen=True, slots=True)
 class Banner:
     """Who the chart is about."""
 
@@ -83,17 +72,6 @@ class ChartPage:
     past: list[MedicineRow]
     conditions: list[FactRow]
     allergies: list[FactRow]
-
-
-def patient_line(patient: Resource, line: str, today: date) -> PatientLine:
-    """A row of the patient list."""
-    return PatientLine(
-        id=str(patient.get("id", "")),
-        name=name_of(patient),
-        age=age_words(patient.get("birthDate"), today),
-        sex=sex_of(patient),
-        line=line,
-    )
 
 
 def chart_page(

@@ -14,12 +14,14 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ..patients import Story
-from ..records.json_text import Resource
 from ..records.store import Charts
 from . import presenter
+from .chart_reader import ChartReader
+from .patient_list import groups_of
 
 _HERE = Path(__file__).parent
 EHR_NAME = "Sandbox EHR"
+_LONGEST_FILTER = 100
 
 
 class Pages:
@@ -37,7 +39,7 @@ class Pages:
         self._charts = charts
         self._stories = stories
         self._today = today
-        self._fhir_base = fhir_base
+        self._reader = ChartReader(charts, fhir_base)
         self._templates = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -61,57 +63,37 @@ class Pages:
 
     def message(self, title: str, sentence: str, *, status: int) -> Response:
         """A page that says what happened and where to go on."""
-        return self._page("message.html", status=status, title=title, sentence=sentence)
+        return self.page("message.html", status=status, title=title, sentence=sentence)
 
     def _show_patients(self, request: Request) -> Response:
-        del request
-        today = self._today()
         patients = [stored.resource() for stored in self._charts().all_of("Patient")]
-        told = [self._line(patient, today) for patient in patients]
-        return self._page("patients.html", patients=told)
+        asked = " ".join(request.query_params.get("q", "")[:_LONGEST_FILTER].split())
+        groups = groups_of(patients, self._stories, today=self._today(), asked=asked)
+        return self.page(
+            "patients.html",
+            groups=groups,
+            asked=asked,
+            count=len(patients),
+            shown=sum(len(group.patients) for group in groups),
+        )
 
     def _show_chart(self, request: Request) -> Response:
         patient_id = request.path_params["id"]
-        charts = self._charts()
-        stored = charts.read("Patient", patient_id)
-        if stored is None:
+        found = self._reader.read(patient_id)
+        if found is None:
             return self.message(
                 "No such chart", "There is no patient with this id in the sandbox.", status=404
             )
-        records = {
-            resource_type: [item.resource() for item in items]
-            for resource_type, items in charts.chart_of(patient_id, base=self._fhir_base).items()
-        }
-        chart = presenter.chart_page(
-            stored.resource(), records, self._medications(charts, records), self._today()
-        )
+        chart = presenter.chart_page(found.patient, found.records, found.medications, self._today())
         story = self._stories.get(patient_id)
-        return self._page(
-            "chart.html", chart=chart, story=story.story if story else "This patient has no story."
+        return self.page(
+            "chart.html",
+            chart=chart,
+            story=story.story if story else "This patient has no story.",
+            to_try=story.to_try if story else "",
         )
 
-    def _line(self, patient: Resource, today: date) -> presenter.PatientLine:
-        story = self._stories.get(str(patient.get("id")))
-        return presenter.patient_line(patient, story.line if story else "No story", today)
-
-    def _medications(
-        self, charts: Charts, records: Mapping[str, list[Resource]]
-    ) -> dict[str, Resource]:
-        """The Medication resources that records point to, by the reference as it is written."""
-        found: dict[str, Resource] = {}
-        for resource in (resource for items in records.values() for resource in items):
-            pointed = resource.get("medicationReference")
-            reference = pointed.get("reference") if isinstance(pointed, dict) else None
-            if not isinstance(reference, str) or reference in found:
-                continue
-            resource_type, _, resource_id = reference.removeprefix(f"{self._fhir_base}/").partition(
-                "/"
-            )
-            stored = charts.read(resource_type, resource_id)
-            if stored is not None and stored.type == "Medication":
-                found[reference] = stored.resource()
-        return found
-
-    def _page(self, template: str, *, status: int = 200, **said: Any) -> Response:
+    def page(self, template: str, *, status: int = 200, **said: Any) -> Response:
+        """A page made from a template."""
         html = self._templates.get_template(template).render(**said)
         return HTMLResponse(html, status_code=status)

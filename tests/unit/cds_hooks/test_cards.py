@@ -358,3 +358,32 @@ def test_large_cuts_stand_in_one_sentence_with_their_days(ask, older_woman):
         "29 May 2028 (50 %) and 0 mg/day from 24 Jul 2028 (100 %). Hold the dose before such a cut "
         "longer, use a product with a smaller unit, or ask a specialist."
     )
+
+
+def accepted(body, request):
+    """The request again, with the drafts that accepting the first suggestion leaves."""
+    actions = body["cards"][0]["suggestions"][0]["actions"]
+    request["context"]["draftOrders"]["entry"] = [
+        {"resource": action["resource"]} for action in actions if "resource" in action
+    ]
+    return request
+
+
+def test_our_own_accepted_taper_is_not_warned_of_again(ask, older_woman):
+    again = ask(accepted(ask(older_woman), older_woman))
+    assert again["cards"] == []
+    assert set(cds.results_of(again).values()) == {"set-aside"}
+    why = cds.account_of(again)["high-dose"]["why"]
+    assert why == "the orders are the taper that was accepted: from 2 mg/day to 1.875 mg/day"
+
+
+def test_a_raised_dose_in_our_own_taper_is_warned_of(ask, older_woman):
+    """Somebody turns one of the bedtime tablets into three: 0.875 + 3 = 3.875 mg."""
+    changed = accepted(ask(older_woman), older_woman)
+    for entry in changed["context"]["draftOrders"]["entry"]:
+        quantity = entry["resource"]["dosageInstruction"][0]["doseAndRate"][0]["doseQuantity"]
+        if entry["resource"]["id"] == "new":
+            quantity["value"] = 3
+            entry["resource"]["dosageInstruction"][0].pop("text")
+    results = cds.results_of(ask(changed))
+    assert results["dose-escalation"] == "fired"

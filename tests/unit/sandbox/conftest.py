@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import date
+from html import unescape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ehr_screen import Screen
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -29,11 +35,15 @@ def today() -> date:
 def make_app(tmp_path: Path) -> Callable[..., Starlette]:
     """Make an application on the test's own data; `today` may be given as a function."""
 
-    def make(today: Callable[[], date] = lambda: TODAY, data_dir: Path | None = None) -> Starlette:
+    def make(
+        today: Callable[[], date] = lambda: TODAY,
+        data_dir: Path | None = None,
+        service_url: str = "http://service.test",
+    ) -> Starlette:
         return create_app(
             data_dir=data_dir or tmp_path / "data with a space",
             today=today,
-            service_url="http://service.test",
+            service_url=service_url,
             public_url=f"{EHR}/",
         )
 
@@ -88,6 +98,114 @@ def visible() -> Callable[[str], str]:
     """The words of a page, without tags."""
 
     def words(html: str) -> str:
-        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+        return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)))
 
     return words
+
+
+TEMPLATES = {
+    "patient": "Patient/{{context.patientId}}",
+    "medications": "MedicationRequest?patient={{context.patientId}}",
+}
+
+
+class FakeService:
+    """A CDS service that answers as it is told and remembers what it was asked.
+
+    `cards` are given to every hook; `status`, `body` and `seconds` spoil the answer to a hook;
+    `feedback_status` is the answer to feedback. `taken` is the feedback that came.
+    """
+
+    def __init__(self) -> None:
+        self.cards: list[Any] = []
+        self.status = 200
+        self.body: bytes | None = None
+        self.seconds = 0.0
+        self.feedback_status = 200
+        self.discovery: Any = {
+            "services": [
+                {"hook": hook, "id": "judge", "title": "The judge", "prefetch": TEMPLATES}
+                for hook in ("order-select", "order-sign")
+            ]
+        }
+        self.asked: list[dict[str, Any]] = []
+        self.taken: list[dict[str, Any]] = []
+        self.url = ""
+
+    def answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        if method == "GET":
+            return 200, json.dumps(self.discovery).encode()
+        if path.endswith("/feedback"):
+            if self.feedback_status == 200:
+                self.taken += json.loads(body)["feedback"]
+            return self.feedback_status, b"{}"
+        self.asked.append(json.loads(body))
+        time.sleep(self.seconds)
+        whole = json.dumps({"cards": self.cards}).encode() if self.body is None else self.body
+        return self.status, whole
+
+    def hooks(self) -> list[str]:
+        return [asked["hook"] for asked in self.asked]
+
+
+@pytest.fixture
+def service() -> Iterator[FakeService]:
+    """A CDS service of this test on a port of its own."""
+    told = FakeService()
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            length = int(self.headers.get("Content-Length", "0"))
+            status, body = told.answer(self.command, self.path, self.rfile.read(length))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = answer  # noqa: N815 - the names that http.server calls
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    told.url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield told
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def ordering(
+    make_app: Callable[..., Starlette], service: FakeService
+) -> Iterator[Callable[[str], Screen]]:
+    """`ordering("alder")`: the ordering screen of a patient, with the test's service behind it."""
+    with TestClient(make_app(service_url=service.url), base_url=EHR) as client:
+        yield lambda patient: Screen(client, patient)
+
+
+@pytest.fixture
+def a_card() -> Callable[..., dict[str, Any]]:
+    """A card with one suggestion of these actions; further elements replace its own."""
+
+    def make(*actions: dict[str, Any], **more: Any) -> dict[str, Any]:
+        card: dict[str, Any] = {
+            "uuid": "card-1",
+            "summary": "Mind the dose",
+            "indicator": "warning",
+            "detail": "**Why:** it is high",
+            "source": {"label": "The judge", "url": "https://judge.test/why"},
+            "overrideReasons": [
+                {"code": "fine", "system": "https://judge.test/reasons", "display": "It is fine"}
+            ],
+        }
+        if actions:
+            card["selectionBehavior"] = "at-most-one"
+            card["suggestions"] = [
+                {"label": "Do this instead", "uuid": "suggestion-1", "actions": list(actions)}
+            ]
+        return {**card, **more}
+
+    return make

@@ -1,0 +1,109 @@
+"""order-select and order-sign: services asked, their cards kept, each call recorded."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ..orders.signing import PRESCRIBER
+from ..orders.worklist import Checked, Worklist, note_check
+from ..records import json_text
+from ..records.store import Charts
+from .cards import Nonsense, read_answer
+from .discovery import Discovery, NoDiscovery, Service
+from .http import Ask, Exchange, exchange
+from .prefetch import fill
+from .shown import put_call, put_cards
+
+ORDER_SELECT, ORDER_SIGN = "order-select", "order-sign"
+
+
+def now() -> str:
+    """The instant, as FHIR writes it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyCheck:
+    """Asks the services about a list of drafts. `base` is this EHR's FHIR address."""
+
+    charts: Callable[[], Charts]
+    discovery: Discovery
+    base: str
+
+    def ask(self, hook: str, worklist: Worklist, encounter: str | None) -> Checked:
+        """Ask all services of a hook; keep their cards. Trouble is in the result, never raised."""
+        charts, patient_id = self.charts(), worklist.patient_id
+        try:
+            services = self.discovery.services(hook)
+        except NoDiscovery as none:
+            checked = Checked(hook, worklist.revision, none.problem)
+            with charts.transaction(writing=True) as db:
+                put_call(db, patient_id, "discovery", now(), none.attempt, none.problem)
+                note_check(db, patient_id, checked)
+            return checked
+        context = context_of(hook, worklist, encounter)
+        asks = [self._ask(service, context, charts) for service in services]
+        problems: list[str] = []
+        answers = [
+            (service, call, *_understood(call))
+            for service, call in zip(services, exchange(asks), strict=True)
+        ]
+        with charts.transaction(writing=True) as db:
+            for service, call, cards, problem in answers:
+                put_call(db, patient_id, hook, now(), call, problem)
+                if problem:
+                    problems.append(f"{service.title}: {problem}")
+                    continue
+                put_cards(
+                    db,
+                    patient_id,
+                    service=service.title,
+                    address=service.address,
+                    revision=worklist.revision,
+                    cards=cards,
+                )
+            checked = Checked(hook, worklist.revision, "; ".join(problems))
+            note_check(db, patient_id, checked)
+        return checked
+
+    def _ask(self, service: Service, context: dict[str, Any], charts: Charts) -> Ask:
+        request: dict[str, Any] = {
+            "hook": service.hook,
+            "hookInstance": str(uuid.uuid4()),
+            "fhirServer": self.base,
+            "context": context,
+        }
+        if service.prefetch:
+            request["prefetch"] = fill(service.prefetch, context, charts, base=self.base)
+        return Ask(service.address, json_text.write(request))
+
+
+def context_of(hook: str, worklist: Worklist, encounter: str | None) -> dict[str, Any]:
+    """The hook's context: all drafts with those selected, or on signing only what is signed."""
+    is_select = hook == ORDER_SELECT
+    drafts = worklist.drafts if is_select else worklist.selected
+    context: dict[str, Any] = {"userId": PRESCRIBER, "patientId": worklist.patient_id}
+    if encounter is not None:
+        context["encounterId"] = encounter.removeprefix("Encounter/")
+    if is_select:
+        context["selections"] = [draft.reference for draft in worklist.selected]
+    context["draftOrders"] = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"resource": draft.resource} for draft in drafts],
+    }
+    return context
+
+
+def _understood(call: Exchange) -> tuple[list[Any], str]:
+    """The cards of an answer as raw data, and what is wrong with the answer as a whole."""
+    if call.problem:
+        return [], call.problem
+    try:
+        return read_answer(call.response), ""
+    except Nonsense as nonsense:
+        return [], str(nonsense)

@@ -1,0 +1,99 @@
+"""One exchange with a safety service, within its time and size. Trouble is a sentence, no error."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import httpx2
+
+CONNECT_SECONDS = 1.0
+TOTAL_SECONDS = 3.0
+_LARGEST = 4_000_000
+_JSON = {"Accept": "application/json", "Content-Type": "application/json; charset=utf-8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What was asked and what came. `problem` is empty when there was a 2xx answer."""
+
+    address: str
+    request: str
+    status: int | None
+    milliseconds: int
+    response: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request: with a body it is a POST, without one a GET."""
+
+    address: str
+    body: str = ""
+
+
+def exchange(asks: Sequence[Ask], *, total_seconds: float = TOTAL_SECONDS) -> list[Exchange]:
+    """Ask them all at once; each has `total_seconds`. Never raises for what a service does."""
+    return asyncio.run(_all(asks, total_seconds)) if asks else []
+
+
+async def _all(asks: Sequence[Ask], seconds: float) -> list[Exchange]:
+    timeout = httpx2.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
+    async with httpx2.AsyncClient(
+        timeout=timeout, trust_env=False, verify=_certificates(), follow_redirects=False
+    ) as client:
+        return list(await asyncio.gather(*(_one(client, ask, seconds) for ask in asks)))
+
+
+async def _one(client: httpx2.AsyncClient, ask: Ask, seconds: float) -> Exchange:
+    began = time.monotonic()
+    status: int | None = None
+    text = problem = ""
+    try:
+        async with asyncio.timeout(seconds):
+            status, text = await _read(client, ask)
+    except TimeoutError:
+        problem = f"it did not answer within {seconds:g} seconds"
+    except httpx2.ConnectTimeout:
+        problem = "it could not be reached in time"
+    except httpx2.TimeoutException:
+        problem = f"it did not answer within {seconds:g} seconds"
+    except httpx2.ConnectError:
+        problem = "it could not be reached"
+    except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL):
+        problem = "its answer broke off or is no HTTP"
+    except _TooLarge:
+        problem = f"its answer is larger than {_LARGEST // 1_000_000} MB"
+    except UnicodeDecodeError:
+        problem = "its answer is no UTF-8"
+    if not problem and status is not None and not 200 <= status < 300:
+        problem = f"it answered with HTTP status {status}"
+    milliseconds = round((time.monotonic() - began) * 1000)
+    return Exchange(ask.address, ask.body, status, milliseconds, text, problem)
+
+
+class _TooLarge(Exception):
+    """The answer is larger than what is read."""
+
+
+async def _read(client: httpx2.AsyncClient, ask: Ask) -> tuple[int, str]:
+    body = ask.body.encode() if ask.body else None
+    method = "POST" if ask.body else "GET"
+    async with client.stream(method, ask.address, content=body, headers=_JSON) as answer:
+        parts = bytearray()
+        async for chunk in answer.aiter_bytes():
+            parts += chunk
+            if len(parts) > _LARGEST:
+                raise _TooLarge
+        return answer.status_code, parts.decode()
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Read once: it takes longer than most calls."""
+    return ssl.create_default_context()

@@ -1,0 +1,105 @@
+"""Signing: drafts become orders in the chart, and what they replace is stopped. All or nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..records.json_text import Resource
+from ..records.store import Charts
+from .check import Fault, NotAccepted, Rules, require
+from .references import ORDER, prior_of
+from .worklist import Worklist, write_in
+
+_CAN_BE_STOPPED = {"active", "on-hold", "draft"}
+PRESCRIBER = "Practitioner/hazel"
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What signing will do: the orders to write, and the orders of the chart to stop."""
+
+    orders: tuple[Resource, ...]
+    stopped: tuple[Resource, ...]
+    left: Worklist
+
+
+def prepare(worklist: Worklist, rules: Rules) -> Signing:
+    """What signing the selected drafts means; NotAccepted when they cannot be signed.
+
+    `rules.lookup` looks into the chart alone: a draft may refer to another only if both are signed.
+    """
+    if not worklist.selected:
+        raise NotAccepted(Fault("sign", "No order is selected, so there is nothing to sign."))
+    signed = {draft.reference: draft.resource for draft in worklist.selected}
+    waiting = {draft.reference for draft in worklist.drafts} - signed.keys()
+    for draft in worklist.selected:
+        if prior_of(draft.resource, rules.base) in waiting:
+            raise NotAccepted(
+                Fault(
+                    "sign",
+                    "An order replaces a draft that is not selected. Select both, or change what "
+                    "it replaces.",
+                )
+            )
+    together = Rules(
+        rules.patient_id,
+        rules.today,
+        rules.base,
+        lambda said: signed.get(said) or rules.lookup(said),
+    )
+    require(signed.values(), together)
+    orders = tuple(
+        {
+            **order,
+            "status": "active",
+            "authoredOn": rules.today.isoformat(),
+            "requester": {"reference": PRESCRIBER},
+        }
+        for order in signed.values()
+    )
+    return Signing(
+        orders=orders,
+        stopped=tuple(_stopped(signed, rules)),
+        left=worklist.having([item for item in worklist.drafts if not item.selected]),
+    )
+
+
+def sign_in(
+    db: sqlite3.Connection, charts: Charts, signing: Signing, *, at: datetime, notice: str
+) -> Worklist:
+    """Write it all within a transaction; Changed when the list was changed meanwhile."""
+    left = write_in(db, signing.left, notice)
+    for resource in (*signing.stopped, *signing.orders):
+        charts.save_in(db, resource, at=at)
+    return left
+
+
+def replaced_by(orders: Sequence[Resource], rules: Rules) -> dict[str, list[Resource]]:
+    """The orders of the chart that would be stopped, each with the orders that replace it.
+
+    An order that is signed together with its replacement is not in the chart yet and is not
+    stopped: it is an earlier step of the same plan.
+    """
+    found: dict[str, list[Resource]] = {}
+    own = {f"{ORDER}/{order['id']}" for order in orders}
+    for order in orders:
+        prior = prior_of(order, rules.base)
+        if prior is None or prior in own:
+            continue
+        there = rules.lookup(prior)
+        if there is not None and there.get("status") in _CAN_BE_STOPPED:
+            found.setdefault(prior, []).append(order)
+    return found
+
+
+def _stopped(signed: dict[str, Resource], rules: Rules) -> list[Resource]:
+    stopped = []
+    for prior in replaced_by(list(signed.values()), rules):
+        there = rules.lookup(prior)
+        if there is not None:
+            why = {"text": f"replaced by an order signed on {rules.today.isoformat()}"}
+            stopped.append({**there, "status": "stopped", "statusReason": why})
+    return stopped

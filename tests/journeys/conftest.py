@@ -1,0 +1,229 @@
+"""The whole demo for journeys: real processes, real HTTP, and a browser where there is one."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from ehr_screen import Screen
+from playwright.sync_api import sync_playwright
+
+from taperguard.supervise import KEEPER
+
+AXE = (Path(__file__).parents[1] / "support" / "axe.min.js").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+@contextmanager
+def kept(command: list[str], log: Path, **environment: str) -> Iterator[None]:
+    """A process with all its children, until the end of the block or of this process."""
+    lifeline, held = os.pipe()
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("TAPERGUARD_") and name not in ("SANDBOX_PORT", "MAKELEVEL")
+    }
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-I", "-S", str(KEEPER), "--lifeline", str(lifeline)),
+            *("--grace", "15", "--log", str(log), "--", *command),
+        ],
+        pass_fds=[lifeline],
+        start_new_session=True,
+        env={**clean, **environment},
+    )
+    os.close(lifeline)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+        os.close(held)
+
+
+@dataclass(frozen=True)
+class Running:
+    """Where the demo is: the service and the sandbox EHR."""
+
+    service: str
+    ehr: str
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[Running]:
+    """`taperguard demo` on free ports with a data folder of its own."""
+    port, sandbox_port = free_port(), free_port()
+    running = Running(f"http://127.0.0.1:{port}", f"http://localhost:{sandbox_port}")
+    with tempfile.TemporaryDirectory(prefix="tg-", dir="/tmp") as folder:
+        log = Path(folder) / "demo.log"
+        environment = {
+            "TAPERGUARD_DATA": str(Path(folder) / "data"),
+            "TAPERGUARD_PORT": str(port),
+            "SANDBOX_PORT": str(sandbox_port),
+        }
+        with kept([sys.executable, "-m", "taperguard", "demo"], log, **environment):
+            _wait(lambda: log.exists() and "\nReady:" in log.read_text(), log)
+            yield running
+
+
+@pytest.fixture
+def lonely(tmp_path: Path) -> Iterator[str]:
+    """The address of a sandbox EHR whose safety service is down."""
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "taperguard.sandbox", "--port", str(port)),
+        *("--data", str(tmp_path / "lonely"), "--service-url", f"http://127.0.0.1:{free_port()}"),
+    ]
+    log = tmp_path / "lonely.log"
+    with kept(command, log):
+        _wait(lambda: answers(f"http://localhost:{port}/healthz"), log)
+        yield f"http://localhost:{port}"
+
+
+def _wait(ready: Callable[[], bool], log: Path, seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > until:
+            said = log.read_text() if log.exists() else ""
+            pytest.fail(f"it did not come up in {seconds} s:\n{said}")
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def ordering(demo: Running) -> Iterator[Callable[[str], Screen]]:
+    """`ordering("alder")`: a patient's ordering screen in the demo, without a browser."""
+    with httpx2.Client(base_url=demo.ehr, timeout=20, trust_env=False) as client:
+        yield lambda patient: Screen(client, patient)
+
+
+# --- a browser --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Headless Chromium of this machine; without one, browser tests do not run."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Window:
+    """A browser window that complains about what the browser complains about."""
+
+    def __init__(self, browser: Any, base: str, pictures: Path) -> None:
+        self.context = browser.new_context(
+            base_url=base,
+            viewport={"width": 1024, "height": 768},
+            color_scheme="light",
+            reduced_motion="reduce",
+        )
+        self.page = self.context.new_page()
+        self.pictures = pictures
+        self.complaints: list[str] = []
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _hear(self, message: Any) -> None:
+        # A form that is refused with 422 is no fault of the page.
+        if message.type in ("error", "warning") and "status of 4" not in message.text:
+            self.complaints.append(message.text)
+
+    def press(self, button: Any) -> None:
+        """Press a button or a link, and wait for the whole page that comes."""
+        with self.page.expect_navigation():
+            button.click()
+
+    def sign(self, name: str | re.Pattern[str]) -> None:
+        """Press the button that signs; when there are cards first, see them and press again."""
+        self.press(self.page.get_by_role("button", name=name))
+        if self.page.get_by_text("Not signed yet").count():
+            self.press(self.page.get_by_role("button", name=re.compile(r"^Sign \d+ order")))
+
+    def look(self, name: str) -> None:
+        """Pictures of the page in light and dark, wide and narrow; axe and the width agree."""
+        for width, scheme in ((1024, "light"), (1024, "dark"), (390, "light"), (390, "dark")):
+            self.page.set_viewport_size({"width": width, "height": 768})
+            self.page.emulate_media(color_scheme=scheme)
+            where = f"{name} at {width} px, {scheme}"
+            found = self.page.evaluate("document.documentElement.scrollWidth")
+            assert found <= width, f"{where}: the page is {found} px wide"
+            assert self._axe() == [], where
+            self.page.evaluate("window.scrollTo(0, 0)")
+            picture = self.pictures / f"{name}-{width}-{scheme}.png"
+            self.page.screenshot(path=picture, full_page=True)
+        self.page.set_viewport_size({"width": 1024, "height": 768})
+        self.page.emulate_media(color_scheme="light")
+        assert self.complaints == []
+
+    def _axe(self) -> list[str]:
+        self.page.evaluate(f"{AXE}; undefined")
+        report = self.page.evaluate("axe.run({resultTypes: ['violations']})")
+        return [
+            f"{violation['id']}: {node['html'][:200]} {node['failureSummary']}"
+            for violation in report["violations"]
+            for node in violation["nodes"]
+        ]
+
+
+@pytest.fixture
+def window(chromium: Any, tmp_path: Path) -> Iterator[Callable[[str], Window]]:
+    """`window(base)`: a browser window; pictures go to TAPERGUARD_LOOK or a temporary folder."""
+    opened: list[Window] = []
+    pictures = Path(os.environ.get("TAPERGUARD_LOOK") or tmp_path / "pictures")
+    pictures.mkdir(parents=True, exist_ok=True)
+
+    def open_window(base: str) -> Window:
+        opened.append(Window(chromium, base, pictures))
+        return opened[-1]
+
+    yield open_window
+    for one in opened:
+        one.context.close()
+
+
+@pytest.fixture
+def readme_picture() -> Callable[[Any], None]:
+    """Takes the README's picture, only when TAPERGUARD_PICTURES=1: tests change no files."""
+
+    def take(page: Any) -> None:
+        if os.environ.get("TAPERGUARD_PICTURES") == "1":
+            (ROOT / "docs").mkdir(exist_ok=True)
+            page.set_viewport_size({"width": 1200, "height": 900})
+            page.evaluate("window.scrollTo(0, 0)")
+            page.screenshot(path=ROOT / "docs" / "ordering.png")
+            page.set_viewport_size({"width": 1024, "height": 768})
+
+    return take
