@@ -229,7 +229,12 @@ class _Dealer:
 
     def _links(self, evidence: tuple[str, ...]) -> list[JsonObject]:
         links = [
-            {"label": "Rules and sources", "url": f"{self.base_url}/evidence", "type": "absolute"}
+            {
+                "label": "Open the taper planner",
+                "url": f"{self.base_url}/smart/launch",
+                "type": "smart",
+            },
+            {"label": "Rules and sources", "url": f"{self.base_url}/evidence", "type": "absolute"},
         ]
         for key in dict.fromkeys(evidence):
             source = cite(key)

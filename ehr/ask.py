@@ -3,8 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from ehr.needs import NEEDS, Need
+
+# What the planner reads beside the needs of the checks: plans that it saved before, and the
+# Medications that orders refer to. No check looks at them, so they are no `NEEDS`.
+CARE_PLANS = Need("care-plans", "CarePlan", "the care plans", required=False)
+MEDICATION = Need("medication", "Medication", "the medications referred to", required=False)
+
+PAGE_SIZE = 200
+"""Records that a search asks for at once; a server may give fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A need as a SMART app asks for it: a read of `reference`, or a search with `parameters`."""
+
+    need: Need
+    reference: str | None
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+def searches(patient_id: str) -> tuple[Search, ...]:
+    """Every need of one patient, and the plans: reads by id, searches by patient (FHIR R4)."""
+    return tuple(
+        Search(need, f"{need.resource_type}/{patient_id}")
+        if need.by_id
+        else Search(need, None, (("patient", patient_id), ("_count", str(PAGE_SIZE))))
+        for need in (*NEEDS, CARE_PLANS)
+    )
 
 
 def prefetch_templates(optional: Collection[str] = ()) -> dict[str, str]:

@@ -16,7 +16,10 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from ehr import guard
+
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 # Deviations of real EHRs that our code makes room for, by name. A name that no code knows is
@@ -35,6 +38,14 @@ class DraftsOnCard(StrEnum):
     FIRST_STEP = "first-step"
 
 
+class ClientAuth(StrEnum):
+    """How we show who we are at the token endpoint (SMART App Launch 2.2, 4 and 5)."""
+
+    PUBLIC = "public"
+    SECRET = "client_secret_basic"  # noqa: S105  the method's name
+    KEY = "private_key_jwt"
+
+
 @dataclass(frozen=True, slots=True)
 class CdsClient:
     """A CDS Hooks client that may call us: its JWT issuer, and where that issuer's keys are."""
@@ -46,7 +57,12 @@ class CdsClient:
 
 @dataclass(frozen=True, slots=True)
 class TrustedEhr:
-    """One EHR we trust. Addresses have no trailing slash."""
+    """One EHR we trust. Addresses have no trailing slash.
+
+    `scopes` replace what the SMART app asks for by itself. `endpoint_origins` are origins other
+    than the issuer's on which its sign-in may live; `page_origins` are those of the EHR's own
+    pages, which may show the app in a frame (without any: the issuer's origin).
+    """
 
     id: str
     name: str
@@ -55,6 +71,11 @@ class TrustedEhr:
     time_zone: ZoneInfo
     drafts_on_card: DraftsOnCard = DraftsOnCard.ALL
     client_id: str | None = None
+    client_auth: ClientAuth = ClientAuth.PUBLIC
+    client_secret_file: Path | None = None
+    scopes: tuple[str, ...] = ()
+    endpoint_origins: tuple[str, ...] = ()
+    page_origins: tuple[str, ...] = ()
     cds_clients: tuple[CdsClient, ...] = ()
     quirks: frozenset[str] = frozenset()
 
@@ -191,6 +212,17 @@ class _Table:
             raise self.bad(key, f"{key} has to be a list of texts")
         return value
 
+    def origins(self, key: str) -> tuple[str, ...]:
+        found = []
+        for value in self.texts(key):
+            why = _why_no_url(value)
+            if why is None and urlsplit(value).path not in ("", "/"):
+                why = "has to be an origin: scheme, host and port without a path"
+            if why:
+                raise self.bad(key, f"{key}: {value!r} {why}")
+            found.append(guard.origin(value))
+        return tuple(found)
+
     def tables(self, key: str) -> list[_Table]:
         value = self._values.pop(key, [])
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
@@ -228,6 +260,8 @@ def _ehr(table: _Table) -> TrustedEhr:
         if quirk not in QUIRKS:
             known = ", ".join(sorted(QUIRKS)) or "none so far"
             raise table.bad("quirks", f"quirk {quirk!r} is not known (known: {known})")
+    client_id = table.optional_text("client_id")
+    client_auth = _client_auth(table, client_id)
     ehr = TrustedEhr(
         id=ehr_id,
         name=table.text("name"),
@@ -235,12 +269,55 @@ def _ehr(table: _Table) -> TrustedEhr:
         fhir_base=table.url("fhir_base"),
         time_zone=_time_zone(table),
         drafts_on_card=_drafts_on_card(table),
-        client_id=table.optional_text("client_id"),
+        client_id=client_id,
+        client_auth=client_auth,
+        client_secret_file=_secret_file(table, client_auth),
+        scopes=_scopes(table),
+        endpoint_origins=table.origins("endpoint_origins"),
+        page_origins=table.origins("page_origins"),
         cds_clients=tuple(_cds_client(client) for client in table.tables("cds_clients")),
         quirks=frozenset(quirks),
     )
     table.nothing_else()
     return ehr
+
+
+def _client_auth(table: _Table, client_id: str | None) -> ClientAuth:
+    value = table.optional_text("client_auth") or ClientAuth.PUBLIC
+    try:
+        method = ClientAuth(value)
+    except ValueError:
+        known = ", ".join(f'"{one.value}"' for one in ClientAuth)
+        raise table.bad("client_auth", f"client_auth is one of {known}, not {value!r}") from None
+    if method is not ClientAuth.PUBLIC and client_id is None:
+        raise table.bad("client_auth", f"client_auth {method.value!r} needs a client_id")
+    return method
+
+
+def _secret_file(table: _Table, method: ClientAuth) -> Path | None:
+    text = table.optional_text("client_secret_file")
+    if method is ClientAuth.SECRET and text is None:
+        raise table.bad("client_auth", "client_secret_basic needs a client_secret_file")
+    if text is None:
+        return None
+    if method is not ClientAuth.SECRET:
+        raise table.bad(
+            "client_secret_file", 'client_secret_file goes with client_auth "client_secret_basic"'
+        )
+    if not Path(text).is_absolute():
+        raise table.bad("client_secret_file", "client_secret_file has to be an absolute path")
+    return Path(text)
+
+
+def _scopes(table: _Table) -> tuple[str, ...]:
+    scopes = table.texts("scopes")
+    for scope in scopes:
+        if not _SCOPE.fullmatch(scope):
+            raise table.bad("scopes", f"scope {scope!r} is no scope: one word for each")
+    if scopes and not {"openid", "fhirUser"} <= set(scopes):
+        # Without them nobody knows who read a chart, and the audit has no "who".
+        raise table.bad("scopes", 'scopes have to hold "openid" and "fhirUser"')
+    return tuple(dict.fromkeys(scopes))
 
 
 def _time_zone(table: _Table) -> ZoneInfo:

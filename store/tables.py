@@ -60,3 +60,47 @@ card_feedback = sa.Table(
     sa.Column("place", sa.Integer, nullable=False),
 )
 sa.Index("card_feedback_card", card_feedback.c.card_uuid)
+
+smart_launches = sa.Table(
+    "smart_launches",
+    metadata,
+    sa.Column("state_fingerprint", sa.String(64), primary_key=True),
+    sa.Column("ehr_id", sa.String(64), nullable=False),
+    sa.Column("browser_fingerprint", sa.String(64), nullable=False),
+    sa.Column("kept", sa.LargeBinary, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
+    sa.Column("used_at", UtcDateTime, nullable=True),
+)
+sa.Index("smart_launches_expiry", smart_launches.c.expires_at)
+
+smart_sessions = sa.Table(
+    "smart_sessions",
+    metadata,
+    sa.Column("launch_id", sa.String(64), primary_key=True),
+    sa.Column("ehr_id", sa.String(64), nullable=False),
+    sa.Column("browser_fingerprint", sa.String(64), nullable=False),
+    sa.Column("kept", sa.LargeBinary, nullable=False),
+    sa.Column("turn", sa.Integer, nullable=False),
+    sa.Column("renewing_until", UtcDateTime, nullable=True),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
+)
+sa.Index("smart_sessions_expiry", smart_sessions.c.expires_at)
+
+audit_events = sa.Table(
+    "audit_events",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("happened_at", UtcDateTime, nullable=False),
+    sa.Column("ehr_id", sa.String(64), nullable=False),
+    sa.Column("launch_id", sa.String(64), nullable=False),
+    sa.Column("who", sa.String(128), nullable=False),
+    sa.Column("whose", sa.String(64), nullable=False),
+    sa.Column("action", sa.String(16), nullable=False),
+    sa.Column("what", sa.JSON, nullable=False),
+    sa.Column("why", sa.String(64), nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("about", sa.String(32), nullable=True),
+)
+sa.Index("audit_events_whose", audit_events.c.ehr_id, audit_events.c.whose)

@@ -20,6 +20,7 @@ from ehr import log
 from taperguard import evidence_page
 from taperguard.doors import cds_hooks_collaborators
 from taperguard.headers import ResponseHeaders
+from taperguard.smart_door import smart_routes
 from taperguard.wiring import House
 
 
@@ -57,6 +58,7 @@ def create_app(house: House) -> ASGIApp:
             Route("/metrics", metrics),
             *evidence_page.routes(development=development),
             *door.routes(cds_hooks_collaborators(house)),
+            *smart_routes(house),
         ],
     )
     # Around everything, so that also an unexpected 500 says in which mode it happened.

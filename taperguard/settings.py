@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ehr import seal
+from ehr.keys import OurKeys
 from taperguard.refusal import Refusal
 
 PREFIX = "TAPERGUARD_"
@@ -109,6 +110,15 @@ class Settings(BaseSettings):
             "production": "required",
         },
     )
+    signing_keys: SecretStr | None = Field(
+        default=None,
+        description="Private keys with which this service signs in to EHRs (`private_key_jwt`): a "
+        "JWK set of EC P-384 and RSA keys, each with `kid` and `alg` ES384 or RS384.",
+        json_schema_extra={
+            "default_words": "made once in the data folder",
+            "production": "required for private_key_jwt",
+        },
+    )
     ehrs_file: Path | None = Field(
         default=None,
         description="The EHRs we trust (TOML; `taperguard/ehrs.toml` explains each value).",
@@ -175,6 +185,13 @@ class Settings(BaseSettings):
     def _usable_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             seal.parse_secret(value.get_secret_value())
+        return value
+
+    @field_validator("signing_keys", mode="after")
+    @classmethod
+    def _usable_signing_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            OurKeys(value.get_secret_value())
         return value
 
     @property

@@ -125,17 +125,17 @@ def sealer(settings: Settings) -> seal.Sealer:
     keys = (
         settings.seal_keys.get_secret_value()
         if settings.seal_keys is not None
-        else _kept_secret(settings.data, "seal_keys", lambda: f"dev:{seal.new_secret()}")
+        else kept_secret(settings.data, "seal_keys", lambda: f"dev:{seal.new_secret()}")
     )
     hash_key = (
         settings.hash_key.get_secret_value()
         if settings.hash_key is not None
-        else _kept_secret(settings.data, "hash_key", seal.new_secret)
+        else kept_secret(settings.data, "hash_key", seal.new_secret)
     )
     return seal.Sealer(seal.parse_keys(keys), seal.parse_secret(hash_key))
 
 
-def _kept_secret(data: Path, name: str, make: Callable[[], str]) -> str:
+def kept_secret(data: Path, name: str, make: Callable[[], str]) -> str:
     """A development secret: made once, readable by its owner only, the same for all processes."""
     folder = data / "secrets"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

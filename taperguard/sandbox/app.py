@@ -30,6 +30,9 @@ from .patients.story import read_formulary
 from .records.api import FhirApi, refusal
 from .records.outcome import Refused
 from .records.store import Charts
+from .records.writes import FhirWrites
+from .smart.guard import FhirGuard
+from .smart.server import now, smart_server
 from .web import EveryResponse
 
 DATA_FILE = "sandbox-ehr.sqlite3"
@@ -62,7 +65,12 @@ class TodaysCharts:
 
 
 def create_app(
-    *, data_dir: Path, today: Callable[[], date], service_url: str, public_url: str
+    *,
+    data_dir: Path,
+    today: Callable[[], date],
+    service_url: str,
+    public_url: str,
+    open_fhir: bool = True,
 ) -> Starlette:
     """The sandbox EHR.
 
@@ -92,6 +100,16 @@ def create_app(
         message=pages.message,
     )
     fhir = FhirApi(todays, base=fhir_base, version=_release())
+    smart = smart_server(todays, public_url=public, service_url=service, today=today)
+    writes = FhirWrites(
+        todays,
+        base=fhir_base,
+        version=_release(),
+        today=today,
+        clock=now,
+        authorize=smart.addresses.authorize,
+        token=smart.addresses.token,
+    )
 
     @asynccontextmanager
     async def sending(_: Starlette) -> AsyncIterator[None]:
@@ -134,12 +152,19 @@ def create_app(
     return Starlette(
         routes=[
             Route("/healthz", say_whether_ready, methods=["GET"]),
-            Mount("/fhir", routes=fhir.routes()),
+            Route("/fhir", writes.transaction, methods=["POST"]),
+            Mount("/fhir", routes=[*smart.fhir_routes(), *writes.routes(), *fhir.routes()]),
+            *smart.routes(),
             *ordering.routes(),
             *pages.routes(),
         ],
         lifespan=sending,
-        middleware=[Middleware(EveryResponse, apology=apologise)],
+        middleware=[
+            Middleware(EveryResponse, apology=apologise),
+            Middleware(
+                FhirGuard, ledger=smart.ledger, charts=todays, base=fhir_base, open_fhir=open_fhir
+            ),
+        ],
         exception_handlers={Refused: refuse, HTTPException: refuse_plainly},
     )
 

@@ -50,7 +50,8 @@ class EveryResponse:
             if message["type"] == "http.response.start":
                 has_begun = True
                 headers = MutableHeaders(scope=message)
-                headers.update(_HEADERS)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)  # a page may have a policy of its own
                 headers["Cache-Control"] = "no-cache" if is_static else "no-store"
             await send(message)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ehr.registry import BadRegistry, DraftsOnCard, parse_registry, read_registry
+from ehr.registry import BadRegistry, ClientAuth, DraftsOnCard, parse_registry, read_registry
 
 GOOD = """\
 # The EHRs of a clinic.
@@ -152,3 +152,67 @@ def test_http_is_for_this_machine_only() -> None:
     assert parse_registry(here).by_fhir_base("http://localhost:8701/fhir") is not None
     with pytest.raises(BadRegistry, match="https"):
         parse_registry(GOOD.replace("https://south", "http://localhost.south"))
+
+
+SMART = """\
+[[ehr]]
+id = "north"
+name = "North Clinic"
+issuer = "https://north.example.org/fhir"
+fhir_base = "https://north.example.org/fhir"
+time_zone = "UTC"
+client_id = "taperguard"
+"""
+
+
+def test_what_the_smart_app_needs_is_read(tmp_path: Path) -> None:
+    text = (
+        SMART
+        + f"""\
+client_auth = "client_secret_basic"
+client_secret_file = {str(tmp_path / "word")!r}
+scopes = ["openid", "fhirUser", "patient/*.rs"]
+endpoint_origins = ["https://login.example.org:443/"]
+page_origins = ["https://app.north.example.org"]
+"""
+    )
+    (ehr,) = parse_registry(text)
+    assert ehr.client_auth is ClientAuth.SECRET
+    assert ehr.client_secret_file == tmp_path / "word"
+    assert ehr.scopes == ("openid", "fhirUser", "patient/*.rs")
+    assert ehr.endpoint_origins == ("https://login.example.org",)
+    assert ehr.page_origins == ("https://app.north.example.org",)
+    (plain,) = parse_registry(SMART)
+    assert plain.client_auth is ClientAuth.PUBLIC
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('client_auth = "client_secret_post"', "client_auth is one of"),
+        ('client_auth = "client_secret_basic"', "needs a client_secret_file"),
+        ('client_secret_file = "/run/word"', "goes with client_auth"),
+        ('scopes = ["openid fhirUser"]', "is no scope"),
+        ('scopes = ["patient/*.rs"]', '"openid" and "fhirUser"'),
+        ('endpoint_origins = ["https://login.example.org/path"]', "without a path"),
+        ('endpoint_origins = ["http://login.example.org"]', "https"),
+        ('page_origins = ["*"]', "absolute http or https address"),
+        ('page_origins = "https://app.example.org"', "list of texts"),
+    ],
+)
+def test_a_bad_smart_value_is_named_with_its_line(line: str, why: str) -> None:
+    with pytest.raises(BadRegistry, match=r"ehrs\.toml, line 8: ") as bad:
+        parse_registry(f"{SMART}{line}\n")
+    assert why in str(bad.value)
+
+
+def test_a_secret_s_file_is_an_absolute_path() -> None:
+    text = f'{SMART}client_auth = "client_secret_basic"\nclient_secret_file = "word"\n'
+    with pytest.raises(BadRegistry, match=r"line 9: .*absolute path"):
+        parse_registry(text)
+
+
+def test_a_client_with_a_key_needs_an_id() -> None:
+    text = SMART.replace('client_id = "taperguard"', 'client_auth = "private_key_jwt"')
+    with pytest.raises(BadRegistry, match=r"line 7: .*needs a client_id"):
+        parse_registry(text)

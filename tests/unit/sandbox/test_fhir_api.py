@@ -74,7 +74,7 @@ def test_a_resource_is_read_with_its_version(client: TestClient) -> None:
         ("/fhir/Patient/a%20b", 400),
         ("/fhir/Patient/" + 65 * "a", 400),
         ("/fhir/Patient/alder/_history/1", 404),
-        ("/fhir/", 404),
+        ("/fhir/", 405),  # only a transaction goes there
     ],
 )
 def test_what_is_not_there_is_an_operation_outcome(
@@ -83,10 +83,11 @@ def test_what_is_not_there_is_an_operation_outcome(
     refused(client.get(path), status)
 
 
-def test_writing_is_not_offered_yet(client: TestClient) -> None:
-    refused(client.put("/fhir/Patient/alder", json={}), 405)
-    refused(client.delete("/fhir/Patient/alder"), 405)
-    refused(client.post("/fhir/Patient", json={}), 405)
+def test_writing_needs_an_access_token(client: TestClient) -> None:
+    refused(client.put("/fhir/Patient/alder", json={}), 401)
+    refused(client.delete("/fhir/Patient/alder"), 401)
+    refused(client.post("/fhir/Patient", json={}), 401)
+    refused(client.post("/fhir", json={}), 401)
 
 
 def test_xml_is_refused(client: TestClient) -> None:

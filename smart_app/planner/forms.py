@@ -1,0 +1,214 @@
+"""The plan as it is asked for: what was typed, what is wrong with it, and the request it makes.
+
+Everything typed is kept as text and shown again; nothing wrong is replaced by a default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from enum import StrEnum
+from fractions import Fraction
+from urllib.parse import urlencode
+
+from starlette.datastructures import ImmutableMultiDict
+
+from clinical.quantities import MalformedQuantity, Milligrams
+from clinical.taper import (
+    CannotTaper,
+    Schedule,
+    TabletProduct,
+    TaperRequest,
+    default_products,
+    pace,
+    paces,
+    plan,
+    products_of,
+)
+from smart_app.planner.situation import Situation
+from smart_app.planner.words import day_in_plan
+
+Fields = ImmutableMultiDict[str, str]
+
+AS_NOW = "now"
+_REVIEW_AFTER_DAYS = 84  # ASAM 16: at least every three months, here whole weeks
+_LONGEST_TEXT = 40
+
+
+class Goal(StrEnum):
+    """What the plan is for."""
+
+    DISCONTINUE = "discontinue"
+    REDUCE = "reduce"
+    MAINTAIN = "maintain"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanForm:
+    """The fields as typed. `to` is mg/day, `start` and `review` are ISO dates as text.
+
+    `times` is "now" or 1 to 4. `errors` are by field name, each a sentence.
+    """
+
+    goal: str
+    to: str
+    review: str
+    pace: str
+    start: str
+    products: tuple[str, ...]
+    times: str
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def query(self) -> str:
+        """The same as URL parameters, in one order, so that a link finds this plan again."""
+        return urlencode(list(self.pairs))
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Name and value of every field, as a form sends them."""
+        return (
+            ("form", "1"),
+            ("goal", self.goal),
+            ("to", self.to),
+            ("review", self.review),
+            ("pace", self.pace),
+            ("start", self.start),
+            *(("products", code) for code in self.products),
+            ("times", self.times),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The form, and the schedule it makes or, to maintain, the day of review; else neither.
+
+    `recommended` is the same at the recommended pace, where another one was chosen.
+    """
+
+    form: PlanForm
+    schedule: Schedule | None = None
+    recommended: Schedule | None = None
+    review_on: date | None = None
+
+
+def read_form(given: Fields, found: Situation) -> PlanForm:
+    """The form as typed; what a link does not name takes the recommended value."""
+    today = found.visit.today
+    # A form without a ticked box sends no `products`: only a link means "the default ones".
+    products = tuple(given.getlist("products"))
+    if not products and "form" not in given:
+        products = tuple(product.rxcui for product in default_products())
+    return PlanForm(
+        goal=_text(given, "goal", Goal.DISCONTINUE),
+        to=_text(given, "to", ""),
+        review=_text(given, "review", (today + timedelta(days=_REVIEW_AFTER_DAYS)).isoformat()),
+        pace=_text(given, "pace", found.recommended.id),
+        start=_text(given, "start", today.isoformat()),
+        products=tuple(dict.fromkeys(code[:_LONGEST_TEXT] for code in products[:40])),
+        times=_text(given, "times", AS_NOW if found.intakes else "1"),
+    )
+
+
+def _text(given: Fields, name: str, default: str) -> str:
+    return given[name].strip()[:_LONGEST_TEXT] if name in given else str(default)
+
+
+def make_plan(form: PlanForm, found: Situation) -> Planned:
+    """The schedule that the form asks for, or the form with its errors."""
+    errors: dict[str, str] = {}
+    today = found.visit.today
+    if form.goal not in set(Goal):
+        errors["goal"] = "Choose to discontinue, to reduce or to maintain."
+    if form.goal == Goal.MAINTAIN:
+        review_on = _day(form.review, "review", today, errors)
+        return Planned(_with(form, errors), review_on=None if errors else review_on)
+    request = _request(form, found, errors)
+    if request is None:
+        return Planned(_with(form, errors))
+    try:
+        return Planned(form, plan(request), _at_recommended_pace(request, found))
+    except CannotTaper as refusal:
+        return Planned(_with(form, {_blame(form, request, found): str(refusal)}))
+
+
+def _at_recommended_pace(request: TaperRequest, found: Situation) -> Schedule | None:
+    """What to compare a chosen pace with; None where it is that pace or cannot be made."""
+    if request.pace.id == found.recommended.id:
+        return None
+    try:
+        return plan(replace(request, pace=found.recommended))
+    except CannotTaper:
+        return None
+
+
+def _request(form: PlanForm, found: Situation, errors: dict[str, str]) -> TaperRequest | None:
+    goal = _goal_dose(form, found, errors)
+    starts_on = _day(form.start, "start", found.visit.today, errors)
+    known = {each.id: each for each in paces()}
+    if form.pace not in known:
+        errors["pace"] = "Choose one of the paces."
+    products: tuple[TabletProduct, ...] = ()
+    try:
+        products = products_of(form.products)
+    except CannotTaper:
+        errors["products"] = (
+            "Choose tablets from the list."
+            if form.products
+            else "Choose at least one tablet that the taper may be made of."
+        )
+    as_now = form.times == AS_NOW and bool(found.intakes)
+    if not as_now and form.times not in {"1", "2", "3", "4"}:
+        errors["times"] = "Choose 1 to 4 intakes a day."
+    if errors or goal is None or starts_on is None:
+        return None
+    return TaperRequest(
+        from_mg=found.present_dose,
+        to_mg=goal,
+        starts_on=starts_on,
+        pace=pace(form.pace),
+        products=products,
+        intakes=found.intakes if as_now else (),
+        times_per_day=1 if as_now else int(form.times),
+    )
+
+
+def _goal_dose(form: PlanForm, found: Situation, errors: dict[str, str]) -> Milligrams | None:
+    if form.goal != Goal.REDUCE:
+        return Milligrams(Fraction(0))
+    present = found.present_dose
+    try:
+        dose = Milligrams.of(form.to.removesuffix("mg").strip().replace(",", "."))
+    except MalformedQuantity:
+        errors["to"] = f"Enter the dose to reduce to in mg/day, below {present}: for example 0.5."
+        return None
+    if dose >= present:
+        errors["to"] = f"Enter a dose below the present {present}/day: a taper never raises it."
+    return dose
+
+
+def _day(text: str, name: str, today: date, errors: dict[str, str]) -> date | None:
+    """The date, which is today or later; an error that says which dates are good otherwise."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        errors[name] = f"Enter a date as year-month-day: for example {today.isoformat()}."
+        return None
+    if day < today:
+        errors[name] = f"Choose today, {day_in_plan(today)}, or a later day."
+        return None
+    return day
+
+
+def _blame(form: PlanForm, request: TaperRequest, found: Situation) -> str:
+    """The field that a refused plan is best mended at."""
+    if form.goal == Goal.REDUCE and not request.box.makes(request.to_mg.value * 1000):
+        return "to"
+    if request.starts_on > found.visit.today + timedelta(days=36500):
+        return "start"
+    return "products" if request.box.below(request.from_mg.value * 1000) == 0 else "pace"
+
+
+def _with(form: PlanForm, errors: Mapping[str, str]) -> PlanForm:
+    return replace(form, errors=dict(errors))

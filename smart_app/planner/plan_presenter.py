@@ -1,0 +1,372 @@
+"""The words of the planner's page about the plan: form, schedule, preview, text to copy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from clinical.follow_up import check_in_rules, check_ins
+from clinical.quantities import plain
+from clinical.taper import Schedule, default_products, pace, paces
+from ehr.write import ladder
+from smart_app.planner.forms import AS_NOW, Goal, PlanForm, Planned
+from smart_app.planner.presenter import banner
+from smart_app.planner.save import Draft, InChart, Saving
+from smart_app.planner.situation import Situation
+from smart_app.planner.taper_picture import taper_picture
+from smart_app.planner.words import (
+    day_in_plan,
+    intakes_in_words,
+    order_name,
+    plural,
+    sentence,
+)
+
+CONFIRMATIONS = {
+    "pdmp": "the prescription monitoring programme (PDMP) was reviewed",
+    "supply": "the supply at home was counted",
+    "treatment": "another treatment of the indication is in place",
+    "consent": "risks and benefits were discussed with the patient",
+}
+"""What is confirmed before saving (CLINICAL 6): field value and words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One choice of a field."""
+
+    value: str
+    label: str
+    chosen: bool
+    note: str = ""
+    recommended: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FormView:
+    """The plan form: the choices of each field, what was typed, and the errors by field."""
+
+    goals: tuple[Option, ...]
+    to: str
+    review: str
+    paces: tuple[Option, ...]
+    start: str
+    earliest: str
+    products: tuple[Option, ...]
+    times: tuple[Option, ...]
+    errors: dict[str, str]
+    error_list: tuple[tuple[str, str], ...]
+
+
+_FIELD_IDS = {
+    "goal": "goal-discontinue",
+    "to": "to",
+    "review": "review",
+    "pace": "pace-0",
+    "start": "start",
+    "products": "product-0",
+    "times": "times",
+    "confirm": "confirm-pdmp",
+}
+
+
+def form_view(form: PlanForm, found: Situation) -> FormView:
+    """The form as it was typed, with the recommended pace marked and why."""
+    present = found.present_dose
+    goals = {
+        Goal.DISCONTINUE: "Discontinue: down to no clonazepam",
+        Goal.REDUCE: "Reduce to a lower dose",
+        Goal.MAINTAIN: f"Maintain {present}/day and review",
+    }
+    count = len(found.intakes)
+    times = [Option(AS_NOW, f"As now: {count} a day", form.times == AS_NOW)] if count else []
+    times += [Option(str(n), f"{n} a day", form.times == str(n)) for n in (1, 2, 3, 4)]
+    return FormView(
+        goals=tuple(Option(g.value, words, form.goal == g.value) for g, words in goals.items()),
+        to=form.to,
+        review=form.review,
+        paces=tuple(
+            Option(
+                each.id,
+                each.title,
+                form.pace == each.id,
+                each.limits,
+                found.recommended_why if each.id == found.recommended.id else None,
+            )
+            for each in sorted(paces(), key=lambda p: p.id != found.recommended.id)
+        ),
+        start=form.start,
+        earliest=found.visit.today.isoformat(),
+        products=tuple(
+            Option(p.rxcui, p.short_name, p.rxcui in form.products) for p in default_products()
+        ),
+        times=tuple(times),
+        errors=dict(form.errors),
+        error_list=error_list(form.errors),
+    )
+
+
+def error_list(errors: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """For the summary: the id of the field to go to, and the sentence."""
+    return tuple((_FIELD_IDS.get(name, "plan"), words) for name, words in errors.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One step of the schedule as a row. `notes` are its warnings."""
+
+    starts: str
+    days: str
+    dose: str
+    tablets: str
+    cut: str
+    cut_14: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleView:
+    """The schedule: its one-sentence summary, pictures for two widths, rows and warnings."""
+
+    title: str
+    summary: str
+    wide: Markup
+    narrow: Markup
+    rows: tuple[Row, ...]
+    warnings: tuple[str, ...]
+    check_ins: tuple[str, ...]
+    about_check_ins: str
+    outline: str
+
+
+def schedule_view(schedule: Schedule, beside: Schedule | None = None) -> ScheduleView:
+    """The schedule in words and pictures; `beside` is drawn as an outline to compare with."""
+    chosen, contacts = pace(schedule.pace_id), check_ins(schedule)
+    rows = [
+        Row(
+            day_in_plan(step.starts),
+            str(step.days),
+            plain(step.dose.value),
+            intakes_in_words(step.intakes),
+            str(step.cut_percent),
+            str(step.cut_percent_14_days),
+            step.warnings,
+        )
+        for step in schedule.steps
+    ]
+    target = schedule.target
+    rows.append(
+        Row(
+            day_in_plan(schedule.ends_on),
+            "on",
+            plain(target.dose.value),
+            intakes_in_words(target.intakes),
+            str(target.cut_percent),
+            str(target.cut_percent_14_days),
+            target.warnings,
+        )
+    )
+    about = check_in_rules()
+    return ScheduleView(
+        title=f"{schedule.from_mg}/day to {schedule.to_mg}/day, {chosen.title}",
+        summary=(
+            f"{plural(len(rows), 'cut')} from {day_in_plan(schedule.starts_on)}; "
+            f"{schedule.to_mg}/day begins on {day_in_plan(schedule.ends_on)}, "
+            f"after {plural(schedule.days, 'day')}."
+        ),
+        wide=taper_picture(schedule, contacts, key="taper-wide", width=600, beside=beside),
+        narrow=taper_picture(schedule, contacts, key="taper-narrow", width=350, beside=beside),
+        rows=tuple(rows),
+        warnings=tuple(w for w in schedule.warnings if w not in target.warnings),
+        check_ins=tuple(
+            f"{day_in_plan(contact.on)}: "
+            + " and ".join(f"day {days} of {dose}/day" for days, dose in contact.after)
+            for contact in contacts
+        ),
+        about_check_ins=f"Each asks about {about.what}.",
+        outline=(
+            ""
+            if beside is None
+            else f"Dashed: the recommended {pace(beside.pace_id).title}, which reaches "
+            f"{beside.to_mg}/day on {day_in_plan(beside.ends_on)}."
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DraftLine:
+    """One draft order as it will stand in the chart."""
+
+    product: str
+    dosage: str
+    quantity: str
+    starts: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a click on save writes, which orders to discontinue, and the state of it.
+
+    `button` is None when nothing can be written or it is already there.
+    """
+
+    rung: str
+    drafts: tuple[DraftLine, ...]
+    plan: str | None
+    discontinue: tuple[str, ...]
+    button: str | None
+    saved: str | None
+    others: str | None
+    confirmations: tuple[Option, ...]
+    seen: str
+    key: str
+    later: str
+
+
+def preview(
+    found: Situation,
+    schedule: Schedule,
+    write: Saving,
+    held: InChart,
+    *,
+    confirmed: tuple[str, ...] = (),
+    saved_key: str | None = None,
+) -> Preview:
+    """Exactly what will be written."""
+    orders = write.drafts if write.rung == ladder.ORDERS_AND_PLAN else ()
+    contacts = check_ins(schedule)
+    plan = None
+    if write.rung != ladder.TEXT:
+        plan = (
+            f"Care plan, draft: {write.plan['title'][:1].lower() + write.plan['title'][1:]}, "
+            f"{plural(len(schedule.steps) + 1, 'step')} and {plural(len(contacts), 'check-in')}, "
+            f"{day_in_plan(schedule.starts_on)} to {day_in_plan(contacts[-1].on)}."
+        )
+    saved = _saved(write, held, saved_key)
+    can_save = saved is None and write.rung != ladder.TEXT
+    last = orders[-1].fill.ends if orders else None
+    return Preview(
+        rung=_RUNG_WORDS[write.rung],
+        drafts=tuple(map(_draft_line, orders)),
+        plan=plan,
+        discontinue=tuple(order_name(record) for record in found.current),
+        button=f"Save {plural(write.count, 'draft')} to the chart" if can_save else None,
+        saved=saved,
+        others=_others(held),
+        confirmations=tuple(
+            Option(value, words[:1].upper() + words[1:], value in confirmed)
+            for value, words in CONFIRMATIONS.items()
+        ),
+        seen=write.seen,
+        key=write.key,
+        later=(
+            f"Orders reach until {day_in_plan(last)}. Later steps are ordered after the "
+            "reassessment that each reduction asks for."
+            if last and last < schedule.ends_on
+            else ""
+        ),
+    )
+
+
+_RUNG_WORDS = {
+    ladder.ORDERS_AND_PLAN: "This EHR takes draft orders and a draft care plan.",
+    ladder.PLAN: (
+        "This EHR takes a draft care plan, but no draft orders: write the orders by hand from "
+        "the text below."
+    ),
+    ladder.TEXT: (
+        "This EHR, or the rights granted to this visit, take neither draft orders nor a care "
+        "plan. Copy the text below into the chart; nothing is written from here."
+    ),
+}
+
+
+def _draft_line(draft: Draft) -> DraftLine:
+    order = draft.resource
+    quantity = order["dispenseRequest"]["quantity"]["value"]
+    return DraftLine(
+        product=draft.fill.product.name,
+        dosage=order["dosageInstruction"][0]["text"],
+        quantity=f"{plural(quantity, 'tablet')}, no refills",
+        starts=day_in_plan(draft.fill.starts),
+    )
+
+
+def _saved(write: Saving, held: InChart, saved_key: str | None) -> str | None:
+    if held.this_plan:
+        return (
+            f"Saved: this plan is in the chart ({plural(len(held.this_plan), 'record')}), each a "
+            "draft that you sign in the EHR. Nothing needs to be saved again."
+        )
+    if saved_key == write.key:
+        return (
+            "Saved. The EHR has taken the plan and does not list it yet: look into the chart "
+            "before saving it again."
+        )
+    return None
+
+
+def _others(held: InChart) -> str | None:
+    if not held.others:
+        return None
+    number = plural(len(held.others), "draft")
+    return (
+        f"{number} of another taper plan {'is' if len(held.others) == 1 else 'are'} in the chart. "
+        "Discard what is not wanted before signing, or the doses add up."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Maintain:
+    """To stay at the present dose: a sentence with its review date."""
+
+    words: str
+    why: str
+
+
+def maintain_view(planned: Planned, found: Situation) -> Maintain | None:
+    """The sentence for the goal to maintain; None for another goal."""
+    if planned.review_on is None:
+        return None
+    return Maintain(
+        f"Clonazepam stays at {found.present_dose}/day until the review on "
+        f"{day_in_plan(planned.review_on)}.",
+        "Stopping is not right for everybody. Nothing is written to the chart: enter the review "
+        "date as your clinic does.",
+    )
+
+
+def plan_text(found: Situation, planned: Planned) -> str:
+    """The plan as text to copy into a chart where nothing can be written."""
+    who = banner(found)
+    lines = [f"{who.name}, {who.born}, {who.sex}", ""]
+    kept = maintain_view(planned, found)
+    if kept is not None:
+        return "\n".join([*lines, kept.words, "", _signature(found)])
+    schedule = planned.schedule
+    if schedule is None:
+        why = [*planned.form.errors.values()]
+        return "\n".join([*lines, "There is no plan:", *(f"- {words}" for words in why), ""])
+    view = schedule_view(schedule)
+    lines += [f"Clonazepam taper: {view.title}", view.summary, ""]
+    for row in view.rows:
+        days = plural(int(row.days), "day") if row.days.isdigit() else "from then on"
+        lines.append(f"{row.starts} ({days}): {row.dose} mg/day, {row.tablets} (-{row.cut} %)")
+        lines += [f"    Warning: {note}" for note in row.notes]
+    lines += ["", *(f"Note: {words}" for words in view.warnings)]
+    lines += [f"Agree first: {gate.why}" for gate in found.notices]
+    lines += ["", "Discontinue when the taper is signed, or the doses add up:"]
+    lines += [f"- {order_name(record)}" for record in found.current]
+    lines += ["", "Check-ins:", *(f"- {words}" for words in view.check_ins)]
+    lines += [sentence(view.about_check_ins), "", _signature(found)]
+    return "\n".join(lines)
+
+
+def _signature(found: Situation) -> str:
+    return (
+        f"Planned with TaperGuard on {day_in_plan(found.visit.today)}, rules "
+        f"{found.assessment.rules_version}. Not reviewed by a clinician; to be checked and "
+        "signed by the prescriber.\n"
+    )

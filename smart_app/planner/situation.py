@@ -1,0 +1,185 @@
+"""What is known of the patient when the planner is opened, and whether a taper can be planned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from clinical.dose_history import DoseHistory, dose_history
+from clinical.facts import MedicationRecord, PatientFacts, Unknown
+from clinical.findings import Assessment
+from clinical.gates import Gate, coordinate_gates, stop_gates
+from clinical.policy import Policy
+from clinical.present import in_use_since, present_intakes
+from clinical.quantities import Milligrams
+from clinical.review import review, why_perhaps_current
+from clinical.signing import current_clonazepam
+from clinical.taper import Pace, recommended_pace
+from clinical.totals import Total, total_on
+from ehr.read.chart import Resources, read_chart
+from smart_app.planner.words import day_of_record, order_name, sentence
+from smart_app.visit import Visit
+
+Resource = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Why no taper is planned here, what it means, and what can be done instead."""
+
+    title: str
+    why: tuple[str, ...]
+    possible: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One patient on one day: the facts, the checks, the present dose and the way to plan.
+
+    `intakes` are the present ones where they are known, else empty. `long_use` is use over a
+    year as far as the orders tell. `blocked` is None when a taper can be planned.
+    """
+
+    visit: Visit
+    patient: Resource | None
+    facts: PatientFacts
+    assessment: Assessment
+    current: tuple[MedicationRecord, ...]
+    present: Total
+    intakes: tuple[Milligrams, ...]
+    recommended: Pace
+    recommended_why: str
+    notices: tuple[Gate, ...]
+    history: DoseHistory
+    blocked: Blocked | None
+
+    @property
+    def present_dose(self) -> Milligrams:
+        """The present dose in mg/day; only its known part where some of it is not."""
+        return Milligrams(self.present.mg_per_day)
+
+
+def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
+    """The situation of a visit. Never raises: what is missing is said in it."""
+    facts, on = read_chart(resources).facts, visit.today
+    assessment = review(facts, on, policy)
+    current = current_clonazepam(facts, on)
+    present = total_on(current, on)
+    intakes = present_intakes(current)
+    known = sum(part.value for part in intakes) == present.mg_per_day and present.complete
+    recommended, why = _recommended(facts, current, visit, policy)
+    patients = resources.by_type.get("Patient", ())
+    return Situation(
+        visit=visit,
+        patient=patients[0] if patients else None,
+        facts=facts,
+        assessment=assessment,
+        current=current,
+        present=present,
+        intakes=intakes if known else (),
+        recommended=recommended,
+        recommended_why=why,
+        notices=() if facts.deceased is True else coordinate_gates(assessment),
+        history=dose_history(facts, on),
+        blocked=_blocked(facts, current, present, visit, policy),
+    )
+
+
+def _recommended(
+    facts: PatientFacts, current: tuple[MedicationRecord, ...], visit: Visit, policy: Policy
+) -> tuple[Pace, str]:
+    """The recommended pace, and by which facts of this patient."""
+    on, born = visit.today, facts.birth_date
+    youngest = None if isinstance(born, Unknown) else born.youngest_age_on(on)
+    since = in_use_since(facts, current)
+    long_use = since <= on - timedelta(days=policy.pace_for_long_use_days)
+    reasons = []
+    if youngest is not None and youngest >= policy.older_adult_from_years:
+        reasons.append(f"age {youngest}")
+    if long_use:
+        reasons.append(f"in use since {day_of_record(since)} or longer")
+    found = recommended_pace(youngest, long_use)
+    why = " and ".join(reasons) or (
+        f"under {policy.older_adult_from_years} and no use over a year in the chart"
+    )
+    return found, why
+
+
+def _blocked(
+    facts: PatientFacts,
+    current: tuple[MedicationRecord, ...],
+    present: Total,
+    visit: Visit,
+    policy: Policy,
+) -> Blocked | None:
+    on = visit.today
+    if facts.deceased is True:
+        return Blocked("No plan: the chart says that the patient has died", (), ())
+    if not current:
+        return _without_clonazepam(facts, visit)
+    if facts.medications_gap is not None:
+        return Blocked(
+            "No plan: the present dose may be incomplete",
+            (sentence(facts.medications_gap.why),),
+            _WHEN_UNKNOWN,
+        )
+    if any(r.course.single_dose or r.inpatient for r in current):
+        return Blocked(
+            "No plan: a single dose or an inpatient order is not tapered",
+            tuple(sentence(order_name(r)) for r in current),
+            ("Plan a taper once the dose at home is ordered.",),
+        )
+    if not present.complete:
+        return Blocked(
+            "No plan: the present dose cannot be computed",
+            (sentence(not_counted(current, present)),),
+            _WHEN_UNKNOWN,
+        )
+    gates = stop_gates(facts, on, policy)
+    if gates:
+        return Blocked(
+            "No plan here: a taper needs somebody else first",
+            tuple(sentence(gate.why) for gate in gates),
+            _WHEN_STOPPED,
+        )
+    return None
+
+
+_WHEN_UNKNOWN = (
+    "Ask the patient, a carer or the pharmacy what is taken now, and how often.",
+    "Write it into the order in the chart (strength, tablets, times a day), then open the "
+    "planner again: it reads the chart anew.",
+    "Until then keep the dose as it is: an abrupt stop can cause seizures.",
+)
+_WHEN_STOPPED = (
+    "Keep the present dose until then: an abrupt stop can cause seizures.",
+    "Agree a plan with the specialist whom the reason calls for, and write its orders in the "
+    "EHR as usual.",
+    "If the chart is wrong or out of date, correct it and open the planner again.",
+)
+
+
+def _without_clonazepam(facts: PatientFacts, visit: Visit) -> Blocked:
+    unknown = why_perhaps_current(facts, visit.today)
+    if unknown is not None:
+        return Blocked(
+            "No plan: whether clonazepam is taken is not known",
+            (sentence(unknown),),
+            _WHEN_UNKNOWN,
+        )
+    return Blocked(
+        "No plan: no clonazepam order is current",
+        ("Looked at the whole list of medications: no current order or statement is for it.",),
+        (
+            "If the patient takes clonazepam from another source, write it into the chart as a "
+            "reported medication, then open the planner again.",
+            "For a new start there is nothing to taper; the order is checked when it is signed.",
+        ),
+    )
+
+
+def not_counted(current: tuple[MedicationRecord, ...], present: Total) -> str:
+    """Which present orders the total lacks, each by name, and why."""
+    names = {record.source: order_name(record) for record in current}
+    return "; ".join(f"{names[item.source]}: {item.why}" for item in present.uncounted)

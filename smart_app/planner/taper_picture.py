@@ -1,0 +1,170 @@
+"""The taper as a picture: steps as treads, the dose on each, the date at each fall."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from fractions import Fraction
+
+from markupsafe import Markup
+
+from clinical.follow_up import CheckIn
+from clinical.quantities import plain
+from clinical.taper import Schedule
+from smart_app.planner.svg import FONT, Svg, text_width
+from smart_app.planner.words import day_in_plan
+
+_LEFT, _TOP, _PLOT = 40, 24, 216
+_FLAGS, _DATES = 20, 84
+_AFTER = 46
+
+
+class _Canvas:
+    """Where a day and a dose stand in the picture, and which places are already written on."""
+
+    def __init__(self, schedule: Schedule, width: int) -> None:
+        self.width, self.start = width, schedule.starts_on
+        self.days = max(schedule.days, 1)
+        # A little of the present dose stands before the first cut.
+        self.lead = self.days * 0.06
+        self.most = float(schedule.from_mg.value) * 1.12
+        self.bottom = _TOP + _PLOT
+        self._written: list[tuple[float, float, float, float]] = []
+
+    def x(self, day: date) -> float:
+        share = ((day - self.start).days + self.lead) / (self.days + self.lead)
+        return _LEFT + (self.width - _LEFT - _AFTER) * share
+
+    def y(self, mg: Fraction) -> float:
+        return self.bottom - _PLOT * float(mg) / self.most
+
+    def free(self, x: float, y: float, words: str) -> bool:
+        """Whether words fit here without covering others; if so the place is taken."""
+        box = (x, y - FONT + 1, x + text_width(words), y + 1)
+        for left, top, right, bottom in self._written:
+            if box[0] < right + 2 and left < box[2] + 2 and box[1] < bottom and top < box[3]:
+                return False
+        self._written.append(box)
+        return True
+
+
+def taper_picture(
+    schedule: Schedule,
+    contacts: Sequence[CheckIn],
+    *,
+    key: str,
+    width: int,
+    beside: Schedule | None = None,
+) -> Markup:
+    """The picture at a width; `key` is unique on the page. `beside` is drawn as an outline."""
+    at = _Canvas(schedule, width)
+    svg = Svg(width, at.bottom + _FLAGS + _DATES)
+    treads = [(step.starts, step.dose.value, bool(step.warnings)) for step in schedule.steps]
+    treads.append((schedule.ends_on, schedule.to_mg.value, bool(schedule.target.warnings)))
+    _axes(svg, at, schedule)
+    _treads(svg, at, schedule, treads)
+    if beside is not None:
+        _outline(svg, at, beside)
+    _labels(svg, at, schedule, treads)
+    _dates(svg, at, [day for day, _, _ in treads])
+    _flags(svg, at, contacts)
+    return svg.done(key, _title(schedule), _description(schedule, contacts))
+
+
+def _axes(svg: Svg, at: _Canvas, schedule: Schedule) -> None:
+    svg.text(2, _TOP - 10, "mg/day", "soft")
+    most = float(schedule.from_mg.value)
+    step = next(s for s in (0.25, 0.5, 1, 2, 5, 10) if most / s <= 5)
+    for number in range(int(most / step) + 1):
+        mg = Fraction(step) * number
+        y = at.y(mg)
+        svg.line(_LEFT, y, at.width - 4, y, "grid" if number else "axis")
+        svg.text(_LEFT - 5, y + 4, plain(mg), "soft", "end")
+
+
+def _treads(
+    svg: Svg, at: _Canvas, schedule: Schedule, treads: Sequence[tuple[date, Fraction, bool]]
+) -> None:
+    before = at.y(schedule.from_mg.value)
+    first = at.x(treads[0][0])
+    svg.rect(_LEFT, before, first - _LEFT, at.bottom - before, "tread-now")
+    svg.line(_LEFT, before, first, before, "tread-edge now")
+    ends = [day for day, _, _ in treads[1:]]
+    for (starts, mg, _), following in zip(treads, [*ends, None], strict=True):
+        x, y = at.x(starts), at.y(mg)
+        right = at.width - 4 if following is None else at.x(following)
+        svg.rect(x, y, right - x, at.bottom - y, "tread")
+        svg.path(f"M{x:.1f} {before:.1f}V{y:.1f}H{right:.1f}", "tread-edge")
+        before = y
+
+
+def _outline(svg: Svg, at: _Canvas, beside: Schedule) -> None:
+    points = [f"M{at.x(beside.starts_on):.1f} {at.y(beside.from_mg.value):.1f}"]
+    last = at.start + timedelta(days=at.days)
+    for day, mg in [*((s.starts, s.dose.value) for s in beside.steps), (beside.ends_on, None)]:
+        if day > last:
+            points.append(f"H{at.width - 4}")
+            break
+        points.append(f"H{at.x(day):.1f}V{at.y(beside.to_mg.value if mg is None else mg):.1f}")
+    svg.path("".join(points), "outline")
+
+
+def _labels(
+    svg: Svg, at: _Canvas, schedule: Schedule, treads: Sequence[tuple[date, Fraction, bool]]
+) -> None:
+    """The dose on each tread as far as there is room: the present and the last one first."""
+    y = at.y(schedule.from_mg.value) - 4
+    now = f"now {plain(schedule.from_mg.value)}"
+    if at.free(_LEFT + 2, y, now):
+        svg.text(_LEFT + 2, y, now, "strong")
+    for day, mg, warns in (treads[-1], *treads[:-1]):
+        x, y, words = at.x(day) + 2, at.y(mg) - 4, plain(mg)
+        if at.free(x, y, words + ("   " if warns else "")):
+            svg.text(x, y, words, "strong")
+            if warns:
+                _marker(svg, x + text_width(words) + 4, y - 9)
+        elif warns:
+            _marker(svg, x - 1, at.y(mg) + 2)
+
+
+def _marker(svg: Svg, x: float, y: float) -> None:
+    """A warning sign beside the dose that it belongs to, or under its tread where room is short."""
+    svg.path(f"M{x + 5:.1f} {y:.1f}l5 9h-10z", "warn-mark")
+
+
+def _dates(svg: Svg, at: _Canvas, days: Sequence[date]) -> None:
+    last, year = -100.0, 0
+    base = at.bottom + _FLAGS
+    for number, day in enumerate(days):
+        x = at.x(day)
+        svg.line(x, at.bottom, x, base, "fall")
+        is_end = number == len(days) - 1
+        crowded = x - last < FONT + 1 or (not is_end and at.x(days[-1]) - x < FONT + 1)
+        if crowded and not is_end:
+            continue
+        with_year = is_end or day.year != year
+        words = f"{day.day} {day:%b} {day.year}" if with_year else f"{day.day} {day:%b}"
+        svg.text(x + 4, base + 5, words, "strong" if with_year else "soft", "end", turn=-90)
+        last, year = x, day.year
+
+
+def _flags(svg: Svg, at: _Canvas, contacts: Sequence[CheckIn]) -> None:
+    y = at.bottom + 4
+    last = at.start + timedelta(days=at.days)
+    for contact in contacts:
+        x = at.x(contact.on)
+        if contact.on <= last and x < at.width - 6:
+            svg.path(f"M{x:.1f} {y + 11}V{y}l6 3l-6 3", "flag")
+
+
+def _title(schedule: Schedule) -> str:
+    return (
+        f"Taper from {schedule.from_mg}/day to {schedule.to_mg}/day in "
+        f"{len(schedule.steps) + 1} cuts over {schedule.days} days"
+    )
+
+
+def _description(schedule: Schedule, contacts: Sequence[CheckIn]) -> str:
+    steps = [f"{day_in_plan(step.starts)} {step.dose}/day" for step in schedule.steps]
+    steps.append(f"{day_in_plan(schedule.ends_on)} {schedule.to_mg}/day")
+    return f"Each cut: {'; '.join(steps)}. {len(contacts)} check-ins are marked with flags."

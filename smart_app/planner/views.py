@@ -1,0 +1,278 @@
+"""The planner's requests: look, save, copy. Everything on a page is asked from the chart anew."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from typing import Any
+from urllib.parse import quote
+from weakref import WeakValueDictionary
+
+import jinja2
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from clinical.policy import Policy
+from ehr.read.chart import Resources
+from smart_app.planner.forms import Fields, Planned, make_plan, read_form
+from smart_app.planner.plan_presenter import (
+    CONFIRMATIONS,
+    error_list,
+    form_view,
+    maintain_view,
+    plan_text,
+    preview,
+    schedule_view,
+)
+from smart_app.planner.presenter import patient_view
+from smart_app.planner.save import InChart, Saving, in_chart, saving
+from smart_app.planner.situation import Situation, situation
+from smart_app.visit import Chart, NotWritten, Visit, Written
+
+_LARGEST_FORM = 64 * 1024
+
+CsrfCheck = Callable[[Request, Visit, Fields], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannerCollaborators:
+    """What the planner works with.
+
+    `visit_of` answers with the visit of a request, or raises an HTTPException with its page.
+    `check_csrf` raises when a form does not carry the visit's token (field "csrf_token").
+    `static_prefix` is the path under which the planner's style sheet is served.
+    """
+
+    visit_of: Callable[[Request], Awaitable[Visit]]
+    check_csrf: CsrfCheck
+    chart: Chart
+    policy: Policy
+    new_id: Callable[[], str]
+    static_prefix: str = "/planner-static"
+
+
+def routes(given: PlannerCollaborators) -> list[BaseRoute]:
+    """The page, the save, the text to copy, and the style sheet."""
+    desk = _Desk(given)
+    static = StaticFiles(directory=str(files("smart_app") / "static"))
+    return [
+        Route("/planner/{launch_id}", desk.page, methods=["GET"]),
+        Route("/planner/{launch_id}/save", desk.save, methods=["POST"]),
+        Route("/planner/{launch_id}/plan.txt", desk.text, methods=["GET"]),
+        Mount(given.static_prefix, static, name="planner-static"),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """One look at the chart with a plan in hand."""
+
+    resources: Resources
+    found: Situation
+    planned: Planned
+    write: Saving | None
+
+    @property
+    def held(self) -> InChart:
+        return in_chart(self.resources, None if self.write is None else self.write.key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the page says beside the plan: of a save that was tried, and what was ticked."""
+
+    refusal: str | None = None
+    event: str | None = None
+    differences: tuple[Written, ...] = ()
+    confirmed: tuple[str, ...] = ()
+    confirm_error: str | None = None
+    saved_key: str | None = None
+
+
+class _Desk:
+    """The handlers of one door."""
+
+    def __init__(self, given: PlannerCollaborators) -> None:
+        self.given = given
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        environment = jinja2.Environment(
+            loader=jinja2.PackageLoader("smart_app"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._template = environment.get_template("planner/page.html")
+
+    async def page(self, request: Request) -> Response:
+        """The planner, with the plan that the address names."""
+        visit = await self.given.visit_of(request)
+        looked = await self._look(visit, request.query_params)
+        said = _Said(saved_key=request.query_params.get("saved"))
+        return await self._render(request, looked, said, 422 if looked.planned.form.errors else 200)
+
+    async def text(self, request: Request) -> Response:
+        """The plan as text to copy."""
+        visit = await self.given.visit_of(request)
+        looked = await self._look(visit, request.query_params)
+        if looked.found.blocked is not None:
+            blocked = looked.found.blocked
+            words = [blocked.title, "", *blocked.why, "", *blocked.possible, ""]
+            return PlainTextResponse("\n".join(words), status_code=409)
+        status = 422 if looked.planned.form.errors else 200
+        return PlainTextResponse(plan_text(looked.found, looked.planned), status_code=status)
+
+    async def save(self, request: Request) -> Response:
+        """Write the plan, once; then show it, or say why it was not written."""
+        visit = await self.given.visit_of(request)
+        fields = await _fields(request)
+        if fields is None:
+            return PlainTextResponse("The form is too large or not readable.\n", status_code=400)
+        self.given.check_csrf(request, visit, fields)
+        confirmed = tuple(v for v in fields.getlist("confirm") if v in CONFIRMATIONS)
+        said = _Said(confirmed=confirmed)
+        # One save at a time for one patient: the second click waits, and then finds the first.
+        key = f"{visit.ehr_id} {visit.patient_id}"
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:
+            looked = await self._look(visit, fields)
+            refused = _refused(looked, fields, said)
+            if refused is not None:
+                words, status = refused
+                return await self._render(request, looked, words, status)
+            if looked.write is None or looked.held.this_plan:
+                return self._see(request, looked)
+            return await self._write(request, looked, looked.write, said)
+
+    async def _write(
+        self, request: Request, looked: _Looked, write: Saving, said: _Said
+    ) -> Response:
+        words = [CONFIRMATIONS[value] for value in said.confirmed]
+        result = await self.given.chart.write(looked.found.visit, write.entries(words))
+        if isinstance(result, NotWritten):
+            event = self.given.new_id()
+            return await self._render(
+                request, looked, replace(said, refusal=result.why, event=event), 502
+            )
+        different = tuple(written for written in result if written.differences)
+        if different:
+            looked = await self._look(looked.found.visit, _pairs(looked))
+            told = replace(said, differences=different, saved_key=write.key)
+            return await self._render(request, looked, told, 200)
+        return self._see(request, looked)
+
+    def _see(self, request: Request, looked: _Looked) -> Response:
+        """To the page with the plan, so that a reload does not send the form again."""
+        where = _paths(request, looked)["page"]
+        saved = "" if looked.write is None else f"&saved={looked.write.key}"
+        query = f"{looked.planned.form.query}{saved}"
+        return RedirectResponse(f"{where}?{query}#saved", status_code=303)
+
+    async def _look(self, visit: Visit, fields: Fields) -> _Looked:
+        resources = await self.given.chart.read(visit)
+        found = situation(resources, visit, self.given.policy)
+        form = read_form(fields, found)
+        if found.blocked is not None:
+            return _Looked(resources, found, Planned(form), None)
+        planned = make_plan(form, found)
+        write = None
+        if planned.schedule is not None:
+            allowed = await self.given.chart.can_write(visit)
+            write = saving(found, planned.schedule, allowed, self.given.policy)
+        return _Looked(resources, found, planned, write)
+
+    async def _render(
+        self, request: Request, looked: _Looked, said: _Said, status: int
+    ) -> Response:
+        found, planned = looked.found, looked.planned
+        plan: dict[str, Any] = {"schedule": None, "preview": None, "maintain": None, "form": None}
+        if found.blocked is None:
+            plan["form"] = form_view(planned.form, found)
+            plan["maintain"] = maintain_view(planned, found)
+        if planned.schedule is not None and looked.write is not None:
+            plan["schedule"] = schedule_view(planned.schedule, planned.recommended)
+            plan["preview"] = preview(
+                found,
+                planned.schedule,
+                looked.write,
+                looked.held,
+                confirmed=said.confirmed,
+                saved_key=said.saved_key,
+            )
+        has_text = planned.schedule is not None or planned.review_on is not None
+        return self._page(
+            status,
+            view=patient_view(found, self.given.policy),
+            blocked=found.blocked,
+            notices=found.notices,
+            **plan,
+            said=said,
+            text=plan_text(found, planned) if has_text else None,
+            pairs=planned.form.pairs,
+            csrf_token=found.visit.csrf_token,
+            paths={**_paths(request, looked), "css": f"{self.given.static_prefix}/planner.css"},
+            confirm_errors=error_list({"confirm": said.confirm_error})
+            if said.confirm_error
+            else (),
+        )
+
+    def _page(self, status: int, **values: Any) -> Response:
+        body = self._template.render(**values)
+        return Response(body, status_code=status, media_type="text/html; charset=utf-8")
+
+
+def _paths(request: Request, looked: _Looked) -> dict[str, str]:
+    """Where the pages of this visit are, below whatever the application is mounted at."""
+    root = request.scope.get("root_path", "")
+    page = f"{root}/planner/{quote(looked.found.visit.launch_id, safe='')}"
+    query = looked.planned.form.query
+    return {"page": page, "save": f"{page}/save", "text": f"{page}/plan.txt?{query}"}
+
+
+def _pairs(looked: _Looked) -> Fields:
+    return QueryParams(list(looked.planned.form.pairs))
+
+
+def _refused(looked: _Looked, fields: Fields, said: _Said) -> tuple[_Said, int] | None:
+    """Why this save is not sent, and with which status; None when it is."""
+    if looked.found.blocked is not None:
+        return replace(said, refusal="Nothing was written. No plan can be saved here."), 409
+    if looked.write is None:
+        return replace(said, refusal="Nothing was written. There is no plan to save."), 422
+    if looked.held.this_plan:
+        return None
+    if not looked.write.count:
+        why = "Nothing was written: this EHR takes neither draft orders nor a care plan."
+        return replace(said, refusal=why), 409
+    if fields.get("seen") != looked.write.seen:
+        why = (
+            "Nothing was written: the chart or the plan has changed since the preview. Look at "
+            "it again below, then save."
+        )
+        return replace(said, refusal=why), 409
+    missing = [words for value, words in CONFIRMATIONS.items() if value not in said.confirmed]
+    if missing:
+        why = "Nothing was written. Before saving, confirm that " + "; that ".join(missing) + "."
+        return replace(said, confirm_error=why), 422
+    return None
+
+
+async def _fields(request: Request) -> Fields | None:
+    """The form's fields; None for a body that is too large or no text.
+
+    Read by hand: the forms are small and urlencoded, and need no multipart parser.
+    """
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_FORM:
+            return None
+    try:
+        return QueryParams(body.decode("ascii"))
+    except UnicodeDecodeError:
+        return None

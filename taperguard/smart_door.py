@@ -1,0 +1,95 @@
+"""What the gate gives to the SMART door, and the door's routes."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+
+import httpx2
+from starlette.routing import BaseRoute
+
+from clinical.policy import default_policy
+from ehr.keys import IssuerKeys, OurKeys, new_key_set
+from ehr.registry import ClientAuth
+from smart_app import door
+from smart_app.chart import SmartChart
+from smart_app.collaborators import Collaborators
+from smart_app.planner import views
+from smart_app.planner.forms import Fields
+from smart_app.session import Sessions, check_csrf
+from smart_app.visit import Visit
+from taperguard.doors import new_id
+from taperguard.settings import SettingsRefused
+from taperguard.wiring import House, kept_secret
+
+_TIMEOUT = httpx2.Timeout(20, connect=5)
+_LIMITS = httpx2.Limits(max_connections=20)
+
+HttpFactory = Callable[[], httpx2.AsyncClient]
+
+
+def smart_routes(house: House, *, http: HttpFactory | None = None) -> list[BaseRoute]:
+    """Launch, callback, key set and planner. Raises MalformedKeys or SettingsRefused.
+
+    `http` makes the client for one piece of work with an EHR; tests give their own.
+    """
+    given = collaborators(house, http=http)
+    sessions = Sessions(given)
+
+    def check_form(_request: object, visit: Visit, fields: Fields) -> None:
+        token = fields.get("csrf_token")
+        check_csrf(visit, token if isinstance(token, str) else None)
+
+    pages = views.routes(
+        views.PlannerCollaborators(
+            visit_of=sessions.visit_of,
+            check_csrf=check_form,
+            chart=SmartChart(given, sessions),
+            policy=default_policy(),
+            new_id=new_id,
+        )
+    )
+    return door.routes(given, pages)
+
+
+def collaborators(house: House, *, http: HttpFactory | None = None) -> Collaborators:
+    """What the door works with. Raises MalformedKeys or SettingsRefused."""
+    return Collaborators(
+        registry=house.registry,
+        engine=house.engine,
+        sealer=house.sealer,
+        now=house.now,
+        base_url=house.settings.base_url,
+        http=http or _http_factory(),
+        our_keys=our_keys(house),
+        issuer_keys=IssuerKeys(house.now),
+        new_event_id=new_id,
+        development=not house.settings.is_production,
+    )
+
+
+def _http_factory() -> HttpFactory:
+    trust = ssl.create_default_context()
+
+    def http() -> httpx2.AsyncClient:
+        # One for each piece of work: it lives in the event loop that uses it, and nothing of one
+        # patient's connection is left for the next.
+        return httpx2.AsyncClient(
+            verify=trust, timeout=_TIMEOUT, limits=_LIMITS, follow_redirects=False
+        )
+
+    return http
+
+
+def our_keys(house: House) -> OurKeys | None:
+    """Our signing keys: given, or in development made once; None where nobody needs any."""
+    if house.settings.signing_keys is not None:
+        return OurKeys(house.settings.signing_keys.get_secret_value())
+    needing = [ehr.id for ehr in house.registry if ehr.client_auth is ClientAuth.KEY]
+    if not house.settings.is_production:
+        return OurKeys(kept_secret(house.settings.data, "signing_keys", new_key_set))
+    if needing:
+        raise SettingsRefused(
+            [f"TAPERGUARD_SIGNING_KEYS has to be set: {', '.join(needing)} uses private_key_jwt"]
+        )
+    return None

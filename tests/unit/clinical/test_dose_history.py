@@ -1,0 +1,129 @@
+"""The dose over time: what orders say, and where nothing is known."""
+
+from datetime import date
+
+import cds
+import pytest
+
+from clinical.dose_history import Known, dose_history
+from ehr.read.chart import Resources, read_chart
+
+TODAY = date(2026, 11, 23)
+
+
+def history(*resources):
+    found = Resources({"MedicationRequest": resources})
+    return dose_history(read_chart(found).facts, TODAY)
+
+
+def told(found):
+    """Each stretch as first day, last day, and dose or reason."""
+    return [
+        (
+            s.starts.isoformat(),
+            s.ends.isoformat(),
+            float(s.dose.high) if isinstance(s.dose, Known) else s.dose.why,
+        )
+        for s in found.stretches
+    ]
+
+
+def order(key, per_day, authored, **more):
+    return cds.order(key, cds.CLONAZEPAM["1"], per_day, authoredOn=authored, **more)
+
+
+def test_an_active_order_counts_from_its_day_until_today():
+    found = history(order("a", 2, "2026-03-01"))
+    assert told(found) == [("2026-03-01", "2026-11-23", 2)]
+    assert found.begins == date(2026, 3, 1)
+
+
+def test_an_order_counts_until_the_day_before_the_one_that_follows_it():
+    found = history(
+        order("a", 1, "2026-03-01", status="completed"),
+        order("b", 3, "2026-06-01", priorPrescription={"reference": "MedicationRequest/a"}),
+    )
+    assert told(found) == [("2026-03-01", "2026-05-31", 1), ("2026-06-01", "2026-11-23", 3)]
+
+
+def test_renewals_of_one_dose_are_one_stretch_with_all_their_orders():
+    found = history(
+        order("a", 2, "2026-03-01", status="completed"),
+        order("b", 2, "2026-06-01", priorPrescription={"reference": "MedicationRequest/a"}),
+    )
+    assert told(found) == [("2026-03-01", "2026-11-23", 2)]
+    assert found.stretches[0].dose.sources == ("MedicationRequest/a", "MedicationRequest/b")
+
+
+def test_orders_at_the_same_time_add_up():
+    found = history(order("a", 1, "2026-03-01"), order("b", 2, "2026-06-01"))
+    assert told(found) == [("2026-03-01", "2026-05-31", 1), ("2026-06-01", "2026-11-23", 3)]
+
+
+def test_an_ended_order_without_an_end_leaves_its_days_unknown():
+    found = history(order("a", 2, "2026-03-01", status="stopped"))
+    why = "the order has ended; on which day is not stated"
+    assert told(found) == [("2026-03-01", "2026-11-23", why)]
+
+
+def test_a_later_order_ends_what_is_not_known_of_the_one_before():
+    found = history(order("a", 2, "2026-03-01", status="stopped"), order("b", 1, "2026-09-01"))
+    assert [dose for _, _, dose in told(found)][1:] == [1]
+    assert told(found)[1][0] == "2026-09-01"
+
+
+def test_days_between_orders_are_no_order_and_not_zero():
+    bounded = order("a", 2, "2026-03-01", status="completed")
+    bounded["dosageInstruction"][0]["timing"]["repeat"]["boundsPeriod"] = {
+        "start": "2026-03-01",
+        "end": "2026-04-30",
+    }
+    found = history(bounded, order("b", 1, "2026-07-01"))
+    assert told(found) == [
+        ("2026-03-01", "2026-04-30", 2),
+        ("2026-05-01", "2026-06-30", "no order covers these days"),
+        ("2026-07-01", "2026-11-23", 1),
+    ]
+    assert found.stretches[1].dose.no_order
+
+
+def test_an_order_that_cannot_be_read_makes_its_days_unknown():
+    found = history(order("a", 2, "2026-03-01", dosageInstruction=[{"text": "as directed"}]))
+    ((_, _, why),) = told(found)
+    assert isinstance(why, str)
+    assert not found.stretches[0].dose.no_order
+
+
+@pytest.mark.parametrize("status", ["draft", "entered-in-error", "cancelled-in-error"])
+def test_drafts_and_errors_are_no_history(status):
+    assert history(order("a", 2, "2026-03-01", status=status)).stretches == ()
+
+
+def test_what_starts_later_is_no_history():
+    assert history(order("a", 2, "2026-12-01")).stretches == ()
+
+
+def test_opioids_come_before_other_sedatives_and_antidepressants_are_neither():
+    found = history(
+        cds.order("z", ("854873", "zolpidem tartrate 10 MG Oral Tablet")),
+        cds.order("o", cds.OXYCODONE, authoredOn="2026-05-01"),
+        cds.order("s", ("312941", "sertraline 50 MG Oral Tablet")),
+    )
+    assert [(strip.name, strip.opioid) for strip in found.strips] == [
+        ("oxycodone", True),
+        ("zolpidem", False),
+    ]
+    assert found.strips[0].spans == ((date(2026, 5, 1), TODAY),)
+
+
+def test_renewed_orders_of_a_sedative_are_one_bar():
+    found = history(
+        cds.order("o1", cds.OXYCODONE, authoredOn="2026-05-01", status="completed"),
+        cds.order(
+            "o2",
+            cds.OXYCODONE,
+            authoredOn="2026-06-01",
+            priorPrescription={"reference": "MedicationRequest/o1"},
+        ),
+    )
+    assert found.strips[0].spans == ((date(2026, 5, 1), TODAY),)

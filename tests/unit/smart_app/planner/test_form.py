@@ -1,0 +1,108 @@
+"""The plan form: good choices make a plan, wrong ones a sentence, nothing typed is lost."""
+
+import re
+
+import pytest
+
+PAGE = "/planner/L1"
+ALL_FIELDS = {
+    "form": "1",
+    "goal": "discontinue",
+    "to": "",
+    "review": "2027-02-15",
+    "pace": "asam-2025",
+    "start": "2026-12-01",
+    "products": ["197527", "197528"],
+    "times": "2",
+}
+
+
+def ask(client, **changed):
+    return client.get(PAGE, params={**ALL_FIELDS, **changed})
+
+
+def test_the_address_names_the_plan(client):
+    """nardi-2010 from 2 mg (CLINICAL 6): 1.5 on day 0, 1 on 14, then down to 0 on day 42."""
+    response = ask(client, pace="nardi-2010", products=["197527", "197528", "349195"])
+    assert response.status_code == 200
+    assert "0 mg/day begins on Tue 12 Jan 2027, after 42 days" in response.text
+    assert "51 of 73 were off within 4 months" in response.text
+
+
+def test_to_reduce_ends_at_the_dose_that_was_typed(client):
+    response = ask(client, goal="reduce", to="1,5 mg")
+    assert response.status_code == 200
+    assert "1.5 mg/day begins on Tue 1 Dec 2026" in response.text
+
+
+def test_to_maintain_is_a_sentence_with_its_review(client):
+    response = ask(client, goal="maintain", review="2027-02-22")
+    assert "Clonazepam stays at 2 mg/day until the review on Mon 22 Feb 2027." in response.text
+    assert "Save" not in response.text
+
+
+WRONG = {
+    "a start in the past": ({"start": "2026-11-22"}, "Choose today, Mon 23 Nov 2026"),
+    "a start that is no date": ({"start": "1/2/27"}, "Enter a date as year-month-day"),
+    "a start at the end of time": ({"start": "9999-12-31"}, "the calendar ends before the taper"),
+    "no tablets": ({"products": []}, "Choose at least one tablet"),
+    "tablets of something else": ({"products": ["1049621"]}, "Choose tablets from the list"),
+    "a pace that does not exist": ({"pace": "fast"}, "Choose one of the paces"),
+    "five intakes": ({"times": "5"}, "Choose 1 to 4 intakes a day"),
+    "a goal that does not exist": ({"goal": "double"}, "Choose to discontinue"),
+    "a reduction to nothing said": ({"goal": "reduce"}, "Enter the dose to reduce to"),
+    "a reduction to words": ({"goal": "reduce", "to": "half"}, "Enter the dose to reduce to"),
+    "a reduction upwards": ({"goal": "reduce", "to": "3"}, "Enter a dose below the present 2 mg"),
+    "a dose that tablets cannot make": ({"goal": "reduce", "to": "0.7"}, "nearest doses they make"),
+    "a negative dose": ({"goal": "reduce", "to": "-1"}, "Enter the dose to reduce to"),
+    "a review in the past": ({"goal": "maintain", "review": "2020-01-01"}, "Choose today"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_said_at_the_field_and_nothing_typed_is_lost(case, client):
+    changed, sentence = WRONG[case]
+    response = ask(client, **changed)
+    assert response.status_code == 422
+    # Once in the summary, as a link to the field, and once beside the field.
+    assert len(re.findall(re.escape(sentence), response.text)) == 2
+    for value in changed.values():
+        typed = isinstance(value, str) and value not in {"fast", "5", "double", "discontinue"}
+        if typed and value not in {"reduce", "maintain"}:
+            assert f'value="{value}"' in response.text
+    assert "Save" not in response.text
+
+
+def test_every_error_of_a_form_is_said_at_once(client):
+    response = ask(client, start="", products=[], pace="")
+    assert response.text.count('class="error"') == 3
+    for name in ("start", "pace-0", "product-0"):
+        assert f'href="#{name}"' in response.text
+        assert f'id="{name}"' in response.text
+
+
+def test_a_link_that_names_only_a_pace_takes_the_recommended_rest(client):
+    response = client.get(PAGE, params={"pace": "nardi-2010"})
+    assert response.status_code == 200
+    assert response.text.count(" checked>") == 1 + 1 + 8  # goal, pace, eight tablets
+
+
+def test_one_tablet_product_alone_makes_its_own_grid(client):
+    """Only 1 mg: from 2 the one step is 1, then 0; both cuts are above 25 % and say so."""
+    response = ask(client, products=["197528"])
+    assert "2 cuts from Tue 1 Dec 2026" in response.text
+    assert response.text.count('class="warned"') == 2
+
+
+def test_a_coarse_tablet_that_would_stop_at_once_is_refused(client):
+    response = ask(client, products=["197529"])
+    assert response.status_code == 422
+    assert "an abrupt stop" in response.text
+
+
+@pytest.mark.parametrize("junk", ["\x00", "<b>", "9" * 500, "\uff11", "\u0663"])
+def test_junk_in_any_field_is_refused_in_a_sentence(junk, client):
+    for name in ("goal", "to", "review", "pace", "start", "times", "products"):
+        response = ask(client, **{"goal": "reduce", "to": "1", name: junk})
+        assert response.status_code in {200, 422}
+        assert "<b>" not in response.text

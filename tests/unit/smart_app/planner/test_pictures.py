@@ -1,0 +1,89 @@
+"""The pictures say in words what they draw, and are well-formed SVG without looks of their own."""
+
+from datetime import date
+from fractions import Fraction
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from clinical.dose_history import DoseHistory, Known, NotKnown, Stretch, Strip
+from clinical.follow_up import check_ins
+from clinical.quantities import Milligrams
+from clinical.taper import TaperRequest, pace, plan
+from smart_app.planner.history_picture import history_picture
+from smart_app.planner.taper_picture import taper_picture
+
+SVG = "{http://www.w3.org/2000/svg}"
+TODAY = date(2026, 11, 23)
+
+
+def drawn(picture):
+    """The parsed picture; raises where it is no XML."""
+    return ET.fromstring(str(picture))  # noqa: S314 - our own picture
+
+
+def words_in(root):
+    return [node.text for node in root.iter(f"{SVG}text")]
+
+
+@pytest.mark.parametrize("pace_id", ["asam-2025", "asam-2025-slow", "nardi-2010", "bzra-25"])
+@pytest.mark.parametrize("from_mg", ["0.375", "1", "2.7", "8", "20"])
+@pytest.mark.parametrize("width", [350, 600])
+def test_every_taper_is_drawn_inside_its_frame(pace_id, from_mg, width):
+    schedule = plan(
+        TaperRequest(Milligrams.of(from_mg), Milligrams(Fraction(0)), TODAY, pace(pace_id))
+    )
+    root = drawn(taper_picture(schedule, check_ins(schedule), key="t", width=width))
+    height = float(root.get("viewBox").split()[3])
+    for node in root.iter():
+        for name, most in (("x", width), ("x1", width), ("x2", width), ("y", height)):
+            assert 0 <= float(node.get(name, 0)) <= most
+        assert node.get("style") is None
+    title = root.find(f"{SVG}title")
+    assert f"{from_mg} mg/day to 0 mg/day in {len(schedule.steps) + 1} cuts" in title.text
+
+
+def test_each_tread_carries_its_dose_and_each_fall_its_date():
+    """nardi-2010 from 2 mg (CLINICAL 6): six cuts on days 0, 14, 21, 28, 35 and 42."""
+    schedule = plan(
+        TaperRequest(Milligrams.of(2), Milligrams(Fraction(0)), TODAY, pace("nardi-2010"))
+    )
+    words = words_in(drawn(taper_picture(schedule, check_ins(schedule), key="t", width=600)))
+    for dose in ("1.5", "1", "0.75", "0.5", "0.25", "0", "now 2"):
+        assert dose in words
+    for day in ("23 Nov 2026", "7 Dec", "14 Dec", "21 Dec", "28 Dec", "4 Jan 2027"):
+        assert day in words
+
+
+def test_an_unknown_stretch_is_hatched_and_named_never_drawn_as_zero():
+    history = DoseHistory(
+        (
+            Stretch(date(2026, 1, 1), date(2026, 4, 30), Known(Fraction(1), Fraction(2), ("a",))),
+            Stretch(
+                date(2026, 5, 1), date(2026, 8, 31), NotKnown("the text cannot be read", ("b",))
+            ),
+            Stretch(date(2026, 9, 1), TODAY, NotKnown("no order covers these days", (), True)),
+        ),
+        (Strip("oxycodone", True, ((date(2026, 3, 1), date(2026, 6, 1)),)),),
+    )
+    root = drawn(history_picture(history, TODAY, 2.0))
+    words = words_in(root)
+    assert "not known" in words
+    assert "no order" in words
+    assert "2 mg" in words
+    assert "oxycodone (opioid)" in words
+    assert "2 mg/day: high dose" in words
+    description = root.find(f"{SVG}desc").text
+    assert "1 Jan 2026 to 30 Apr 2026: 2 mg/day" in description
+    assert "1 May 2026 to 31 Aug 2026: not known" in description
+    # The range from 1 to 2 mg is a lighter band above the area.
+    assert len(root.findall(f"{SVG}rect[@class='dose-range']")) == 1
+
+
+def test_names_from_the_chart_are_escaped_in_pictures():
+    history = DoseHistory((), (Strip("<b>&", False, ((date(2026, 3, 1), TODAY),)),))
+    assert "<b>& (sedating)" in words_in(drawn(history_picture(history, TODAY, 2.0)))
+
+
+def test_nothing_known_is_no_picture():
+    assert history_picture(DoseHistory((), ()), TODAY, 2.0) is None
