@@ -65,7 +65,11 @@ def test_the_demo_comes_up_ends_on_a_signal_and_starts_again_after_kill_9(
     words, _ = second.communicate(timeout=30)
     assert (second.returncode, words) == (0, "")
     assert demo.living() == []
-    assert _modes(demo.folder / "secrets") == {"hash_key": 0o600, "seal_keys": 0o600}
+    assert _modes(demo.folder / "secrets") == {
+        "hash_key": 0o600,
+        "seal_keys": 0o600,
+        "signing_keys": 0o600,
+    }
 
 
 def _modes(folder: Path) -> dict[str, int]:

@@ -128,9 +128,13 @@ def ordering(demo: Running) -> Iterator[Callable[[str], Screen]]:
 # --- a browser --------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Headless Chromium of this machine; without one, browser tests do not run."""
+    """Headless Chromium of this machine; without one, browser tests do not run.
+
+    For one module, not longer: while playwright lives, its event loop runs in this thread, and
+    no other test could start one.
+    """
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("no Chromium on this machine")
