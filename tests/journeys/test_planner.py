@@ -94,3 +94,29 @@ def test_a_callback_that_nobody_started_is_refused_in_a_sentence(
     answer = page.goto(f"{demo.service}/smart/callback?code=x&state=y")
     assert answer.status == 400
     assert page.inner_text("main").strip()
+
+
+def test_standalone_the_patient_is_picked_at_the_ehr(
+    demo: Any, window: Callable[[str], Any]
+) -> None:
+    page = window(demo.ehr).page
+    page.goto(f"{demo.service}/smart/launch?iss={demo.ehr}/fhir")
+    assert page.url.startswith(f"{demo.ehr}/auth/")
+    page.get_by_role("button", name="Synthetic-Birch").or_(
+        page.get_by_role("link", name="Synthetic-Birch")
+    ).first.click()
+    page.wait_for_url(f"{demo.service}/planner/**")
+    assert "Synthetic-Birch" in page.inner_text("body")
+
+
+def test_the_planner_works_in_a_frame_of_the_ehr(demo: Any, window: Callable[[str], Any]) -> None:
+    """The EHR is another site to the browser: localhost frames 127.0.0.1."""
+    page = window(demo.ehr).page
+    page.goto("/patients/heron/app")
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("button", name="Show this plan").wait_for()
+    assert "Synthetic-Heron" in frame.locator("body").inner_text()
+    frame.get_by_role("radio", name="10 % of the current dose every 4 weeks").check()
+    frame.get_by_role("button", name="Show this plan").click()
+    frame.get_by_role("heading", name="10 % of the current dose every 4 weeks").wait_for()
+    assert frame.get_by_role("button", name="drafts to the chart").count() == 1
