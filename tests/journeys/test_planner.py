@@ -81,9 +81,11 @@ def test_two_patients_in_two_tabs_never_mix(demo: Any, window: Callable[[str], A
 def test_where_no_taper_is_possible_the_page_says_what_is(
     demo: Any, window: Callable[[str], Any], patient: str, words: str
 ) -> None:
-    page = window(demo.ehr).page
+    view = window(demo.ehr)
+    page = view.page
     page.goto(f"/launch/{patient}")
     assert words in page.inner_text("main")
+    view.look(f"planner-{patient}")
     assert page.get_by_role("button", name="drafts to the chart").count() == 0
 
 
@@ -99,14 +101,17 @@ def test_a_callback_that_nobody_started_is_refused_in_a_sentence(
 def test_standalone_the_patient_is_picked_at_the_ehr(
     demo: Any, window: Callable[[str], Any]
 ) -> None:
-    page = window(demo.ehr).page
+    view = window(demo.ehr)
+    page = view.page
     page.goto(f"{demo.service}/smart/launch?iss={demo.ehr}/fhir")
     assert page.url.startswith(f"{demo.ehr}/auth/")
+    view.look("picker")
     page.get_by_role("button", name="Synthetic-Birch").or_(
         page.get_by_role("link", name="Synthetic-Birch")
     ).first.click()
     page.wait_for_url(f"{demo.service}/planner/**")
     assert "Synthetic-Birch" in page.inner_text("body")
+    view.look("planner")
 
 
 def test_the_planner_works_in_a_frame_of_the_ehr(demo: Any, window: Callable[[str], Any]) -> None:
@@ -120,3 +125,10 @@ def test_the_planner_works_in_a_frame_of_the_ehr(demo: Any, window: Callable[[st
     frame.get_by_role("button", name="Show this plan").click()
     frame.get_by_role("heading", name="10 % of the current dose every 4 weeks").wait_for()
     assert frame.get_by_role("button", name="drafts to the chart").count() == 1
+
+
+def test_the_evidence_page_is_accessible(demo: Any, window: Callable[[str], Any]) -> None:
+    view = window(demo.ehr)
+    view.page.goto(f"{demo.service}/evidence")
+    assert "Rules and sources" in view.page.title()
+    view.look("evidence")
