@@ -70,9 +70,10 @@ def taper_suggestion(desk: Desk, offer: TaperOffer, proposal: Proposal) -> JsonO
 
 
 def discontinued(offer: TaperOffer) -> list[str]:
-    """The present orders to discontinue when the taper is signed, each by name."""
+    """The present and planned orders to discontinue when the taper is signed, each by name."""
     drafts = {draft.source for draft in offer.effect.drafts}
-    return [order_name(record) for record in offer.effect.current if record.source not in drafts]
+    orders = (*offer.effect.current, *offer.effect.planned)
+    return [order_name(record) for record in orders if record.source not in drafts]
 
 
 def order_name(record: MedicationRecord) -> str:

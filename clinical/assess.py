@@ -8,7 +8,7 @@ from datetime import date
 from clinical.checks.dose_escalation import dose_escalation
 from clinical.checks.high_dose import high_dose
 from clinical.checks.older_adult_fall_risk import older_adult_fall_risk
-from clinical.checks.opioid_together import opioid_together
+from clinical.checks.opioid_together import opioid_together, opioids_ordered
 from clinical.checks.words import listed, unidentified
 from clinical.drugs import Drug
 from clinical.facts import PatientFacts
@@ -39,7 +39,13 @@ def assess(facts: PatientFacts, on: date, policy: Policy | None = None) -> Asses
             f"{effect.replacing}",
             tuple(draft.source for draft in effect.drafts),
         )
-        checks = tuple(Checked(check, own) for check in CHECKS)
+        # An opioid signed with the taper was no part of what was accepted.
+        checks = tuple(
+            Checked(check, run(facts, on, policy))
+            if check is CheckId.OPIOID_TOGETHER and opioids_ordered(facts, on)
+            else Checked(check, own)
+            for check, run in CHECKS.items()
+        )
     else:
         checks = tuple(Checked(check, run(facts, on, policy)) for check, run in CHECKS.items())
     return Assessment(on, policy.rules_version, checks, notes=(*facts.notes, *_notes(facts, on)))

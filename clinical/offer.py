@@ -11,9 +11,9 @@ from clinical.facts import PatientFacts, Unknown
 from clinical.findings import Assessment, CheckId, Fired
 from clinical.gates import coordinate_gates, stop_gates
 from clinical.policy import Policy
-from clinical.present import in_use_since, present_intakes
+from clinical.present import in_use_since, present_intakes, why_not_steady
 from clinical.quantities import Milligrams
-from clinical.signing import Effect, clonazepam_ordered, effect_of_signing
+from clinical.signing import Effect, clonazepam_ordered, effect_of_signing, is_own_plan
 from clinical.taper.pace import Pace, pace, recommended_pace
 from clinical.taper.planner import plan
 from clinical.taper.refusal import CannotTaper
@@ -66,11 +66,18 @@ def offer(facts: PatientFacts, on: date, assessment: Assessment, policy: Policy)
         return NoOffer(("A single dose or an inpatient order is not tapered.",))
     if facts.medications_gap is not None:
         return NoOffer((f"The present dose is not known: {facts.medications_gap.why}.",))
+    if is_own_plan(effect):
+        return NoOffer(("The taper was accepted already; its orders stand as they are.",))
     if not effect.current:
-        return _without_present_dose(effect)
+        return _without_present_dose(facts, on, policy, effect)
     if not effect.present.complete:
         return NoOffer(
             (f"The present dose cannot be computed ({uncounted_reasons(effect.present)}).",)
+        )
+    unsteady = why_not_steady(effect.current, on)
+    if unsteady is not None:
+        return NoOffer(
+            (f"No taper draft: {unsteady}. Ask what is taken; a daily taper could raise it.",)
         )
     gates = stop_gates(facts, on, policy)
     if gates:
@@ -78,7 +85,10 @@ def offer(facts: PatientFacts, on: date, assessment: Assessment, policy: Policy)
     return _tapers(facts, on, assessment, policy, effect)
 
 
-def _without_present_dose(effect: Effect) -> Offer:
+def _without_present_dose(facts: PatientFacts, on: date, policy: Policy, effect: Effect) -> Offer:
+    born = facts.birth_date
+    if not isinstance(born, Unknown) and born.youngest_age_on(on) < policy.adult_from_years:
+        return NoOffer(("The label's starting dose is for adults.",))
     if effect.baseline_ended_on is None:
         return NewStart()
     return NoOffer(

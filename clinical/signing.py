@@ -35,13 +35,15 @@ class Effect:
     against: the present total without the orders that are being re-signed, or the last dose
     that ended lately; None when there is neither. `replacing` and `adding` are the highest
     daily totals from today on if the present orders end, or continue, beside the new one.
-    `continuing` are the present orders that the drafts do not name as replaced.
+    `continuing` are the present orders that the drafts do not name as replaced. `planned` are
+    orders in the chart that start later, such as the steps of an earlier taper.
     """
 
     signing: Signing
     drafts: tuple[MedicationRecord, ...]
     current: tuple[MedicationRecord, ...]
     continuing: tuple[MedicationRecord, ...]
+    planned: tuple[MedicationRecord, ...]
     present: Total
     baseline: Total | None
     baseline_ended_on: date | None
@@ -80,6 +82,19 @@ def current_clonazepam(facts: PatientFacts, on: date) -> tuple[MedicationRecord,
     return ()
 
 
+def planned_clonazepam(facts: PatientFacts, on: date) -> tuple[MedicationRecord, ...]:
+    """Orders in the chart that start later than the day: they add up unless they are stopped."""
+    drafts = {draft.record.source for draft in facts.drafts}
+    return tuple(
+        record
+        for record in facts.medications
+        if is_clonazepam(record)
+        and record.kind is RecordKind.REQUEST
+        and record.source not in drafts
+        and standing(record, on).when is When.PLANNED
+    )
+
+
 def effect_of_signing(facts: PatientFacts, on: date, policy: Policy) -> Effect | None:
     """The totals before and after signing, or None when no clonazepam is being ordered."""
     drafts = regular(clonazepam_ordered(facts, on))
@@ -106,6 +121,7 @@ def effect_of_signing(facts: PatientFacts, on: date, policy: Policy) -> Effect |
         drafts=drafts,
         current=current,
         continuing=continuing,
+        planned=planned_clonazepam(facts, on),
         present=total_on(current, on),
         baseline=baseline,
         baseline_ended_on=ended_on,

@@ -35,19 +35,24 @@ def opioid_together(facts: PatientFacts, on: date, policy: Policy) -> Verdict:
     """One finding that names every opioid, current or in the same drafts."""
     del policy
     ordered = clonazepam_ordered(facts, on)
-    opioids_ordered = _opioids([d.record for d in facts.drafts if will_be_taken(d, on)])
+    in_drafts = opioids_ordered(facts, on)
     opioid_selected = _opioids([d.record for d in facts.drafts if d.selected])
     clonazepam = ordered or (current_clonazepam(facts, on) if opioid_selected else ())
     if not clonazepam:
         return _without_clonazepam(facts, bool(opioid_selected))
-    opioids = opioids_ordered + tuple(
+    opioids = in_drafts + tuple(
         record
         for record in current_opioids(facts, on)
-        if record.source not in {draft.source for draft in opioids_ordered}
+        if record.source not in {draft.source for draft in in_drafts}
     )
     if opioids:
         return _fired(facts, clonazepam, opioids)
     return _without_opioid(facts, on)
+
+
+def opioids_ordered(facts: PatientFacts, on: date) -> tuple[MedicationRecord, ...]:
+    """Opioids among the drafts, selected or not."""
+    return _opioids([d.record for d in facts.drafts if will_be_taken(d, on)])
 
 
 def current_opioids(facts: PatientFacts, on: date) -> tuple[MedicationRecord, ...]:

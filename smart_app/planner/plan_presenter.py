@@ -251,7 +251,7 @@ def preview(
         rung=_RUNG_WORDS[write.rung],
         drafts=tuple(map(_draft_line, orders)),
         plan=plan,
-        discontinue=tuple(order_name(record) for record in found.current),
+        discontinue=tuple(order_name(record) for record in found.to_discontinue),
         button=f"Save {plural(write.count, 'draft')} to the chart" if can_save else None,
         saved=saved,
         others=_others(held),
@@ -358,7 +358,7 @@ def plan_text(found: Situation, planned: Planned) -> str:
     lines += ["", *(f"Note: {words}" for words in view.warnings)]
     lines += [f"Agree first: {gate.why}" for gate in found.notices]
     lines += ["", "Discontinue when the taper is signed, or the doses add up:"]
-    lines += [f"- {order_name(record)}" for record in found.current]
+    lines += [f"- {order_name(record)}" for record in found.to_discontinue]
     lines += ["", "Check-ins:", *(f"- {words}" for words in view.check_ins)]
     lines += [sentence(view.about_check_ins), "", _signature(found)]
     return "\n".join(lines)

@@ -11,10 +11,10 @@ from clinical.facts import MedicationRecord, PatientFacts, Unknown
 from clinical.findings import Assessment
 from clinical.gates import Gate, coordinate_gates, stop_gates
 from clinical.policy import Policy
-from clinical.present import in_use_since, present_intakes
+from clinical.present import in_use_since, present_intakes, why_not_steady
 from clinical.quantities import Milligrams
 from clinical.review import review, why_perhaps_current
-from clinical.signing import current_clonazepam
+from clinical.signing import current_clonazepam, planned_clonazepam
 from clinical.taper import Pace, recommended_pace
 from clinical.totals import Total, total_on
 from ehr.read.chart import Resources, read_chart
@@ -53,6 +53,11 @@ class Situation:
     notices: tuple[Gate, ...]
     history: DoseHistory
     blocked: Blocked | None
+
+    @property
+    def to_discontinue(self) -> tuple[MedicationRecord, ...]:
+        """The present orders, and planned ones that would add up with a new plan."""
+        return (*self.current, *planned_clonazepam(self.facts, self.visit.today))
 
     @property
     def present_dose(self) -> Milligrams:
@@ -134,6 +139,13 @@ def _blocked(
         return Blocked(
             "No plan: the present dose cannot be computed",
             (sentence(not_counted(current, present)),),
+            _WHEN_UNKNOWN,
+        )
+    unsteady = why_not_steady(current, on)
+    if unsteady is not None:
+        return Blocked(
+            "No plan: what is taken each day is not known",
+            (sentence(unsteady), "A daily taper from its highest day could raise the dose."),
             _WHEN_UNKNOWN,
         )
     gates = stop_gates(facts, on, policy)

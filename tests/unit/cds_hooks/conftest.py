@@ -22,9 +22,9 @@ TODAY = date(2026, 11, 23)
 @pytest.fixture
 def ask() -> Callable[..., dict[str, Any]]:
     """`ask(request)`: the response's body; a response that breaks the specification fails."""
+    numbers = itertools.count(1)
 
     def run(request: dict[str, Any], *, on: date = TODAY, first_step_only: bool = False) -> Any:
-        numbers = itertools.count(1)
         bench = Bench(
             policy=default_policy(),
             new_id=lambda: f"id-{next(numbers)}",

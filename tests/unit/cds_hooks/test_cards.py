@@ -387,3 +387,84 @@ def test_a_raised_dose_in_our_own_taper_is_warned_of(ask, older_woman):
             entry["resource"]["dosageInstruction"][0].pop("text")
     results = cds.results_of(ask(changed))
     assert results["dose-escalation"] == "fired"
+
+
+def every_other_day():
+    order = cds.order("now", cds.CLONAZEPAM["2"], 1)
+    order["dosageInstruction"][0]["timing"]["repeat"]["period"] = 2
+    return order
+
+
+def as_needed():
+    order = cds.order("now", ONE_MG, 2)
+    order["dosageInstruction"][0]["asNeededBoolean"] = True
+    return order
+
+
+def one_or_two_tablets():
+    order = cds.order("now", ONE_MG, 1)
+    order["dosageInstruction"][0]["doseAndRate"] = [
+        {
+            "doseRange": {
+                "low": {"value": 1, "unit": "tablet"},
+                "high": {"value": 2, "unit": "tablet"},
+            }
+        }
+    ]
+    return order
+
+
+@pytest.mark.parametrize(
+    ("present", "words"),
+    [
+        (every_other_day, "not the same every day: 1 mg/day on average, at most 2 mg on one day"),
+        (as_needed, "taken as needed, from 0 to 2 mg/day"),
+        (one_or_two_tablets, "from 1 to 2 mg/day"),
+    ],
+)
+def test_a_daily_taper_is_never_proposed_above_what_may_be_taken(ask, present, words):
+    """2 mg every other day is 1 mg a day: 1.875 mg every day would be a rise."""
+    body = ask(cds.request([cds.order("new", ONE_MG, 3, status="draft")], medications=[present()]))
+    card = body["cards"][0]
+    labels = [suggestion["label"] for suggestion in card.get("suggestions", [])]
+    assert not any(label.startswith("Taper") for label in labels)
+    assert words in card["detail"]
+
+
+def test_an_opioid_signed_with_our_accepted_taper_is_not_passed_over(ask):
+    """The taper was decided; the opioid beside it was not."""
+    request = cds.request(
+        [cds.order("new", ONE_MG, 3, status="draft")], medications=[cds.order("now", ONE_MG, 2)]
+    )
+    again = accepted(ask(request), request)
+    opioid = cds.order("oxy", cds.OXYCODONE, 4, status="draft")
+    again["context"]["draftOrders"]["entry"].append({"resource": opioid})
+    body = ask(again)
+    results = cds.results_of(body)
+    assert results.pop("opioid-together") == "fired"
+    assert set(results.values()) == {"set-aside"}
+    labels = [s["label"] for card in body["cards"] for s in card.get("suggestions", [])]
+    assert not any(label.startswith("Taper") for label in labels)
+    assert any("naloxone" in label for label in labels)
+
+
+def test_a_child_is_not_offered_the_adult_starting_dose(ask):
+    body = ask(cds.request([cds.order("new", ONE_MG, 2, status="draft")], born="2015-01-01"))
+    (card,) = body["cards"]
+    assert "suggestions" not in card
+    assert "The label's starting dose is for adults" in card["detail"]
+
+
+def test_the_later_steps_of_an_earlier_taper_are_named_for_discontinuation_too(ask):
+    """Left in the chart they would start on 21 December beside the new taper."""
+    later = cds.order("later", HALF_MG, 3, authoredOn="2026-11-01")
+    later["dosageInstruction"][0]["timing"]["repeat"]["boundsPeriod"] = {"start": "2026-12-21"}
+    body = ask(
+        cds.request(
+            [cds.order("new", ONE_MG, 3, status="draft")],
+            medications=[cds.order("now", ONE_MG, 2), later],
+        )
+    )
+    card = body["cards"][0]
+    assert "clonazepam 0.5 mg tablet" in card["suggestions"][0]["label"]
+    assert "- clonazepam 0.5 mg tablet" in card["detail"]

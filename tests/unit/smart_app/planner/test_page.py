@@ -67,6 +67,12 @@ BLOCKED = {
         lambda chart: chart.resources[1].update(dosageInstruction=[{"text": "as directed"}]),
         "No plan: the present dose cannot be computed",
     ),
+    "a dose every other day": (
+        lambda chart: chart.resources[1]["dosageInstruction"][0]["timing"]["repeat"].update(
+            frequency=1, period=2
+        ),
+        "No plan: what is taken each day is not known",
+    ),
     "a seizure disorder": (
         lambda chart: chart.resources.append(cds.condition("G40.909")),
         "a seizure disorder is in the chart",
