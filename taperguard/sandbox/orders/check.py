@@ -75,7 +75,7 @@ def faults_of(order: Any, rules: Rules) -> list[Fault]:
         *_shapes(order),
         *(
             Fault(path, f"{path or 'The order'} is empty; FHIR has no empty values.")
-            for path in _empties(order, "")
+            for path in empties(order, "")
         ),
         *_identity(order, rules),
         *_medication(order),
@@ -111,16 +111,17 @@ def _kind(name: str) -> type | None:
     return dict if name.startswith("_") and name[1:] in _BESIDE_PRIMITIVES else None
 
 
-def _empties(value: Any, path: str) -> Iterator[str]:
+def empties(value: Any, path: str) -> Iterator[str]:
+    """The paths of all that is null or empty, which FHIR's JSON does not know."""
     if value in (None, "", [], {}):
         yield path
     match value:
         case dict():
             for name, item in value.items():
-                yield from _empties(item, f"{path}.{name}" if path else name)
+                yield from empties(item, f"{path}.{name}" if path else name)
         case list():
             for item in value:
-                yield from _empties(item, path)
+                yield from empties(item, path)
 
 
 def _identity(order: Resource, rules: Rules) -> Iterator[Fault]:

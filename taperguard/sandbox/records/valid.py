@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from ..orders.check import Fault, Rules, faults_of
+from ..orders.check import Fault, Rules, empties, faults_of
 from ..orders.references import local, references
 from . import moments
 from .access import is_of_a_patient, patients_of
@@ -212,20 +212,8 @@ def _shape(resource: Resource) -> Iterator[Fault]:
     for name in resource:
         if name.removeprefix("_") not in known:
             yield Fault(name, f"A {resource_type} has no element {name!r}.")
-    for path in _empties(resource, ""):
+    for path in empties(resource, ""):
         yield Fault(path, f"{path} is empty; FHIR has no empty values.")
-
-
-def _empties(value: Any, path: str) -> Iterator[str]:
-    if value is None or value in ("", [], {}):
-        yield path
-    match value:
-        case dict():
-            for name, item in value.items():
-                yield from _empties(item, f"{path}.{name}" if path else name)
-        case list():
-            for item in value:
-                yield from _empties(item, path)
 
 
 def _texts(value: Any, path: str) -> Iterator[Fault]:
