@@ -10,7 +10,7 @@ from cds_hooks.suggestions import discontinued
 from clinical.checks.words import drug_name, listed, uncounted_reasons
 from clinical.evidence import cite
 from clinical.facts import MedicationRecord, PatientFacts
-from clinical.findings import Assessment, Checked, CheckId, Finding, NotEvaluable, Severity
+from clinical.findings import Assessment, Checked, CheckId, Finding, NotEvaluable
 from clinical.offer import NewStart, NoOffer, Offer, Proposal, TaperOffer
 from clinical.quantities import plain
 from clinical.signing import Effect
@@ -26,19 +26,6 @@ TITLES = {
     CheckId.HIGH_DOSE: "High dose",
     CheckId.DOSE_ESCALATION: "Dose raised",
     CheckId.OLDER_ADULT: "Older adult: falls and confusion",
-}
-_SEVERITY_WORDS = {
-    Severity.CRITICAL: "Critical",
-    Severity.WARNING: "Warning",
-    Severity.INFORMATION: "Information",
-}
-_TITLE_OF_SOURCE = {
-    "LABEL": "label",
-    "FDA2020": "FDA 2020",
-    "CDC22": "CDC 2022",
-    "ASAM": "ASAM 2025",
-    "BEERS23": "Beers 2023",
-    "SEED": "brief",
 }
 
 
@@ -122,10 +109,10 @@ def findings_part(told: Iterable[Finding]) -> str:
     lines = []
     for finding in told:
         fired = finding.fired
-        sources = ", ".join(_TITLE_OF_SOURCE.get(key, cite(key).key) for key in fired.evidence)
+        sources = ", ".join(cite(key).called for key in fired.evidence)
         sentences = " ".join(markdown.text(sentence(words)) for words in fired.details)
         lines.append(
-            f"**{_SEVERITY_WORDS[fired.severity]}: {TITLES[finding.check]}.** "
+            f"**{fired.severity.word}: {TITLES[finding.check]}.** "
             f"{markdown.text(sentence(fired.why))} {sentences} _({sources})_"
         )
     return "**What was found**\n\n" + markdown.bullets(lines)

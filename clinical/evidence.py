@@ -11,9 +11,10 @@ from clinical.knowledge import document
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A publication, label or brief that a rule rests on."""
+    """A publication, label or brief that a rule rests on; `called` is its name in passing."""
 
     key: str
+    called: str
     title: str
     year: int
     url: str | None
@@ -25,7 +26,15 @@ class Source:
 def _sources() -> dict[str, Source]:
     rows: dict[str, Any] = document("sources.toml")["sources"]
     return {
-        key: Source(key, row["title"], row["year"], row.get("url"), row.get("doi"), row.get("note"))
+        key: Source(
+            key,
+            row.get("called", key),
+            row["title"],
+            row["year"],
+            row.get("url"),
+            row.get("doi"),
+            row.get("note"),
+        )
         for key, row in rows.items()
     }
 

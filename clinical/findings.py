@@ -24,6 +24,11 @@ class Severity(StrEnum):
     INFORMATION = "information"
 
     @property
+    def word(self) -> str:
+        """As a card or a page says it."""
+        return self.value.capitalize()
+
+    @property
     def rank(self) -> int:
         """0 for the most severe."""
         return list(Severity).index(self)

@@ -14,8 +14,9 @@ from clinical.checks.older_adult_fall_risk import RISKS
 from clinical.checks.words import drug_name
 from clinical.daily_dose import NotComputable
 from clinical.dose_history import Known
+from clinical.evidence import cite
 from clinical.facts import MedicationRecord, Unknown
-from clinical.findings import Clear, Finding, NotEvaluable, SetAside, Severity
+from clinical.findings import Clear, Finding, NotEvaluable, SetAside
 from clinical.knowledge import document
 from clinical.policy import Policy
 from clinical.quantities import plain
@@ -25,19 +26,6 @@ from smart_app.planner.history_picture import history_picture
 from smart_app.planner.situation import Resource, Situation, not_counted
 from smart_app.planner.words import day_of_record, listed, sentence
 
-_SEVERITY_WORDS = {
-    Severity.CRITICAL: "Critical",
-    Severity.WARNING: "Warning",
-    Severity.INFORMATION: "Information",
-}
-_SOURCES = {
-    "LABEL": "label",
-    "FDA2020": "FDA 2020",
-    "CDC22": "CDC 2022",
-    "ASAM": "ASAM 2025",
-    "BEERS23": "Beers 2023",
-    "SEED": "brief",
-}
 _FALLS = ("falls_history", "fall_event", "fracture")
 _HTEST = "HTEST"
 
@@ -269,11 +257,11 @@ def _finding(finding: Finding) -> FindingLine:
     fired = finding.fired
     return FindingLine(
         kind=fired.severity.value,
-        word=_SEVERITY_WORDS[fired.severity],
+        word=fired.severity.word,
         title=_title(finding.check.value),
         why=sentence(fired.why),
         details=tuple(map(sentence, fired.details)),
-        sources=listed(_SOURCES.get(key, key) for key in fired.evidence),
+        sources=listed(cite(key).called for key in fired.evidence),
     )
 
 
