@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import httpx2
@@ -212,7 +212,13 @@ def our_keys(settings: Settings, registry: Registry) -> OurKeys | None:
 def worker_http() -> httpx2.Client:
     """A client for one piece of work of a worker. It follows no redirects."""
     return httpx2.Client(
-        verify=ssl.create_default_context(),
+        verify=_trust(),
         timeout=httpx2.Timeout(20, connect=5),
         follow_redirects=False,
     )
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """The authorities of this machine; read once, they are many."""
+    return ssl.create_default_context()
