@@ -19,7 +19,7 @@ import redis
 from sqlalchemy.engine import Engine
 
 from ehr import seal
-from ehr.backend import BackendTokens
+from ehr.backend import BackendTokens, OwnMemory
 from ehr.keys import OurKeys, new_key_set
 from ehr.registry import ClientAuth, Registry, TrustedEhr, parse_registry, read_registry
 from store import cards_shown, migrate, outbox
@@ -48,6 +48,7 @@ class House:
     sealer: seal.Sealer
     relay: Relay = field(repr=False)
     clock: Clock = field(default=utc_now, repr=False)
+    alone: bool = False
 
     def now(self) -> datetime:
         """The instant, in UTC."""
@@ -79,7 +80,9 @@ class House:
         """Access tokens for work without a user; made when a worker first needs one."""
         return BackendTokens(
             keys=our_keys(self.settings, self.registry),
-            cache=SealedCache(connect(self.settings.broker, WORKER_SECONDS), self.sealer),
+            cache=OwnMemory(self.now)
+            if self.alone
+            else SealedCache(connect(self.settings.broker, WORKER_SECONDS), self.sealer),
             now=self.now,
             http=worker_http,
         )
@@ -121,8 +124,11 @@ class House:
         self.engine.dispose()
 
 
-def build(settings: Settings, *, clock: Clock = utc_now) -> House:
-    """A house for this process. Raises BadRegistry, MalformedKey or UnusableDatabaseUrl."""
+def build(settings: Settings, *, clock: Clock = utc_now, alone: bool = False) -> House:
+    """A house for this process. Raises BadRegistry, MalformedKey or UnusableDatabaseUrl.
+
+    `alone`: a command that shares nothing with workers and needs no Redis.
+    """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = make_engine(settings.database)
     return House(
@@ -137,6 +143,7 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> House:
             lease=timedelta(seconds=settings.outbox_lease_seconds),
         ),
         clock=clock,
+        alone=alone,
     )
 
 
