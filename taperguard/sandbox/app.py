@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import date
+from datetime import date, datetime
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,13 +19,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
+from .bulk.door import BulkDoor
+from .bulk.jobs import Exports, Habits
 from .cds.discovery import Discovery
 from .cds.feedback import Sender
 from .cds.hooks import SafetyCheck
 from .orders.formulary import Formulary
 from .pages.ordering import OrderingPages
 from .pages.views import Pages
-from .patients import Story, build_all, read_stories
+from .patients import Story, build_all, clinic, read_stories
 from .patients.story import read_formulary
 from .records.api import FhirApi, refusal
 from .records.outcome import Refused
@@ -59,7 +61,8 @@ class TodaysCharts:
         on = self._today()
         with self._lock:
             if on != self._told_on:
-                self._charts.tell(build_all(self._stories.values(), on), on=on)
+                told = build_all(self._stories.values(), on)
+                self._charts.tell([*told, clinic(told)], on=on)
                 self._told_on = on
         return self._charts
 
@@ -71,12 +74,15 @@ def create_app(
     service_url: str,
     public_url: str,
     open_fhir: bool = True,
+    exporting: Habits = Habits(),
+    clock: Callable[[], datetime] = now,
 ) -> Starlette:
     """The sandbox EHR.
 
     `data_dir` holds its one file; `today` gives the day of a request; `service_url` is the safety
     service that this EHR calls; `public_url` is where a browser finds this EHR (`/fhir` below it
-    is the FHIR base). ValueError for a URL that is none, UnusableStore for a file that is none,
+    is the FHIR base). `exporting` says how long an export takes and how large its files are;
+    `clock` gives the time with a zone. ValueError for a URL that is none, UnusableStore for a file that is none,
     UnreadableStory for a story that is none.
     """
     public = _web_address(public_url, "public_url")
@@ -100,13 +106,15 @@ def create_app(
         message=pages.message,
     )
     fhir = FhirApi(todays, base=fhir_base, version=_release())
-    smart = smart_server(todays, public_url=public, service_url=service, today=today)
+    smart = smart_server(todays, public_url=public, service_url=service, today=today, clock=clock)
+    exports = Exports(todays, base=fhir_base, clock=clock, habits=exporting)
+    bulk = BulkDoor(todays, exports, fhir_base, clock)
     writes = FhirWrites(
         todays,
         base=fhir_base,
         version=_release(),
         today=today,
-        clock=now,
+        clock=clock,
         authorize=smart.addresses.authorize,
         token=smart.addresses.token,
     )
@@ -153,7 +161,15 @@ def create_app(
         routes=[
             Route("/healthz", say_whether_ready, methods=["GET"]),
             Route("/fhir", writes.transaction, methods=["POST"]),
-            Mount("/fhir", routes=[*smart.fhir_routes(), *writes.routes(), *fhir.routes()]),
+            Mount(
+                "/fhir",
+                routes=[
+                    *smart.fhir_routes(),
+                    *bulk.routes(),
+                    *writes.routes(),
+                    *fhir.routes(),
+                ],
+            ),
             *smart.routes(),
             *ordering.routes(),
             *pages.routes(),

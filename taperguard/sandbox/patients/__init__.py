@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .build import build_all
+from .build import build_all, clinic
 from .story import Story, UnreadableStory, read_stories
 
-__all__ = ["Story", "UnreadableStory", "build_all", "read_stories"]
+__all__ = ["Story", "UnreadableStory", "build_all", "clinic", "read_stories"]

@@ -16,6 +16,7 @@ from .words import UnknownPhrase, day
 
 PRACTITIONER = "hazel"
 ORGANIZATION = "clinic"
+GROUP = "clinic"
 
 
 def build_all(stories: Iterable[Story], today: date) -> list[Resource]:
@@ -148,6 +149,25 @@ def _practitioner() -> Resource:
             }
         ],
     }
+
+
+def clinic(resources: Iterable[Resource]) -> Resource:
+    """The Group of everybody who is treated here: the patients among these resources."""
+    members = [
+        {"entity": reference("Patient", resource["id"])}
+        for resource in resources
+        if resource["resourceType"] == "Patient"
+    ]
+    group = synthetic("Group", GROUP) | {
+        "identifier": [{"system": "urn:sandbox-ehr:synthetic:group", "value": "SYN-clinic"}],
+        "active": True,
+        "type": "person",
+        "actual": True,
+        "name": "Everybody in the Synthetic Clinic (pretend)",
+        "managingEntity": reference("Organization", ORGANIZATION),
+        "quantity": len(members),
+    }
+    return group | {"member": members} if members else group
 
 
 def _organization() -> Resource:
