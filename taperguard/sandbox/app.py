@@ -38,6 +38,7 @@ from .smart.server import now, smart_server
 from .web import EveryResponse
 
 DATA_FILE = "sandbox-ehr.sqlite3"
+AT_ONCE = Habits()
 
 
 class TodaysCharts:
@@ -74,7 +75,7 @@ def create_app(
     service_url: str,
     public_url: str,
     open_fhir: bool = True,
-    exporting: Habits = Habits(),
+    exporting: Habits = AT_ONCE,
     clock: Callable[[], datetime] = now,
 ) -> Starlette:
     """The sandbox EHR.
@@ -82,8 +83,8 @@ def create_app(
     `data_dir` holds its one file; `today` gives the day of a request; `service_url` is the safety
     service that this EHR calls; `public_url` is where a browser finds this EHR (`/fhir` below it
     is the FHIR base). `exporting` says how long an export takes and how large its files are;
-    `clock` gives the time with a zone. ValueError for a URL that is none, UnusableStore for a file that is none,
-    UnreadableStory for a story that is none.
+    `clock` gives the time with a zone. ValueError for a URL that is none, UnusableStore for a
+    file that is none, UnreadableStory for a story that is none.
     """
     public = _web_address(public_url, "public_url")
     service = _web_address(service_url, "service_url")

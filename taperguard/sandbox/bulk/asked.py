@@ -64,22 +64,20 @@ def understand(pairs: Pairs, letters: Mapping[str, str], *, lenient: bool) -> As
             case "_since":
                 since = _since(value)
             case "_outputFormat":
-                if value.replace(" ", "+") not in _FORMATS:
-                    raise Refused(400, "not-supported", "An export here is written as NDJSON.")
+                _check_format(value)
             case "_format":
                 pass  # of the answer to this request, not of the files
             case _:
                 leave(f"An export here has no parameter {name[:40]!r}.")
-    if not asks_for_types:
-        types = [name for name in exportable() if "r" in letters.get(name, "")]
-        if not types:
-            raise Refused(403, "forbidden", "No granted scope lets the system read anything.")
-    elif not types:
+    allowed = [name for name in exportable() if "r" in letters.get(name, "")]
+    if asks_for_types and not types:
         raise Refused(400, "not-supported", "None of the types asked for can be exported here.")
     for name in types:
-        if "r" not in letters.get(name, ""):
+        if name not in allowed:
             raise Refused(403, "forbidden", f"No granted scope lets the system read {name}.")
-    return Asked(tuple(dict.fromkeys(types)), since, tuple(ignored))
+    if not allowed:
+        raise Refused(403, "forbidden", "No granted scope lets the system read anything.")
+    return Asked(tuple(dict.fromkeys(types or allowed)), since, tuple(ignored))
 
 
 def pairs_of(parameters: Resource) -> Pairs:
@@ -100,6 +98,11 @@ def _pair(one: object) -> tuple[str, str]:
     return name, values[0] if values else ""
 
 
+def _check_format(value: str) -> None:
+    if value.replace(" ", "+") not in _FORMATS:
+        raise Refused(400, "not-supported", "An export here is written as NDJSON.")
+
+
 def _types(value: str, leave: Callable[[str], None]) -> Iterable[str]:
     known = exportable()
     for name in filter(None, (part.strip() for part in value.split(","))):
@@ -112,9 +115,10 @@ def _types(value: str, leave: Callable[[str], None]) -> Iterable[str]:
 def _since(value: str) -> str:
     """An instant to the second: that is how precisely a record here says when it changed."""
     said = value.replace(" ", "+")
+    sentence = "_since is an instant with its zone."
+    if not _INSTANT.fullmatch(said):
+        raise Refused(400, "value", sentence)
     try:
-        if not _INSTANT.fullmatch(said):
-            raise ValueError
         return moments.stretch(said).low[: len("2026-11-23T09:30:00")] + "Z"
     except ValueError as unreadable:
-        raise Refused(400, "value", "_since is an instant with its zone.") from unreadable
+        raise Refused(400, "value", sentence) from unreadable

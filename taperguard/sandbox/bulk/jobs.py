@@ -207,6 +207,11 @@ _ABOUT_A_MEMBER = (
     " AND one IN (SELECT reference FROM members)"
 )
 
+_POINTED_TO = (
+    "'Medication/' || id IN (SELECT one FROM index_rows WHERE parameter = 'medication'"  # noqa: S608 - no value of others
+    f" AND (type, id) IN ({_ABOUT_A_MEMBER}))"
+)
+
 
 def _of_type(name: str, group: Resource, since: str | None) -> tuple[str, tuple[str, ...]]:
     """The query for the records of one type of a Group, and its values."""
@@ -217,10 +222,7 @@ def _of_type(name: str, group: Resource, since: str | None) -> tuple[str, tuple[
         case "Group":
             which, values = "id = ?", (name, str(group["id"]))
         case "Medication":
-            which = (
-                "'Medication/' || id IN (SELECT one FROM index_rows WHERE parameter = 'medication'"
-                f" AND (type, id) IN ({_ABOUT_A_MEMBER}))"
-            )
+            which = _POINTED_TO
         case _:
             which = f"(type, id) IN ({_ABOUT_A_MEMBER})"
     if since is not None:

@@ -213,9 +213,15 @@ class Charts:
                 (Origin.STORY,),
             )
             db.execute("DELETE FROM resources WHERE origin = ?", (Origin.STORY,))
-            for resource in resources:
-                if (resource["resourceType"], resource["id"]) not in kept:
-                    _save(db, resource, at, Origin.STORY)
+            _write(
+                db,
+                [
+                    _versioned(resource, 1, at)
+                    for resource in resources
+                    if (resource["resourceType"], resource["id"]) not in kept
+                ],
+                Origin.STORY,
+            )
 
     # --- the file -----------------------------------------------------------------------------
 
@@ -259,7 +265,15 @@ def _save(db: sqlite3.Connection, resource: Resource, at: datetime, origin: Orig
     row = db.execute(
         "SELECT version FROM resources WHERE type = ? AND id = ?", (resource_type, resource_id)
     ).fetchone()
-    version = row[0] + 1 if row else 1
+    stored = _versioned(resource, row[0] + 1 if row else 1, at)
+    db.execute("DELETE FROM index_rows WHERE type = ? AND id = ?", (resource_type, resource_id))
+    _write(db, [stored], origin)
+    return stored[0]
+
+
+def _versioned(resource: Resource, version: int, at: datetime) -> tuple[Stored, Resource]:
+    """A resource as it will stand in the store, as text and as data."""
+    resource_type, resource_id = resource["resourceType"], resource["id"]
     updated = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     meta = {**resource.get("meta", {}), "versionId": str(version), "lastUpdated": updated}
     whole = {
@@ -269,19 +283,26 @@ def _save(db: sqlite3.Connection, resource: Resource, at: datetime, origin: Orig
         **{key: value for key, value in resource.items() if key not in _AT_THE_HEAD},
     }
     text = json_text.write(whole)
-    db.execute(
-        "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?, ?, ?)",
-        (resource_type, resource_id, version, updated, origin, text),
-    )
-    db.execute("DELETE FROM index_rows WHERE type = ? AND id = ?", (resource_type, resource_id))
+    return Stored(resource_type, resource_id, version, updated, text), whole
+
+
+def _write(db: sqlite3.Connection, made: Sequence[tuple[Stored, Resource]], origin: Origin) -> None:
+    """Write resources that have no index rows: many at once, for a clinic is told in one go."""
     db.executemany(
-        "INSERT INTO index_rows VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (resource_type, resource_id, row.parameter, row.one, row.two, row.plain)
-            for row in index_rows(whole)
+            (stored.type, stored.id, stored.version, stored.updated, origin, stored.text)
+            for stored, _ in made
         ],
     )
-    return Stored(resource_type, resource_id, version, updated, text)
+    db.executemany(
+        "INSERT INTO index_rows VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (stored.type, stored.id, row.parameter, row.one, row.two, row.plain)
+            for stored, whole in made
+            for row in index_rows(whole)
+        ),
+    )
 
 
 _AT_THE_HEAD = ("resourceType", "id", "meta")
