@@ -71,9 +71,7 @@ class BulkDoor:
             group = self.charts().read("Group", request.path_params["id"])
             if group is None:
                 raise Refused(404, "not-found", "There is no such Group.")
-            return self.exports.begin(
-                asked, group.resource(), client=access.client, request=address
-            )
+            return self.exports.begin(asked, group.resource(), client=access.app, request=address)
 
         job = await run_in_threadpool(begin)
         return Response(status_code=202, headers={"Content-Location": f"{self.base}/bulk/{job}"})
@@ -120,7 +118,7 @@ class BulkDoor:
 
     def _file(self, request: Request) -> Response:
         access, name = _system(request), request.path_params["file"]
-        job = self.exports.get(request.path_params["job"], client=access.client)
+        job = self.exports.get(request.path_params["job"], client=access.app)
         files = [] if job is None else [*job.files, *job.problems]
         (file,) = [one for one in files if one.name == name] or [None]
         if job is None or file is None or job.progress(self.clock()) is not None:
@@ -140,7 +138,7 @@ class BulkDoor:
     def _job(self, request: Request) -> Job:
         """The export of an address: this client's, and only for a token with all of its types."""
         access = _system(request)
-        job = self.exports.get(request.path_params["job"], client=access.client)
+        job = self.exports.get(request.path_params["job"], client=access.app)
         if job is None:
             raise Refused(404, "not-found", "There is no such export.")
         for name in job.types:

@@ -22,13 +22,13 @@ class Access:
 
     `patient_id` is None where the app was given no patient: then it sees no patient's records.
     `user` is the reference of the person who uses the app. A system (`is_system`) has neither: it
-    reads everybody's records of its types and writes none. `client` is the id of the app.
+    reads everybody's records of its types and writes none. `app` is the id of the app or system.
     """
 
     letters: Mapping[str, str]
     patient_id: str | None
     user: str
-    client: str = ""
+    app: str = ""
     is_system: bool = False
 
     def allows(self, resource_type: str, letter: str) -> bool:

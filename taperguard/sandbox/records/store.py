@@ -62,6 +62,13 @@ CREATE INDEX feedback_in ON feedback (state, number);
 """
 
 
+# What the stories were when they were told last, so that a restart need not tell them again.
+_TOLD = (
+    "CREATE TABLE IF NOT EXISTS told (place INTEGER PRIMARY KEY CHECK (place = 1),"
+    " day TEXT NOT NULL, edition TEXT NOT NULL)"
+)
+
+
 class Origin(StrEnum):
     """Where a resource comes from: a story, which is told anew each day, or somebody's work."""
 
@@ -194,13 +201,21 @@ class Charts:
         """The same within a transaction that does more than this."""
         return _save(db, resource, at, Origin.CHART)
 
-    def tell(self, resources: Iterable[Resource], *, on: date) -> None:
+    def was_told(self, *, on: date, edition: str) -> bool:
+        """Whether the stories of this edition stand here as they are true on a day."""
+        with self.transaction() as db:
+            row = db.execute("SELECT day, edition FROM told").fetchone()
+        return bool(row == (on.isoformat(), edition))
+
+    def tell(self, resources: Iterable[Resource], *, on: date, edition: str = "") -> None:
         """Write the stories as they are true on a day, instead of those of another day.
 
-        What somebody signed or changed in the meantime stays as it is.
+        What somebody signed or changed in the meantime stays as it is. `edition` is whatever names
+        these stories.
         """
         at = datetime.combine(on, time(), tzinfo=UTC)
         with self.transaction(writing=True) as db:
+            db.execute("INSERT OR REPLACE INTO told VALUES (1, ?, ?)", (on.isoformat(), edition))
             kept = {
                 (row[0], row[1])
                 for row in db.execute(
@@ -237,6 +252,8 @@ class Charts:
         if missing is not None:
             with self.transaction() as db:
                 db.executescript(f"BEGIN; {missing} PRAGMA user_version = {_LAYOUT}; COMMIT;")
+        with self.transaction(writing=True) as db:
+            db.execute(_TOLD)
 
     @contextmanager
     def transaction(self, *, writing: bool = False) -> Iterator[sqlite3.Connection]:
@@ -273,17 +290,23 @@ def _save(db: sqlite3.Connection, resource: Resource, at: datetime, origin: Orig
 
 def _versioned(resource: Resource, version: int, at: datetime) -> tuple[Stored, Resource]:
     """A resource as it will stand in the store, as text and as data."""
-    resource_type, resource_id = resource["resourceType"], resource["id"]
+    whole = as_stored(resource, version, at)
+    meta = whole["meta"]
+    text = json_text.write(whole)
+    stored = Stored(whole["resourceType"], whole["id"], version, meta["lastUpdated"], text)
+    return stored, whole
+
+
+def as_stored(resource: Resource, version: int, at: datetime) -> Resource:
+    """A resource with the version and the time that a store gives it; `at` has a zone."""
     updated = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     meta = {**resource.get("meta", {}), "versionId": str(version), "lastUpdated": updated}
-    whole = {
-        "resourceType": resource_type,
-        "id": resource_id,
+    return {
+        "resourceType": resource["resourceType"],
+        "id": resource["id"],
         "meta": meta,
         **{key: value for key, value in resource.items() if key not in _AT_THE_HEAD},
     }
-    text = json_text.write(whole)
-    return Stored(resource_type, resource_id, version, updated, text), whole
 
 
 def _write(db: sqlite3.Connection, made: Sequence[tuple[Stored, Resource]], origin: Origin) -> None:

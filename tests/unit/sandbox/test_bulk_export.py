@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -95,9 +96,16 @@ Make = Callable[..., Ehr]
 
 
 @pytest.fixture
-def make(tmp_path: Path, keys: str, system: BackendSystem) -> Make:
+def folder(tmp_path: Path, told_file: Path) -> Path:
+    """The data folder of this test's EHR, with the stories told."""
+    shutil.copy(told_file, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def make(folder: Path, keys: str, system: BackendSystem) -> Make:
     def made(seconds: float = 0, rows: int = 500) -> Ehr:
-        return Ehr(tmp_path / "data", keys, system, Habits(seconds, rows))
+        return Ehr(folder, keys, system, Habits(seconds, rows))
 
     return made
 
@@ -138,10 +146,10 @@ def test_a_system_gets_a_token_of_five_minutes_and_no_refresh_token(ehr: Ehr) ->
     }
 
 
-def test_a_system_may_sign_with_rsa(tmp_path: Path) -> None:
+def test_a_system_may_sign_with_rsa(folder: Path) -> None:
     system = BackendSystem("RS384")
     with system.published() as keys:
-        ehr = Ehr(tmp_path, keys, system, Habits())
+        ehr = Ehr(folder, keys, system, Habits())
         assert ehr.ask_token("system/Patient.r").json()["scope"] == "system/Patient.r"
 
 
@@ -162,11 +170,11 @@ def test_scopes_that_are_not_registered_are_no_token(ehr: Ehr, scope: str) -> No
 
 
 def test_only_a_client_that_is_a_system_gets_such_a_token(
-    keys: str, tmp_path: Path, system: BackendSystem
+    keys: str, folder: Path, system: BackendSystem
 ) -> None:
     planner = BackendSystem(client="taperguard-confidential")
     planner.key = system.key
-    ehr = Ehr(tmp_path, keys, planner, Habits())
+    ehr = Ehr(folder, keys, planner, Habits())
     answer = ehr.ask_token("patient/Patient.rs")
     assert (answer.status_code, answer.json()["error"]) == (400, "unauthorized_client")
     public = {"grant_type": "client_credentials", "scope": EVERYTHING, "client_id": "taperguard"}
@@ -198,8 +206,8 @@ def test_an_assertion_is_good_once(ehr: Ehr) -> None:
     assert ehr.client.post("/auth/token", data=form).status_code == 401
 
 
-def test_a_key_that_is_not_published_proves_nothing(tmp_path: Path, keys: str) -> None:
-    stranger = Ehr(tmp_path, keys, BackendSystem(), Habits())
+def test_a_key_that_is_not_published_proves_nothing(folder: Path, keys: str) -> None:
+    stranger = Ehr(folder, keys, BackendSystem(), Habits())
     assert KeySet.import_key_set(stranger.system.jwks()).keys
     assert stranger.ask_token().status_code == 401
 
@@ -517,9 +525,7 @@ def test_a_token_without_the_type_reaches_neither_state_nor_file(ehr: Ehr) -> No
     assert ehr.client.get(f"{status}/Condition.0.ndjson", headers=some).status_code == 200
 
 
-def test_an_export_belongs_to_the_client_that_asked_for_it(
-    make: Make, tmp_path: Path, keys: str
-) -> None:
+def test_an_export_belongs_to_the_client_that_asked_for_it(make: Make) -> None:
     ehr = make()
     status = ehr.status_url("?_type=Patient")
     with ehr.charts.transaction(writing=True) as db:
