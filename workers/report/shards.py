@@ -20,7 +20,7 @@ from ehr.needs import CONDITIONS, PATIENT
 from ehr.read.medications import MEDICATION_RECORDS
 from workers.report import duck
 from workers.report.files import RunFolder, read_json, whole, write_json
-from workers.report.lines import PATIENT_REFERENCE, is_gzip, read_lines
+from workers.report.lines import LONGEST_LINE, PATIENT_REFERENCE, is_gzip, read_lines
 
 OWNED = frozenset({*MEDICATION_RECORDS, CONDITIONS.resource_type, CARE_PLANS.resource_type})
 """Types that are kept and belong to a patient."""
@@ -187,6 +187,7 @@ def _query(compression: str) -> str:
                    OR shape[3] IS DISTINCT FROM 'VARCHAR'
                    OR NOT regexp_full_match(type, '[A-Z][A-Za-z]{{1,63}}') OR id = ''
                    OR (patient IS NULL AND list_contains({owned}, type))
+                   OR strlen(raw) > {LONGEST_LINE}
                    OR regexp_matches(raw, {duck.quoted(_NOT_JSON)})
                    OR (length(raw) > 2 * {_DEEPEST}
                        AND length(raw) - length(translate(raw, '[{{', '')) > {_DEEPEST}) AS odd
