@@ -48,6 +48,7 @@ class Run:
     updated_at: datetime
     next_look_at: datetime
     turn: int
+    released_at: datetime | None
 
 
 def begin(
@@ -139,6 +140,32 @@ def advance(
         .values(**values)
     )
     return changed.rowcount == 1
+
+
+def unreleased(connection: Connection, limit: int = 20) -> list[Run]:
+    """Runs that have ended and whose export and folder are not given up yet."""
+    query = (
+        sa.select(report_runs)
+        .where(
+            report_runs.c.state.in_([state.value for state in ENDED]),
+            report_runs.c.released_at.is_(None),
+        )
+        .order_by(report_runs.c.updated_at, report_runs.c.id)
+        .limit(limit)
+    )
+    return [_of(row) for row in connection.execute(query)]
+
+
+def mark_released(connection: Connection, run_id: str, now: datetime) -> None:
+    """The run has nothing left that takes up room."""
+    connection.execute(
+        sa.update(report_runs).where(report_runs.c.id == run_id).values(released_at=now)
+    )
+
+
+def all_ids(connection: Connection) -> set[str]:
+    """The ids of all runs, ended ones too."""
+    return set(connection.execute(sa.select(report_runs.c.id)).scalars())
 
 
 def _run(result: sa.CursorResult[tuple[object, ...]]) -> Run | None:

@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("updated_at", UtcDateTime, nullable=False),
         sa.Column("next_look_at", UtcDateTime, nullable=False),
         sa.Column("turn", sa.Integer, nullable=False),
+        sa.Column("released_at", UtcDateTime, nullable=True),
         sa.UniqueConstraint("ehr_id", "night", name="report_runs_night"),
     )
     op.create_table(
