@@ -57,9 +57,7 @@ def begin(
     """Ask for the report of a night; the run's id. An earlier run of the night is forgotten."""
     run_id = uuid.uuid4().hex
     connection.execute(
-        sa.delete(report_runs).where(
-            report_runs.c.ehr_id == ehr_id, report_runs.c.night == night
-        )
+        sa.delete(report_runs).where(report_runs.c.ehr_id == ehr_id, report_runs.c.night == night)
     )
     connection.execute(
         sa.insert(report_runs).values(

@@ -70,9 +70,9 @@ def nights(connection: Connection, ehr_id: str) -> list[date]:
 
 def get(connection: Connection, ehr_id: str, night: date) -> Kept | None:
     """The report of one night, or None."""
-    query = sa.select(
-        reports.c.ehr_id, reports.c.night, reports.c.made_at, reports.c.report
-    ).where(reports.c.ehr_id == ehr_id, reports.c.night == night)
+    query = sa.select(reports.c.ehr_id, reports.c.night, reports.c.made_at, reports.c.report).where(
+        reports.c.ehr_id == ehr_id, reports.c.night == night
+    )
     row = connection.execute(query).one_or_none()
     return None if row is None else Kept(**row._mapping)
 
@@ -98,9 +98,7 @@ def worklist(
     sealed = _sealed(connection, reports.c.worklist, ehr_id, night)
     if sealed is None:
         return None
-    opened: list[dict[str, Any]] = _unpacked(
-        sealer.open(sealed, _about("worklist", ehr_id, night))
-    )
+    opened: list[dict[str, Any]] = _unpacked(sealer.open(sealed, _about("worklist", ehr_id, night)))
     return opened
 
 

@@ -280,7 +280,9 @@ class _Gathering:
                         json_extract_string(raw, '$.ingredient[*].itemReference.reference')
                         || json_extract_string(raw, '$.ingredient[*].item.reference.reference')
                         || json_extract_string(raw, '$.ingredient[*].item.reference')
-                        || json_extract_string(raw, '$.product.ingredient[*].itemReference.reference')
+                        || json_extract_string(
+                            raw, '$.product.ingredient[*].itemReference.reference'
+                        )
                     ) AS reference
                     FROM named JOIN records USING (key) WHERE depth = {depth}
                 ) WHERE {key} IS NOT NULL

@@ -6,11 +6,14 @@ The records become the same facts as at the other doors, and `clinical.measures`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
 from typing import Any
 
+from clinical.daily_dose import NotComputable
+from clinical.drugs import Drug, named_ingredients
+from clinical.facts import PatientFacts
 from clinical.measures import PatientMeasures, Tally, measure_patient
 from clinical.policy import Policy
 from ehr.decode import decode
@@ -28,12 +31,16 @@ _DEEPEST = 3
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """What `count_bucket` needs. `compared` holds last night's measures by patient id, as JSON."""
+    """What `count_bucket` needs.
+
+    `compared` holds last night's measures by patient id, as JSON; None when there is no such
+    night.
+    """
 
     run: RunFolder
     on: date
     policy: Policy
-    compared: Mapping[str, Any] = field(default_factory=dict)
+    compared: Mapping[str, Any] | None = None
 
 
 def count_bucket(counting: Counting, number: int) -> None:
@@ -48,12 +55,11 @@ def count_bucket(counting: Counting, number: int) -> None:
     tally = Tally.empty()
     patients = []
     for patient_id, resources in _patients(run, number, gaps):
+        facts = read_chart(resources).facts
         measures = measure_patient(
-            read_chart(resources).facts,
-            counting.on,
-            counting.policy,
-            before=_before(counting, patient_id),
+            facts, counting.on, counting.policy, before=_before(counting, patient_id)
         )
+        measures = replace(measures, uncomputable=measures.uncomputable + _unsaid_of_others(facts))
         tally = tally + Tally.of(measures)
         patients.append(
             {
@@ -65,9 +71,23 @@ def count_bucket(counting: Counting, number: int) -> None:
     write_json(run.count(number), {"tally": tally.to_json(), "patients": patients})
 
 
+def _unsaid_of_others(facts: PatientFacts) -> tuple[tuple[str, str], ...]:
+    """Benzodiazepines other than clonazepam whose dose cannot be said: not measured, not hidden."""
+    found = []
+    for record in facts.medications:
+        dose = record.course.overall
+        if isinstance(record.drug, Drug) and isinstance(dose, NotComputable):
+            name = named_ingredients(record.drug, "benzodiazepine")
+            if name and not record.drug.contains("clonazepam"):
+                found.append((record.source, f"{name}, no clonazepam: {dose.why}"))
+    return tuple(sorted(found))
+
+
 def _before(counting: Counting, patient_id: str) -> PatientMeasures | None:
+    if counting.compared is None:
+        return None
     kept = counting.compared.get(patient_id)
-    return None if kept is None else PatientMeasures.from_json(kept)
+    return PatientMeasures.not_there() if kept is None else PatientMeasures.from_json(kept)
 
 
 def _patients(

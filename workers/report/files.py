@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -53,6 +54,21 @@ def read_json(file: Path) -> Any:
     return json.loads(file.read_text(encoding="utf-8"))
 
 
+@contextmanager
+def only_one(lock: Path) -> Iterator[bool]:
+    """Whether nobody else holds the lock; held to the end of the block, or of the process."""
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
 @dataclass(frozen=True, slots=True)
 class RunFolder:
     """Where one run keeps what it has done. It holds patient data: for its own user only."""
@@ -64,6 +80,11 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         for part in (self.shards, self.buckets, self.counts):
             part.mkdir(exist_ok=True, mode=0o700)
+
+    @property
+    def lock(self) -> Path:
+        """Held by whoever prepares the run."""
+        return self.path / "lock"
 
     @property
     def shards(self) -> Path:

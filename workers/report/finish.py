@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from clinical.measures import Tally, report_of
+from clinical.policy import Policy
 from workers.report.files import RunFolder, read_json
 from workers.report.worklist import Row
-
-SCHEMA = "taperguard-report/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +18,20 @@ class Finishing:
     """What `finish` needs.
 
     `source` says where the records came from ({"kind": "bulk", "group": ...}). `problems` are
-    sentences of the export. `earlier` are the reports of earlier nights, newest first.
+    sentences of the export. `earlier` are the reports of earlier nights, newest first, and
+    `compared` what the newest of them left for this one.
     """
 
     run: RunFolder
     ehr_id: str
     night: date
     on: date
-    rules_version: str
+    policy: Policy
     made_at: datetime
     source: Mapping[str, Any]
     problems: Sequence[str] = ()
-    earlier: Sequence[Mapping[str, Any]] = field(default=())
+    earlier: Sequence[Mapping[str, Any]] = ()
+    compared: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,45 +47,56 @@ def finish(finishing: Finishing) -> Finished:
     """Add up all buckets. The same results give the same report; only `made_at` is given."""
     run = finishing.run
     ledger = read_json(run.prepared)
-    tally = Tally.empty()
-    patients: list[dict[str, Any]] = []
-    for result in _results(run, int(ledger["buckets"])):
-        tally = tally + Tally.from_json(result["tally"])
-        patients += result["patients"]
-    patients.sort(key=lambda patient: str(patient["id"]))
-    counted = report_of(tally, on=finishing.on, rules_version=finishing.rules_version)
-    report = {
-        "schema": SCHEMA,
-        "night": finishing.night.isoformat(),
-        "on": finishing.on.isoformat(),
-        "rules_version": finishing.rules_version,
-        "made_at": finishing.made_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "ehr": finishing.ehr_id,
-        "source": dict(finishing.source),
-        **counted,
-        "population": ledger["population"],
-        "completeness": _completeness(ledger, counted, finishing.problems),
-        "history": [_values(report) for report in finishing.earlier],
-    }
-    _say_changes(report)
+    results = [read_json(run.count(number)) for number in range(ledger["buckets"])]
+    patients = sorted(
+        (patient for result in results for patient in result["patients"]),
+        key=lambda patient: str(patient["id"]),
+    )
+    others = ledger["population"]["patients"] - len(patients)
+    tally = Tally.sum(
+        [
+            Tally.without_benzodiazepine(others),
+            *(Tally.from_json(result["tally"]) for result in results),
+        ]
+    )
+    compared = finishing.compared
+    counted = report_of(
+        tally,
+        on=finishing.on,
+        policy=finishing.policy,
+        before=None if compared is None else Tally.from_json(compared["tally"]),
+    )
     return Finished(
-        report=report,
+        report={
+            **counted,
+            "night": finishing.night.isoformat(),
+            "made_at": finishing.made_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "ehr": finishing.ehr_id,
+            "source": dict(finishing.source),
+            "completeness": _completeness(ledger, counted, finishing.problems),
+            "history": [_values(report) for report in reversed(finishing.earlier)],
+        },
         worklist=[patient["row"] for patient in patients],
-        compared={patient["id"]: patient["measures"] for patient in patients},
+        compared={
+            "tally": tally.to_json(),
+            "patients": {patient["id"]: _answers(patient["measures"]) for patient in patients},
+        },
     )
 
 
-def _results(run: RunFolder, buckets: int) -> Iterator[dict[str, Any]]:
-    for number in range(buckets):
-        result: dict[str, Any] = read_json(run.count(number))
-        yield result
+def _answers(measures: Mapping[str, Any]) -> dict[str, Any]:
+    """One patient's answers without their words: the next night asks only whether and how much."""
+    bare = {
+        key: {**result, "why": "", "sources": []} for key, result in measures["results"].items()
+    }
+    return {**measures, "results": bare, "options": {}, "uncomputable": []}
 
 
 def _completeness(
     ledger: Mapping[str, Any], counted: Mapping[str, Any], problems: Sequence[str]
 ) -> dict[str, Any]:
     """What was read, what was not, and what could not be computed and why."""
-    reasons = [*counted.get("completeness", {}).get("reasons", ()), *ledger["reasons"]]
+    reasons = [*counted["completeness"]["reasons"], *ledger["reasons"]]
     reasons.sort(key=lambda reason: (-reason["patients"], -reason["records"], reason["why"]))
     return {
         "files": ledger["files"],
@@ -104,11 +116,3 @@ def _values(report: Mapping[str, Any]) -> dict[str, Any]:
             for measure in report["measures"]
         },
     }
-
-
-def _say_changes(report: dict[str, Any]) -> None:
-    """How each numerator changed since the last night that has a report."""
-    last = report["history"][0]["values"] if report["history"] else {}
-    for measure in report["measures"]:
-        before = last.get(measure["id"])
-        measure["change"] = None if before is None else measure["numerator"] - before[0]

@@ -57,7 +57,7 @@ def read_lines(file: Path, owned: frozenset[str]) -> Iterator[Line]:
     """
     number = 0
     opener = gzip.open if is_gzip(file) else open
-    with cast(IO[bytes], opener(file, "rb")) as handle:
+    with cast("IO[bytes]", opener(file, "rb")) as handle:
         try:
             while raw := handle.readline(LONGEST_LINE + 1):
                 number += 1

@@ -6,11 +6,9 @@ leaves both behind, and the next look goes on from there.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -28,7 +26,7 @@ from store.sealing import Sealer
 from workers import app as jobs
 from workers.report.columns import Preparing, prepare
 from workers.report.count import Counting, count_bucket
-from workers.report.files import RunFolder
+from workers.report.files import RunFolder, only_one
 from workers.report.finish import Finishing, finish
 from workers.report.shards import NothingToRead
 
@@ -234,7 +232,7 @@ def prepare_report(tools: Tools, run_id: str, post: Post) -> None:
         return
     folder = folder_of(tools, run_id)
     folder.make()
-    with only_one(folder.path / "prepare.lock") as mine:
+    with only_one(folder.lock) as mine:
         if not mine:
             return
         try:
@@ -269,12 +267,13 @@ def count_report_bucket(tools: Tools, run_id: str, number: int, post: Post) -> N
     if run is None:
         return
     folder = folder_of(tools, run_id)
+    compared = _compared(tools, run.ehr_id, run.night)
     count_bucket(
         Counting(
             run=folder,
             on=run.night,
             policy=tools.policy,
-            compared=_compared(tools, run.ehr_id, run.night),
+            compared=None if compared is None else compared["patients"],
         ),
         number,
     )
@@ -282,14 +281,13 @@ def count_report_bucket(tools: Tools, run_id: str, number: int, post: Post) -> N
         post(jobs.FINISH_REPORT, run_id)
 
 
-def _compared(tools: Tools, ehr_id: str, night: date) -> Mapping[str, Any]:
-    """What was measured in the last night that has a report, by patient."""
+def _compared(tools: Tools, ehr_id: str, night: date) -> Mapping[str, Any] | None:
+    """What the last night that has a report left for this one."""
     with reading(tools.engine) as connection:
         last = reports.before(connection, ehr_id, night, 1)
         if not last:
-            return {}
-        kept = reports.compared(connection, ehr_id, last[0].night, sealer=tools.sealer)
-    return kept or {}
+            return None
+        return reports.compared(connection, ehr_id, last[0].night, sealer=tools.sealer)
 
 
 def finish_report(tools: Tools, run_id: str) -> None:
@@ -307,7 +305,7 @@ def finish_report(tools: Tools, run_id: str) -> None:
             ehr_id=run.ehr_id,
             night=run.night,
             on=run.night,
-            rules_version=tools.policy.rules_version,
+            policy=tools.policy,
             made_at=made_at,
             source={
                 "kind": "bulk",
@@ -371,18 +369,3 @@ def _remove_forgotten(tools: Tools) -> None:
     for entry in os.scandir(tools.reports_folder):
         if entry.is_dir() and len(entry.name) == 32 and entry.name not in known:
             shutil.rmtree(entry.path, ignore_errors=True)
-
-
-@contextmanager
-def only_one(lock: Path) -> Iterator[bool]:
-    """Whether nobody else holds the lock; held to the end of the block, or of the process."""
-    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(handle)

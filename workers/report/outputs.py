@@ -125,11 +125,13 @@ def _write_parquet(file: Path, worklist: Sequence[Row]) -> None:
     try:
         _create(lines)
         lines.write_bytes(b"".join(encode(row) + b"\n" for row in worklist))
-        columns = ", ".join(f"{duck.quoted(name)}: {duck.quoted(kind)}" for name, kind in _COLUMNS.items())
+        columns = ", ".join(
+            f"{duck.quoted(name)}: {duck.quoted(kind)}" for name, kind in _COLUMNS.items()
+        )
         with duck.connect(file.parent) as connection:
+            rows = f"read_json(?, format = 'newline_delimited', columns = {{{columns}}})"
             connection.execute(
-                f"COPY (SELECT * FROM read_json(?, format = 'newline_delimited', "
-                f"columns = {{{columns}}})) TO {duck.quoted(str(file))} (FORMAT parquet)",
+                f"COPY (FROM {rows}) TO {duck.quoted(str(file))} (FORMAT parquet)",
                 [duck.pattern(lines)],
             )
     finally:

@@ -21,7 +21,7 @@ def row_of(patient_id: str, resources: Resources, measures: PatientMeasures) -> 
     """One row: the patient, the present dose, and each measure that is met or cannot be said."""
     patient = next(iter(resources.by_type.get("Patient", ())), {})
     micrograms = measures.micrograms_per_day
-    met = {key: found for key, found in measures.results.items() if found.counted and found.met}
+    met = {key: found for key, found in measures.results.items() if found.met}
     return {
         "patient": f"Patient/{patient_id}",
         "name": name_of(patient),
@@ -30,9 +30,7 @@ def row_of(patient_id: str, resources: Resources, measures: PatientMeasures) -> 
         "dose_why_not": measures.dose_why_not,
         "measures": list(met),
         "not_evaluable": {
-            key: found.why
-            for key, found in measures.results.items()
-            if found.counted and found.met is None
+            key: found.why for key, found in measures.results.items() if found.not_evaluable
         },
         "why": {key: found.why for key, found in met.items()},
         "sources": {key: list(found.sources) for key, found in met.items()},

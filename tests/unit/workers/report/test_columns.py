@@ -78,7 +78,11 @@ def test_only_patients_with_a_benzodiazepine_are_kept(prepared: Prepare, run: Ru
     ledger = prepared(
         {
             "Patient.ndjson": [patient("ada"), patient("bob")],
-            "orders": [order("c", "ada"), order("l", "ada", LISINOPRIL), order("m", "bob", LISINOPRIL)],
+            "orders": [
+                order("c", "ada"),
+                order("l", "ada", LISINOPRIL),
+                order("m", "bob", LISINOPRIL),
+            ],
             "conditions": [condition("f", "ada", "F41.1"), condition("g", "bob", "F41.1")],
         }
     )
@@ -147,7 +151,11 @@ def test_however_a_benzodiazepine_is_written_its_patient_is_found(
                 patient("bob"),
                 order("l", "bob", LISINOPRIL),
                 medication("m1", "Ativan 1 mg"),
-                medication("kit", "sleep kit", ingredient=[{"itemReference": {"reference": "Medication/m2"}}]),
+                medication(
+                    "kit",
+                    "sleep kit",
+                    ingredient=[{"itemReference": {"reference": "Medication/m2"}}],
+                ),
                 medication("m2", "triazolam 0.25 mg"),
                 record,
             ]
@@ -178,7 +186,9 @@ def test_each_bucket_holds_the_medications_that_its_records_name(
     prepared(
         {
             "medications": [
-                medication("kit", "kit", ingredient=[{"itemReference": {"reference": "Medication/in"}}]),
+                medication(
+                    "kit", "kit", ingredient=[{"itemReference": {"reference": "Medication/in"}}]
+                ),
                 medication("in", "clonazepam 1 mg"),
                 medication("other", "lisinopril"),
             ],
@@ -214,7 +224,7 @@ def test_all_records_of_a_patient_are_in_the_bucket_of_the_keyed_hash(
 def test_the_newest_version_of_a_record_counts_and_repeats_change_nothing(
     prepared: Prepare, run: RunFolder
 ) -> None:
-    """Versions of 1 and 3 October, the newer first, then again in a second file: 3 lines too many."""
+    """Two versions, the newer first, and both again in a second file: 3 lines too many."""
     old = order("c", "ada", status="active", meta={"lastUpdated": "2026-10-01T23:30:00-05:00"})
     new = order("c", "ada", status="stopped", meta={"lastUpdated": "2026-10-02T05:00:00Z"})
     ledger = prepared({"a": [new, old, patient("ada")], "b": [old, new]})

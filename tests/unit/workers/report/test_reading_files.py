@@ -91,7 +91,7 @@ def test_a_line_that_cannot_be_used_is_put_aside_and_the_rest_is_read(
 def test_a_text_that_only_looks_like_a_trap_is_no_trap(
     read: Read, run: RunFolder, tmp_path: Path
 ) -> None:
-    """", nan" and ",}" within a text: the file is looked at twice and read whole."""
+    """What stands within a text is no number: the file is looked at twice and read whole."""
     odd = patient("ada", text={"div": "one, NaN, ,] ,} [infection"})
     assert read(write(tmp_path / "in", "f", [odd, GOOD]))["quarantined"] == 0
 
