@@ -84,6 +84,20 @@ class House:
             http=worker_http,
         )
 
+    @property
+    def exports_folder(self) -> Path:
+        """Below it each export has its folder."""
+        return self.settings.data / "exports"
+
+    @property
+    def lease(self) -> timedelta:
+        """After so long without a sign of life a worker's step is somebody else's."""
+        return timedelta(seconds=self.settings.outbox_lease_seconds)
+
+    def http(self) -> httpx2.Client:
+        """A client for one piece of work of a worker; it follows no redirects."""
+        return worker_http()
+
     def migrations_at_head(self) -> bool:
         """Whether the database is reachable (else it raises) and as this code needs it."""
         return migrate.at_head(self.engine)
