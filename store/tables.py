@@ -147,6 +147,7 @@ bulk_export_files = sa.Table(
     sa.Column("posted_until", UtcDateTime, nullable=True),
     sa.Column("lease", sa.String(32), nullable=True),
     sa.Column("leased_until", UtcDateTime, nullable=True),
+)
 
 report_runs = sa.Table(
     "report_runs",

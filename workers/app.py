@@ -81,6 +81,7 @@ def make_app(broker_url: str, *, posting_only: bool = False) -> Celery:
                 "task": LOOK_AT_EXPORTS,
                 "schedule": BEAT_LOOKS_AT_EXPORTS_EVERY_SECONDS,
                 "options": {"expires": BEAT_LOOKS_AT_EXPORTS_EVERY_SECONDS},
+            },
             # Begins the nights that are due, and finds runs that nobody carries on.
             "look at reports": {
                 "task": LOOK_AT_REPORTS,

@@ -54,8 +54,8 @@ class Exported:
 class Exports(Protocol):
     """Bulk Data exports, begun here and carried on elsewhere."""
 
-    def begin(self, ehr: TrustedEhr, group_id: str | None, now: datetime) -> str:
-        """Ask for an export of a group (None: of all); its id."""
+    def begin(self, export_id: str, ehr: TrustedEhr, group_id: str | None, now: datetime) -> None:
+        """Ask for an export of a group (None: of all). One of this id that is there stays."""
         ...
 
     def look(self, export_id: str) -> Exported | None:
@@ -176,8 +176,9 @@ def _ask(tools: Tools, run: Run) -> None:
     if ehr is None:
         _fail(tools, run, "the EHR is no longer registered")
         return
-    export_id = tools.exports.begin(ehr, run.group_id, tools.now())
-    _go(tools, run.id, RunState.ASKED, RunState.EXPORTING, export_id=export_id)
+    # The run's own id: who is killed between the two finds the export that was begun.
+    tools.exports.begin(run.id, ehr, run.group_id, tools.now())
+    _go(tools, run.id, RunState.ASKED, RunState.EXPORTING, export_id=run.id)
 
 
 def _look_at_export(tools: Tools, run: Run, post: Post) -> None:
@@ -307,11 +308,7 @@ def finish_report(tools: Tools, run_id: str) -> None:
             on=run.night,
             policy=tools.policy,
             made_at=made_at,
-            source={
-                "kind": "bulk",
-                "group": run.group_id,
-                "transaction_time": None if export is None else export.transaction_time,
-            },
+            source=from_bulk(run.group_id, export),
             problems=() if export is None else export.problems,
             earlier=[kept.report for kept in earlier],
             compared=_compared(tools, run.ehr_id, run.night),
@@ -338,6 +335,12 @@ def finish_report(tools: Tools, run_id: str) -> None:
         )
     log.get(__name__).info("report kept", run=run_id)
     clear_up(tools)
+
+
+def from_bulk(group_id: str | None, export: Exported | None) -> dict[str, Any]:
+    """Where the records of an export came from, as the report says it."""
+    at = None if export is None else export.transaction_time
+    return {"kind": "bulk", "group": group_id, "transaction_time": at}
 
 
 def _in_state(tools: Tools, run_id: str, state: RunState) -> Run | None:
