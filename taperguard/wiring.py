@@ -10,7 +10,7 @@ import ssl
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import httpx2
 import redis
 from sqlalchemy.engine import Engine
 
+from clinical.policy import Policy, default_policy
 from ehr import seal
 from ehr.backend import BackendTokens, OwnMemory
 from ehr.keys import OurKeys, new_key_set
@@ -29,6 +30,7 @@ from store.sealed_cache import WORKER_SECONDS, SealedCache, connect
 from taperguard.settings import Settings, SettingsRefused
 from workers.letterbox import Letterbox
 from workers.relay import Relay
+from workers.report.exports import BulkExports
 
 Clock = Callable[[], datetime]
 
@@ -91,6 +93,26 @@ class House:
     def exports_folder(self) -> Path:
         """Below it each export has its folder."""
         return self.settings.data / "exports"
+
+    @property
+    def reports_folder(self) -> Path:
+        """Below it each report that is being made has its folder."""
+        return self.settings.data / "reports"
+
+    @property
+    def report_at(self) -> time:
+        """From which time of day on a night's report is made."""
+        return self.settings.report_at
+
+    @property
+    def policy(self) -> Policy:
+        """The site's choices."""
+        return default_policy()
+
+    @cached_property
+    def exports(self) -> BulkExports:
+        """Bulk Data exports for the report."""
+        return BulkExports(self)
 
     @property
     def lease(self) -> timedelta:

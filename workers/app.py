@@ -12,6 +12,10 @@ POST_DUE_LETTERS = "taperguard.post_due_letters"
 FORGET_DONE_LETTERS = "taperguard.forget_done_letters"
 LOOK_AT_EXPORTS = "taperguard.look_at_exports"
 DOWNLOAD_EXPORT_FILE = "taperguard.download_export_file"
+LOOK_AT_REPORTS = "taperguard.look_at_reports"
+PREPARE_REPORT = "taperguard.prepare_report"
+COUNT_BUCKET = "taperguard.count_report_bucket"
+FINISH_REPORT = "taperguard.finish_report"
 
 # No task runs longer than this; a message that is not acknowledged in the visibility time is
 # given to another worker, so that time is longer.
@@ -29,6 +33,7 @@ BEAT_LOOKS_AT_EXPORTS_EVERY_SECONDS = 10.0
 # An EHR may take hours to send one file. Such a task is acknowledged when it is received: not the
 # broker but the file's lease brings it back when its worker dies.
 DOWNLOAD_LIMIT_SECONDS = 6 * 3600
+BEAT_LOOKS_AT_REPORTS_EVERY_SECONDS = 10.0
 
 # Of several clocks one ticks: it holds this lock in the broker and extends it as it ticks. When
 # it is killed, another takes over once the lock has run out.
@@ -89,6 +94,12 @@ def make_app(broker_url: str, *, posting_only: bool = False) -> Celery:
                 "task": LOOK_AT_EXPORTS,
                 "schedule": BEAT_LOOKS_AT_EXPORTS_EVERY_SECONDS,
                 "options": {"expires": BEAT_LOOKS_AT_EXPORTS_EVERY_SECONDS},
+            },
+            # Begins the nights that are due, and finds runs that nobody carries on.
+            "look at reports": {
+                "task": LOOK_AT_REPORTS,
+                "schedule": BEAT_LOOKS_AT_REPORTS_EVERY_SECONDS,
+                "options": {"expires": BEAT_LOOKS_AT_REPORTS_EVERY_SECONDS},
             },
         },
     )

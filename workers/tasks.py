@@ -17,11 +17,13 @@ from workers.export import fetching, steps
 from workers.export.tools import ExportTools
 from workers.recording import record_cards_shown
 from workers.relay import Relay
+from workers.report import night
+from workers.report import tasks as report_tasks
 
 KEEP_DONE_LETTERS = timedelta(days=7)
 
 
-class Tools(ExportTools, Protocol):
+class Tools(ExportTools, night.Tools, Protocol):
     """What the gate gives to tasks."""
 
     @property
@@ -86,3 +88,4 @@ def register(app: Celery, tools: Callable[[], Tools]) -> None:
         time_limit=jobs.DOWNLOAD_LIMIT_SECONDS,
         soft_time_limit=jobs.DOWNLOAD_LIMIT_SECONDS - 60,
     )
+    report_tasks.register(app, tools)
