@@ -14,8 +14,9 @@ from starlette.responses import Response
 from ehr import id_token, log, oauth
 from ehr.errors import EhrError
 from ehr.id_token import BadIdToken, Expected, User
-from ehr.oauth import Departure, Endpoints, NotSignedIn, Tokens
+from ehr.oauth import Departure, Endpoints, Tokens
 from ehr.registry import TrustedEhr
+from ehr.token_endpoint import NotSignedIn
 from smart_app import security
 from smart_app.browser import browser_of
 from smart_app.collaborators import Collaborators
