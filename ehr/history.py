@@ -27,6 +27,9 @@ Resource = dict[str, Any]
 NEEDS: tuple[Need, ...] = (PATIENT, MEDICATIONS, CONDITIONS, STATEMENTS, DISPENSES)
 """What a background read asks for, of `ehr.needs`."""
 
+FRESH_WITH_GAPS = timedelta(minutes=5)
+"""How long a history that is not whole is not read again: what failed may have passed."""
+
 BEING_READ = "the history is being read in the background"
 
 _FORM = 1
@@ -122,9 +125,14 @@ class Seen:
 class Histories(Protocol):
     """The kept histories, as the doors ask for them. Never raises, never waits long."""
 
-    def seen(self, ehr_id: str | None, patient_id: str, *, wanted: bool) -> Seen:
+    def seen(self, ehr_id: str, patient_id: str, *, wanted: bool) -> Seen:
         """What is kept; `wanted` asks for a read unless it is fresh, asked for or under way."""
         ...
+
+
+def is_fresh(kept: KeptHistory, now: datetime, fresh: timedelta) -> bool:
+    """Whether the history is young enough to be used as it is, and not to be read again."""
+    return now - kept.read_at <= (min(fresh, FRESH_WITH_GAPS) if kept.gaps else fresh)
 
 
 def ago(age: timedelta) -> str:

@@ -6,6 +6,7 @@ answers for another patient, or lets us read nothing at all.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -36,13 +37,16 @@ _NOT_OFFERED = (404, 405, 501)
 class Server(Protocol):
     """An EHR that can be read and searched, as `ehr.history_server` is."""
 
-    pages: int
+    @property
+    def pages(self) -> int:
+        """Pages read so far."""
+        ...
 
     def read(self, reference: str) -> Resource:
         """The resource of "Type/id". Raises EhrError."""
         ...
 
-    def search(self, kind: str, parameters: dict[str, str]) -> Found:
+    def search(self, kind: str, parameters: Mapping[str, str]) -> Found:
         """All pages of a search. Raises EhrError when not even the first came."""
         ...
 

@@ -120,7 +120,7 @@ def mark_posted(connection: Connection, letter_id: str, now: datetime) -> None:
 
 
 def postpone(connection: Connection, letter_id: str, until: datetime) -> None:
-    """The letter cannot be kept just now: it is due again at this instant, not at its lease's end."""
+    """The letter cannot be kept just now: it is due at this instant, not at its lease's end."""
     connection.execute(
         sa.update(outbox)
         .where(outbox.c.id == letter_id, outbox.c.done_at.is_(None))

@@ -133,6 +133,18 @@ class Settings(BaseSettings):
         le=3600,
         description="Seconds after which a promise that was posted and not kept is posted again.",
     )
+    history_kept_hours: int = Field(
+        default=12,
+        ge=1,
+        le=72,
+        description="Hours that a medication history read in the background is kept (sealed).",
+    )
+    history_fresh_minutes: int = Field(
+        default=60,
+        ge=1,
+        le=1440,
+        description="Minutes in which a kept history may close a gap and is not read again.",
+    )
     log_format: Literal["json", "console"] = Field(
         default="json", description="Log records as JSON lines or for a person's eye."
     )

@@ -12,15 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
 
 from sqlalchemy.engine import Engine
 
 from ehr import log
-from ehr.errors import EhrError, NotAllowed, Unreachable
-from ehr.history import KeptHistory, NotAHistory
+from ehr.backend import NoBackend
+from ehr.errors import EhrError, Unreachable
+from ehr.history import KeptHistory, NotAHistory, is_fresh
 from ehr.history_read import Server, read_history
 from ehr.registry import Registry, TrustedEhr
+from ehr.token_endpoint import NotSignedIn
 from store import outbox
 from store.database import reading, writing
 from store.histories import Histories, Wanted
@@ -45,14 +46,11 @@ class Outcome(StrEnum):
     OVER = "over"
 
 
-class OpensServers(Protocol):
-    """Makes the server of an EHR for one read; `before_each` is called before each request."""
+OpensServers = Callable[[TrustedEhr, Callable[[], None]], contextlib.AbstractContextManager[Server]]
+"""Makes the server of an EHR for one read; the second is called before each request.
 
-    def __call__(
-        self, ehr: TrustedEhr, before_each: Callable[[], None]
-    ) -> contextlib.AbstractContextManager[Server]:
-        """Raises NotSignedIn, NoBackend or EhrError, at once or when something is read."""
-        ...
+Reading raises NotSignedIn, NoBackend or EhrError.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +111,7 @@ def _read(
             )
     except _Superseded:
         return _later(given, letter_id, LOOK_AGAIN, Outcome.HELD)
-    except EhrError as error:
+    except (EhrError, NotSignedIn, NoBackend) as error:
         logger.warning("history not read", letter=letter_id, ehr=ehr.id, exc_info=True)
         if _may_pass(error) and attempts < MOST_TRIES:
             return _later(given, letter_id, TRY_AGAIN, Outcome.LATER)
@@ -134,11 +132,11 @@ def _read(
 _FAILED = "the medication history could not be read in the background"
 
 
-def _may_pass(error: EhrError) -> bool:
+def _may_pass(error: Exception) -> bool:
     """Whether another try may bring more: no answer, or one that blames the moment."""
-    if isinstance(error, Unreachable):
-        return True
-    return not isinstance(error, NotAllowed) and (error.status or 0) in (429, *range(500, 600))
+    if isinstance(error, EhrError):
+        return isinstance(error, Unreachable) or (error.status or 0) in (429, *range(500, 600))
+    return isinstance(error, NotSignedIn) and not error.final
 
 
 def _is_fresh(given: Reader, wanted: Wanted) -> bool:
@@ -149,7 +147,7 @@ def _is_fresh(given: Reader, wanted: Wanted) -> bool:
         kept = KeptHistory.from_bytes(raw)
     except NotAHistory:
         return False
-    return given.now() - kept.read_at <= given.fresh
+    return is_fresh(kept, given.now(), given.fresh)
 
 
 def _done(given: Reader, letter_id: str, wanted: Wanted, outcome: Outcome) -> Outcome:
