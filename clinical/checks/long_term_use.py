@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from clinical.checks.words import listed
-from clinical.dose_history import DoseHistory, Known, NotKnown, Stretch, dose_history
+from clinical.dose_history import DoseHistory, Known, Stretch, dose_history
 from clinical.facts import PatientFacts
 from clinical.findings import Clear, Fired, NotEvaluable, SetAside, Severity, Verdict
 from clinical.policy import Policy
@@ -27,8 +27,8 @@ _DAY = timedelta(days=1)
 class Use:
     """Days of the window with a known dose, and days of which it is not known whether.
 
-    `since` is the first day of the present use: gaps without an order up to the policy's days
-    do not interrupt it. None when no record reaches to within that many days of the last day.
+    `since` is the first day of the present use, as far as known doses tell: up to the policy's
+    days without one do not interrupt it. None when no known dose reaches so close to the end.
     """
 
     covered: int
@@ -68,8 +68,7 @@ def _within(history: DoseHistory, first: date, on: date) -> Iterator[tuple[Stret
 def _since(history: DoseHistory, on: date, gap_days: int) -> date | None:
     since: date | None = None
     for stretch in reversed(history.stretches):
-        dose = stretch.dose
-        if isinstance(dose, NotKnown) and dose.no_order:
+        if not isinstance(stretch.dose, Known):
             continue
         if ((since or on + _DAY) - stretch.ends).days - 1 > gap_days:
             break
