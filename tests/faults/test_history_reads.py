@@ -7,7 +7,6 @@ that matters, clonazepam 2 mg a day since 3 Mar 2024, stands at the end of the l
 from __future__ import annotations
 
 import json
-import os
 import socket
 import sys
 import threading
@@ -57,9 +56,7 @@ class Place:
 
     def letters(self) -> list[Any]:
         with self.house.engine.connect() as connection:
-            query = sa.text(
-                "SELECT kind, done_at, attempts FROM outbox WHERE kind='history-wanted'"
-            )
+            query = sa.text("SELECT id, done_at FROM outbox WHERE kind = 'history-wanted'")
             return list(connection.execute(query))
 
 
@@ -178,9 +175,6 @@ def test_an_order_is_answered_at_once_and_the_next_one_uses_the_history(
     assert fresh in notes_of(after)
     assert "Medication history read just now: 1,000 records." in after["cards"][0]["detail"]
     assert place.ehr.pages_asked() == 20
-    assert {
-        one.headers["authorization"].split()[0] for one in place.ehr.asked if one.signed_in
-    } == {"Bearer"}
 
     # patient-view: the same history, one quiet card.
     review = place.call(viewing(place.ehr), "clonazepam-review")
@@ -281,24 +275,3 @@ def test_no_name_id_birth_date_or_token_stands_in_clear_in_valkey_queues_or_logs
 def everything_in_the_outbox(place: Place) -> str:
     with place.house.engine.connect() as connection:
         return repr(list(connection.execute(sa.text("SELECT * FROM outbox"))))
-
-
-def test_an_ehr_without_a_backend_client_gets_no_read_and_no_promise(
-    place: Place, tmp_path: Path
-) -> None:
-    body = {**signing(place.ehr), "fhirServer": "http://127.0.0.1:1/unregistered"}
-    why = cds.account_of(place.call(body))["opioid-together"]["why"]
-    assert INCOMPLETE in why
-    assert "history" not in why
-    assert place.letters() == []
-
-
-def test_a_stopped_valkey_keeps_no_order_waiting_and_is_said(place: Place) -> None:
-    place.call(signing(place.ehr))
-    place.broker.stop()
-    began = time.perf_counter()
-    why = cds.account_of(place.call(signing(place.ehr)))["opioid-together"]["why"]
-    assert time.perf_counter() - began < 1.0
-    assert "whether a medication history is kept could not be looked up" in why
-    place.broker.start()
-    assert os.path.exists(place.broker.socket)
