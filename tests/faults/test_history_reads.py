@@ -81,7 +81,7 @@ def place(
 ) -> Iterator[Place]:
     """A service that runs; a worker is started by the test, when it wants one."""
     registry = tmp_path / "ehrs.toml"
-    registry.write_text(paged_ehr.registry_file(ehr), encoding="utf-8")
+    registry.write_text(paged_ehr.registry_text(ehr.base), encoding="utf-8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

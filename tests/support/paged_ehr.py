@@ -125,14 +125,14 @@ def _fhir(body: Resource) -> Answer:
     return Answer(200, json.dumps(body).encode(), {"Content-Type": "application/fhir+json"})
 
 
-def registry_file(ehr: PagedEhr) -> str:
+def registry_text(base: str) -> str:
     """`ehrs.toml` of this one EHR."""
     return f"""
 [[ehr]]
 id = "paged"
 name = "An EHR with pages"
-issuer = "{ehr.base}"
-fhir_base = "{ehr.base}"
+issuer = "{base}"
+fhir_base = "{base}"
 time_zone = "UTC"
 backend_client_id = "taperguard-backend"
 """
