@@ -69,6 +69,28 @@ def deal(
     return dealer.dealt(shown=frozenset(), unshown={f.check: why for f in findings})
 
 
+def deal_review(
+    assessment: Assessment,
+    facts: PatientFacts,
+    policy: Policy,
+    desk: Desk,
+    base_url: str,
+    words: tuple[str, str] | None,
+) -> Dealt:
+    """One information card with this summary and detail, or none; it carries no suggestions.
+
+    The card speaks for long-term use first, then for whatever else was found.
+    """
+    dealer = _Dealer(assessment, facts, policy, desk, base_url)
+    findings = assessment.findings
+    if words is None:
+        why = "the review shows a card only while a long-term user takes clonazepam"
+        return dealer.dealt(shown=frozenset(), unshown={f.check: why for f in findings})
+    others = [f.check for f in findings if f.check is not CheckId.LONG_TERM_USE]
+    dealer.review_card((CheckId.LONG_TERM_USE, *others), *words)
+    return dealer.dealt(shown=frozenset(f.check for f in findings), unshown={})
+
+
 class _Dealer:
     """Puts the cards of one answer together."""
 
@@ -117,6 +139,17 @@ class _Dealer:
         )
         if proposed is not None and offers_naloxone:
             self._naloxone_card(findings)
+
+    def review_card(self, checks: tuple[CheckId, ...], summary: str, detail: str) -> None:
+        """The card of a chart that is opened: quiet whatever it tells, for nothing is ordered."""
+        self._card(
+            checks=checks,
+            severity=Severity.INFORMATION,
+            summary=summary,
+            detail=detail,
+            suggestions=[],
+            evidence=tuple(k for f in self.assessment.findings for k in f.fired.evidence),
+        )
 
     def not_checked_card(self) -> None:
         """One card that says what could not be checked: no card would read as "nothing found"."""

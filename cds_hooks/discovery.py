@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from cds_hooks.request import ORDER_SELECT, ORDER_SIGN
+from cds_hooks.request import ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW
 from ehr.ask import prefetch_templates
 
 ORDER_SAFETY = "clonazepam-safety"
+PATIENT_REVIEW = "clonazepam-review"
 
 _TITLE = "Clonazepam safety"
 _DESCRIPTION = (
     "Looks at clonazepam orders: opioid co-prescription, 2 mg/day or more, falls in older adults "
     "and a rising dose. Answers with one card that carries taper drafts to accept."
+)
+_REVIEW_TITLE = "Clonazepam review"
+_REVIEW_DESCRIPTION = (
+    "Looks at the chart that is opened: one information card with the planner's link for a "
+    "patient who has used clonazepam for long, and none for anybody else."
 )
 
 
@@ -24,11 +30,15 @@ def services(optional_needs: Collection[str] = ()) -> dict[str, Any]:
         "services": [
             {
                 "hook": hook,
-                "id": ORDER_SAFETY,
-                "title": _TITLE,
-                "description": _DESCRIPTION,
+                "id": service,
+                "title": title,
+                "description": description,
                 "prefetch": prefetch,
             }
-            for hook in (ORDER_SELECT, ORDER_SIGN)
+            for hook, service, title, description in (
+                (ORDER_SELECT, ORDER_SAFETY, _TITLE, _DESCRIPTION),
+                (ORDER_SIGN, ORDER_SAFETY, _TITLE, _DESCRIPTION),
+                (PATIENT_VIEW, PATIENT_REVIEW, _REVIEW_TITLE, _REVIEW_DESCRIPTION),
+            )
         ]
     }

@@ -16,10 +16,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cds_hooks.discovery import ORDER_SAFETY, services
+from cds_hooks.discovery import ORDER_SAFETY, PATIENT_REVIEW, services
 from cds_hooks.feedback import NotKept, read_feedback
 from cds_hooks.request import BadRequest, HookRequest, read_request
-from cds_hooks.services.order_safety import HOOKS, Answer, Bench, NothingDecided, answer
+from cds_hooks.services import order_safety, patient_review
+from cds_hooks.services.order_safety import Answer, Bench, NothingDecided
 from ehr import log
 from ehr.decode import encode
 from ehr.outcome import operation_outcome
@@ -62,14 +63,17 @@ def routes(given: Collaborators) -> list[Route]:
             return _unauthorized()
         return _json(services(given.optional_needs))
 
-    async def order_safety(request: Request) -> Response:
-        response = (
-            await _guarded(_order_safety, request, given, _HOOK_FAILED)
-            if given.open_to_all
-            else _unauthorized()
-        )
-        HOOKS_ANSWERED.labels(ORDER_SAFETY, str(response.status_code)).inc()
-        return response
+    def hook_endpoint(service: _Service) -> Callable[[Request], Awaitable[Response]]:
+        async def answered(request: Request) -> Response:
+            response = (
+                await _guarded(service.work, request, given, service.failed)
+                if given.open_to_all
+                else _unauthorized()
+            )
+            HOOKS_ANSWERED.labels(service.id, str(response.status_code)).inc()
+            return response
+
+        return answered
 
     async def unknown_service(_: Request) -> Response:
         if not given.open_to_all:
@@ -85,15 +89,44 @@ def routes(given: Collaborators) -> list[Route]:
 
     return [
         Route("/cds-services", discover, methods=["GET"]),
-        Route(f"/cds-services/{ORDER_SAFETY}", order_safety, methods=["POST"]),
+        *(
+            Route(f"/cds-services/{one.id}", hook_endpoint(one), methods=["POST"])
+            for one in _SERVICES
+        ),
         Route("/cds-services/{id}", unknown_service, methods=["POST"]),
         Route("/cds-services/{id}/feedback", feedback, methods=["POST"]),
     ]
 
 
-_HOOK_FAILED = (
-    "TaperGuard could not check this order because of an error of its own; sign with your own "
-    "judgement."
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """A service: the hooks that it answers, how, and what is said when that fails."""
+
+    id: str
+    hooks: frozenset[str]
+    answer: Callable[[HookRequest, date, Bench], Answer]
+    failed: str
+
+    async def work(self, request: Request, given: Collaborators) -> Response:
+        """The cards for the call of a hook."""
+        hook_request = read_request(await _body(request, given.most_bytes), self.hooks)
+        return _json(await run_in_threadpool(_answer, self, hook_request, given))
+
+
+_SERVICES = (
+    _Service(
+        ORDER_SAFETY,
+        order_safety.HOOKS,
+        order_safety.answer,
+        "TaperGuard could not check this order because of an error of its own; sign with your "
+        "own judgement.",
+    ),
+    _Service(
+        PATIENT_REVIEW,
+        patient_review.HOOKS,
+        patient_review.answer,
+        "TaperGuard could not review this chart because of an error of its own.",
+    ),
 )
 _FEEDBACK_FAILED = "The feedback was not kept because of an error of TaperGuard."
 
@@ -127,12 +160,6 @@ async def _guarded(
         return refusal(500, "exception", f"{failed} Event {event_id}.")
 
 
-async def _order_safety(request: Request, given: Collaborators) -> Response:
-    """The cards for the orders of a hook."""
-    hook_request = read_request(await _body(request, given.most_bytes), HOOKS)
-    return _json(await run_in_threadpool(_answer, hook_request, given))
-
-
 async def _feedback(request: Request, given: Collaborators) -> Response:
     """An empty 200 when every report is kept; otherwise none is.
 
@@ -147,10 +174,10 @@ async def _feedback(request: Request, given: Collaborators) -> Response:
     return Response(status_code=200)
 
 
-def _answer(hook_request: HookRequest, given: Collaborators) -> dict[str, Any]:
+def _answer(service: _Service, hook_request: HookRequest, given: Collaborators) -> dict[str, Any]:
     """Assess, keep what was shown, answer."""
     server = hook_request.fhir_server
-    found = answer(hook_request, given.today(server), given.bench(server))
+    found = service.answer(hook_request, given.today(server), given.bench(server))
     for checked in found.assessment.checks:
         CHECKS_MADE.labels(checked.check.value, type(checked.verdict).__name__).inc()
     body = dict(found.body)

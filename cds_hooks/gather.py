@@ -1,10 +1,26 @@
-"""What we know of the patient: the drafts, what the EHR supplied, and what is missing."""
+"""What we know of the patient: the drafts, what the EHR supplied, and what is missing.
+
+What the EHR left out may stand in a history that a worker read before; nobody waits for one.
+"""
 
 from __future__ import annotations
 
-from cds_hooks.request import BadRequest, HookRequest
+from dataclasses import dataclass
+from datetime import date
+
+from cds_hooks.request import ORDER_SIGN, PATIENT_VIEW, BadRequest, HookRequest
+from ehr import history
+from ehr.history import Histories
 from ehr.read.chart import Resources
 from ehr.read.supplied import WrongPatient, read_prefetch
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """The kept histories, and the registered EHR that the request is from."""
+
+    histories: Histories
+    ehr_id: str
 
 
 def gather(request: HookRequest) -> Resources:
@@ -19,3 +35,22 @@ def gather(request: HookRequest) -> Resources:
         gaps=supplied.gaps,
         notes=(*request.notes, *supplied.notes),
     )
+
+
+def gather_with_history(request: HookRequest, on: date, background: Background | None) -> Resources:
+    """The same, completed from the kept history; where that is wanted a read is asked for.
+
+    Opening a chart and selecting an order announce that a history will be needed; signing an
+    order asks only for what is missing. Only the review also takes lists that were not asked
+    for in the prefetch: an order is judged on what the EHR was asked for. Raises BadRequest.
+    """
+    resources = gather(request)
+    if background is None:
+        return resources
+    wanted = request.hook != ORDER_SIGN or history.wants_history(resources)
+    seen = background.histories.seen(background.ehr_id, request.patient_id, wanted=wanted)
+    absent: tuple[str, ...] = ()
+    if request.hook == PATIENT_VIEW:
+        prefetched = request.prefetch or {}
+        absent = tuple(need.key for need in history.NEEDS if need.key not in prefetched)
+    return history.completed(resources, seen, on, absent=absent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 from cds_hooks import markdown
 from cds_hooks.suggestions import discontinued
@@ -18,6 +19,7 @@ from clinical.signing import Effect
 from clinical.taper import Limit, Schedule, judge
 from clinical.taper.pace import conventions
 from clinical.totals import Total
+from ehr.read.chart import Background
 
 LONGEST_SUMMARY = 139
 """A summary has fewer than 140 characters (CDS Hooks 2.0, Card attributes)."""
@@ -27,6 +29,7 @@ TITLES = {
     CheckId.HIGH_DOSE: "High dose",
     CheckId.DOSE_ESCALATION: "Dose raised",
     CheckId.OLDER_ADULT: "Older adult: falls and confusion",
+    CheckId.LONG_TERM_USE: "Long-term use",
 }
 
 
@@ -112,6 +115,14 @@ def order_detail(
         "clinician; every proposal is a draft that you sign."
     )
     return "\n\n".join(parts)
+
+
+def say_how_fresh(cards: Iterable[dict[str, Any]], background: Background | None) -> None:
+    """Add to each card's detail that a kept history was used, and how old it is."""
+    if background is None:
+        return
+    for card in cards:
+        card["detail"] += f"\n\n{markdown.text(sentence(background.words))}"
 
 
 def findings_part(told: Iterable[Finding]) -> str:

@@ -8,12 +8,16 @@ from enum import StrEnum
 
 
 class CheckId(StrEnum):
-    """The checks, in the order in which ties of severity are decided (CLINICAL section 3)."""
+    """The checks, in the order in which ties of severity are decided (CLINICAL section 3).
+
+    LONG_TERM_USE is no check of an order: only the review of a patient makes it.
+    """
 
     OPIOID_TOGETHER = "opioid-together"
     HIGH_DOSE = "high-dose"
     DOSE_ESCALATION = "dose-escalation"
     OLDER_ADULT = "older-adult-fall-risk"
+    LONG_TERM_USE = "long-term-use"
 
 
 class Severity(StrEnum):

@@ -28,6 +28,9 @@ class Policy:
     fracture_lookback_days: int
     card_horizon_days: int
     pace_for_long_use_days: int
+    long_term_days: int
+    long_term_window_days: int
+    use_gap_days: int
 
 
 @cache
@@ -50,4 +53,7 @@ def default_policy() -> Policy:
         fracture_lookback_days=numbers["fracture_lookback_days"],
         card_horizon_days=numbers["card_horizon_days"],
         pace_for_long_use_days=numbers["pace_for_long_use_days"],
+        long_term_days=numbers["long_term_days"],
+        long_term_window_days=numbers["long_term_window_days"],
+        use_gap_days=numbers["use_gap_days"],
     )

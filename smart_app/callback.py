@@ -97,6 +97,9 @@ async def callback(request: Request, given: Collaborators) -> Response:
     launch_id = secrets.token_urlsafe(18)
     kept = Kept(tokens, back.endpoints, user.fhir_user, user.subject, user.name)
     await run_in_threadpool(keep_new, given, back.ehr, launch_id, browser or "", kept)
+    if given.histories is not None:
+        # Nobody waits for it: a worker reads on while the user looks at the first page.
+        await run_in_threadpool(given.histories.seen, back.ehr.id, tokens.patient_id, wanted=True)
     return security.see_other(f"/planner/{launch_id}")
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from ehr import ask, log, scopes
+from ehr import ask, history, log, scopes
 from ehr.ask import Search
 from ehr.client import EhrClient
 from ehr.errors import EhrError, NotAllowed, NotFound
-from ehr.read.chart import Resources
+from ehr.read.chart import Background, Resources
 from ehr.read.json import as_list, as_object, reference_key
 from ehr.read.supplied import Supplied, WrongPatient, read_prefetch
 from ehr.write import ladder
@@ -58,7 +58,9 @@ class SmartChart:
 
         A required list that was not granted or failed is a gap. An optional one that was not
         granted, or that this EHR does not have, is a note; one that failed is a gap.
-        Raises Refusal when the sign-in has ended or the EHR answers for another patient.
+        What could not be read whole is completed from the history that a worker read before,
+        where the scopes of this user allow the list at all. Raises Refusal when the sign-in has
+        ended or the EHR answers for another patient.
         """
         wanted = ask.searches(visit.patient_id)
         types = tuple(dict.fromkeys(search.need.resource_type for search in wanted))
@@ -70,11 +72,34 @@ class SmartChart:
             supplied = _sorted(visit, lists)
         finally:
             await self._audit(deed, _stage(supplied), line)
-        return Resources(
+        resources = Resources(
             by_type={kind: tuple(found) for kind, found in supplied.by_type.items()},
             gaps=supplied.gaps,
             notes=tuple(supplied.notes),
         )
+        return await self._completed(visit, resources)
+
+    async def _completed(self, visit: Visit, resources: Resources) -> Resources:
+        """With the kept history, for lists that this user may read."""
+        if self._given.histories is None:
+            return resources
+        # The background read has rights of its own; it is no way around the user's.
+        refused = {
+            need.key: resources.gaps[need.key]
+            for need in history.NEEDS
+            if need.key in resources.gaps
+            and not scopes.allows(visit.scopes, need.resource_type, "r" if need.by_id else "s")
+        }
+        gaps = {key: why for key, why in resources.gaps.items() if key not in refused}
+        seen = await run_in_threadpool(
+            self._given.histories.seen, visit.ehr_id, visit.patient_id, wanted=bool(gaps)
+        )
+        found = history.completed(replace(resources, gaps=gaps), seen, visit.today)
+        words = None if seen.kept is None else seen.kept.freshness(seen.now)
+        if words is None and seen.being_read:
+            words = history.BEING_READ
+        background = found.background or (None if words is None else Background(words))
+        return replace(found, gaps={**found.gaps, **refused}, background=background)
 
     async def can_write(self, visit: Visit) -> tuple[str, ...]:
         """The rungs of the ladder that this EHR and these scopes allow, best first.

@@ -9,6 +9,7 @@ from datetime import datetime
 import httpx2
 from sqlalchemy.engine import Engine
 
+from ehr.history import Histories
 from ehr.keys import IssuerKeys, OurKeys
 from ehr.registry import Registry
 from store.sealing import Sealer
@@ -19,6 +20,7 @@ class Collaborators:
     """`http` makes a client that follows no redirects; whoever asks for one closes it.
 
     `base_url` is our address as browsers see it. `our_keys` is None where there are none.
+    `histories` are those that workers read in the background.
     """
 
     registry: Registry
@@ -31,3 +33,4 @@ class Collaborators:
     issuer_keys: IssuerKeys = field(repr=False)
     new_event_id: Callable[[], str]
     development: bool
+    histories: Histories | None = None

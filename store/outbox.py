@@ -119,6 +119,15 @@ def mark_posted(connection: Connection, letter_id: str, now: datetime) -> None:
     connection.execute(sa.update(outbox).where(outbox.c.id == letter_id).values(posted_at=now))
 
 
+def postpone(connection: Connection, letter_id: str, until: datetime) -> None:
+    """The letter cannot be kept just now: it is due at this instant, not at its lease's end."""
+    connection.execute(
+        sa.update(outbox)
+        .where(outbox.c.id == letter_id, outbox.c.done_at.is_(None))
+        .values(next_attempt_at=until)
+    )
+
+
 def mark_done(connection: Connection, letter_id: str, now: datetime) -> None:
     """What the letter promised is kept; what it said is emptied. A second time changes nothing."""
     connection.execute(

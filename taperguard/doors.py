@@ -10,9 +10,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cds_hooks.door import Collaborators
 from cds_hooks.feedback import NotKept
+from cds_hooks.gather import Background
 from cds_hooks.request import HookRequest
 from cds_hooks.services.order_safety import Answer, Bench
 from clinical.policy import default_policy
+from ehr.history import Histories
 from ehr.registry import DraftsOnCard, Registry, TrustedEhr
 from store import feedback
 from store.cards_shown import CardsShown, ShownCard
@@ -37,8 +39,13 @@ def ehr_of(registry: Registry, fhir_server: str | None) -> TrustedEhr | None:
     return next((ehr for ehr in registry if ehr.fhir_base == fhir_server), None)
 
 
-def bench_of(settings: Settings, registry: Registry) -> Callable[[str | None], Bench]:
-    """What the order-safety service works with, by the FHIR base that a request names."""
+def bench_of(
+    settings: Settings, registry: Registry, histories: Histories | None = None
+) -> Callable[[str | None], Bench]:
+    """What the services work with, by the FHIR base that a request names.
+
+    Without `histories` nothing is read in the background.
+    """
 
     def bench(fhir_server: str | None) -> Bench:
         ehr = ehr_of(registry, fhir_server)
@@ -47,6 +54,7 @@ def bench_of(settings: Settings, registry: Registry) -> Callable[[str | None], B
             new_id=new_id,
             base_url=settings.base_url,
             first_step_only=ehr is not None and ehr.drafts_on_card is DraftsOnCard.FIRST_STEP,
+            background=None if histories is None or ehr is None else Background(histories, ehr.id),
         )
 
     return bench
@@ -77,7 +85,7 @@ def cds_hooks_collaborators(house: House) -> Collaborators:
                 patient_id=request.patient_id,
                 hook_instance=request.hook_instance,
                 hook=request.hook,
-                service="clonazepam-safety",
+                service=found.service,
                 rules_version=found.assessment.rules_version,
                 cards=cards,
                 shown_at=house.now(),
@@ -95,7 +103,7 @@ def cds_hooks_collaborators(house: House) -> Collaborators:
 
     return Collaborators(
         today=today_of(house.registry, house.now),
-        bench=bench_of(house.settings, house.registry),
+        bench=bench_of(house.settings, house.registry, house.histories),
         keep_shown=keep_shown,
         keep_feedback=keep_feedback,
         new_event_id=new_id,

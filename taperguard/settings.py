@@ -142,6 +142,18 @@ class Settings(BaseSettings):
         "is made, like `02:00`.",
         json_schema_extra={"default_words": "`02:00`"},
     )
+    history_kept_hours: int = Field(
+        default=12,
+        ge=1,
+        le=72,
+        description="Hours that a medication history read in the background is kept (sealed).",
+    )
+    history_fresh_minutes: int = Field(
+        default=60,
+        ge=1,
+        le=1440,
+        description="Minutes in which a kept history may close a gap and is not read again.",
+    )
     log_format: Literal["json", "console"] = Field(
         default="json", description="Log records as JSON lines or for a person's eye."
     )

@@ -64,6 +64,7 @@ def collaborators(house: House, *, http: HttpFactory | None = None) -> Collabora
         issuer_keys=IssuerKeys(house.now),
         new_event_id=new_id,
         development=not house.settings.is_production,
+        histories=house.histories,
     )
 
 

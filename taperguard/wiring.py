@@ -26,8 +26,11 @@ from ehr.registry import ClientAuth, Registry, TrustedEhr, parse_registry, read_
 from store import cards_shown, migrate, outbox
 from store.cards_shown import CardsShown
 from store.database import make_engine, writing
-from store.sealed_cache import WORKER_SECONDS, SealedCache, connect
+from store.histories import Histories
+from store.sealed_cache import HOOK_SECONDS, WORKER_SECONDS, SealedCache, connect
+from taperguard.histories import DoorHistories, server_opener
 from taperguard.settings import Settings, SettingsRefused
+from workers.history.read import Reader
 from workers.letterbox import Letterbox
 from workers.relay import Relay
 from workers.report.exports import BulkExports
@@ -76,6 +79,36 @@ class House:
                 now=self.now(),
             )
         self.relay.wake()
+
+    @cached_property
+    def histories(self) -> DoorHistories:
+        """Kept histories for the doors: a hook waits for Redis no longer than a moment."""
+        return DoorHistories(
+            registry=self.registry,
+            engine=self.engine,
+            sealer=self.sealer,
+            relay=self.relay,
+            kept=self._kept_histories(HOOK_SECONDS),
+            now=self.now,
+            fresh=timedelta(minutes=self.settings.history_fresh_minutes),
+        )
+
+    @cached_property
+    def history_reader(self) -> Reader:
+        """Reads histories; made when a worker first needs it."""
+        return Reader(
+            engine=self.engine,
+            sealer=self.sealer,
+            registry=self.registry,
+            histories=self._kept_histories(WORKER_SECONDS),
+            open_server=server_opener(self.tokens),
+            now=self.now,
+            fresh=timedelta(minutes=self.settings.history_fresh_minutes),
+        )
+
+    def _kept_histories(self, seconds: float) -> Histories:
+        cache = SealedCache(connect(self.settings.broker, seconds), self.sealer)
+        return Histories(cache, life=timedelta(hours=self.settings.history_kept_hours))
 
     @cached_property
     def tokens(self) -> BackendTokens:

@@ -8,6 +8,7 @@ from celery import Celery
 
 QUEUE = "taperguard"
 RECORD_CARDS_SHOWN = "taperguard.record_cards_shown"
+READ_HISTORY = "taperguard.read_history"
 POST_DUE_LETTERS = "taperguard.post_due_letters"
 FORGET_DONE_LETTERS = "taperguard.forget_done_letters"
 LOOK_AT_EXPORTS = "taperguard.look_at_exports"

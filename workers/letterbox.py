@@ -9,10 +9,13 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from store import cards_shown
+from store import cards_shown, histories
 from workers import app as jobs
 
-TASK_OF_KIND = {cards_shown.KIND: jobs.RECORD_CARDS_SHOWN}
+TASK_OF_KIND = {
+    cards_shown.KIND: jobs.RECORD_CARDS_SHOWN,
+    histories.KIND: jobs.READ_HISTORY,
+}
 
 
 class NotPosted(Exception):

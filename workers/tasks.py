@@ -15,6 +15,7 @@ from store.sealing import Sealer
 from workers import app as jobs
 from workers.export import fetching, steps
 from workers.export.tools import ExportTools
+from workers.history.read import Reader, read_wanted
 from workers.recording import record_cards_shown
 from workers.relay import Relay
 from workers.report import night
@@ -41,6 +42,11 @@ class Tools(ExportTools, night.Tools, Protocol):
         """Posts due letters (not started: rounds on demand)."""
         ...
 
+    @property
+    def history_reader(self) -> Reader:
+        """Reads medication histories."""
+        ...
+
     def now(self) -> datetime:
         """The instant, in UTC."""
         ...
@@ -53,6 +59,9 @@ def register(app: Celery, tools: Callable[[], Tools]) -> None:
         at_hand = tools()
         record_cards_shown(at_hand.engine, at_hand.sealer, letter_id, at_hand.now())
 
+    def read_history(letter_id: str) -> None:
+        read_wanted(letter_id, tools().history_reader)
+
     def post_due() -> None:
         tools().relay.run_once()
 
@@ -62,6 +71,7 @@ def register(app: Celery, tools: Callable[[], Tools]) -> None:
             outbox.forget_done(connection, at_hand.now() - KEEP_DONE_LETTERS)
 
     app.task(record, name=jobs.RECORD_CARDS_SHOWN)
+    app.task(read_history, name=jobs.READ_HISTORY)
     app.task(post_due, name=jobs.POST_DUE_LETTERS)
     app.task(forget_done, name=jobs.FORGET_DONE_LETTERS)
 

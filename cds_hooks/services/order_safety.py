@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from cds_hooks import wording
 from cds_hooks.account import EXTENSION, account
 from cds_hooks.cards import Dealt, deal
-from cds_hooks.gather import gather
+from cds_hooks.discovery import ORDER_SAFETY
+from cds_hooks.gather import Background, gather_with_history
 from cds_hooks.request import ORDER_SELECT, ORDER_SIGN, HookRequest
 from cds_hooks.suggestions import Desk
 from clinical.assess import assess
@@ -27,12 +29,16 @@ class NothingDecided(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What the service works with. `base_url` is ours, as the EHR's users reach it."""
+    """What a service works with. `base_url` is ours, as the EHR's users reach it.
+
+    `background` is None where no history is read in the background (the command line).
+    """
 
     policy: Policy
     new_id: Callable[[], str]
     base_url: str
     first_step_only: bool = False
+    background: Background | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +48,12 @@ class Answer:
     body: Mapping[str, Any]
     assessment: Assessment
     dealt: Dealt
+    service: str = ORDER_SAFETY
 
 
 def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
     """Assess the drafts and deal the cards. Raises BadRequest or NothingDecided."""
-    resources = gather(request)
+    resources = gather_with_history(request, on, bench.background)
     chart = read_chart(resources)
     assessment = assess(chart.facts, on, bench.policy)
     if resources.gaps and all(isinstance(c.verdict, NotEvaluable) for c in assessment.checks):
@@ -68,6 +75,7 @@ def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
         first_step_only=bench.first_step_only,
     )
     dealt = deal(assessment, chart.facts, bench.policy, desk, bench.base_url)
+    wording.say_how_fresh(dealt.cards, resources.background)
     body = {
         "cards": list(dealt.cards),
         "extension": {EXTENSION: account(assessment, dealt.shown, dealt.unshown_why)},

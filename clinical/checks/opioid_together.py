@@ -21,7 +21,7 @@ from clinical.drugs import (
     strength_ingredient,
     treats_opioid_use_disorder,
 )
-from clinical.facts import MedicationRecord, PatientFacts
+from clinical.facts import MedicationRecord, PatientFacts, RecordKind
 from clinical.findings import Clear, Fired, NotEvaluable, Severity, Verdict
 from clinical.policy import Policy
 from clinical.quantities import plain
@@ -124,12 +124,27 @@ def _fired(
 def _equivalents(opioids: Sequence[MedicationRecord]) -> list[str]:
     """Morphine milligram equivalents a day, where every opioid's dose and factor are known."""
     total = Fraction(0)
-    for record in opioids:
+    for record in _said_once(opioids):
         per_day = _equivalent(record)
         if per_day is None:
             return []
         total += per_day
     return [f"Opioids come to {plain(total)} MME/day (CDC 2022 factors)."]
+
+
+def _said_once(opioids: Sequence[MedicationRecord]) -> list[MedicationRecord]:
+    """Of each drug the orders, else the statements, else the dispenses: never summed."""
+    kinds: dict[tuple[str, ...], list[RecordKind]] = {}
+    for record in opioids:
+        if isinstance(record.drug, Drug):
+            kinds.setdefault(record.drug.ingredients, []).append(record.kind)
+    order = list(RecordKind)
+    return [
+        record
+        for record in opioids
+        if not isinstance(record.drug, Drug)
+        or record.kind is min(kinds[record.drug.ingredients], key=order.index)
+    ]
 
 
 def _equivalent(record: MedicationRecord) -> Fraction | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from clinical.dose_history import DoseHistory
 from clinical.facts import ConditionFact, DraftOrder, PatientFacts, Unknown
 from ehr.needs import CONDITIONS, MEDICATIONS, NEEDS, PATIENT
 from ehr.read.conditions import condition_facts
@@ -30,17 +31,29 @@ class DraftResource:
 
 
 @dataclass(frozen=True, slots=True)
+class Background:
+    """That a history read in the background was used: how fresh it is, in words.
+
+    `dose` is the dose over time that was computed with it, where these resources say no more.
+    """
+
+    words: str
+    dose: DoseHistory | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Resources:
     """Everything that was supplied for one patient, as raw JSON.
 
     `gaps` holds, by key of `ehr.needs`, why a list is absent or incomplete. `notes` are
-    sentences for the account.
+    sentences for the account. `background` is None when no kept history was used.
     """
 
     by_type: Mapping[str, tuple[Resource, ...]]
     drafts: tuple[DraftResource, ...] = ()
     gaps: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    background: Background | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,12 +89,16 @@ class HistoryRow:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The dose history as picture and rows; `empty` says why there is none."""
+    """The dose history as picture and rows; `empty` says why there is none.
+
+    `read` says how fresh the history is that was read in the background; None without one.
+    """
 
     picture: Markup | None
     rows: tuple[HistoryRow, ...]
     beside: tuple[HistoryRow, ...]
     empty: str | None
+    read: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +303,8 @@ def history(found: Situation, policy: Policy) -> History:
         empty = (
             "No clonazepam order with a date is in the chart. Orders appear here with their days."
         )
-    return History(picture, tuple(rows), tuple(beside), empty)
+    read = None if found.history_read is None else sentence(found.history_read)
+    return History(picture, tuple(rows), tuple(beside), empty, read)
 
 
 def _days(starts: date, ends: date, today: date) -> str:

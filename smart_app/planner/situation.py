@@ -38,7 +38,8 @@ class Situation:
     """One patient on one day: the facts, the checks, the present dose and the way to plan.
 
     `intakes` are the present ones where they are known, else empty. `long_use` is use over a
-    year as far as the orders tell. `blocked` is None when a taper can be planned.
+    year as far as the orders tell. `history_read` says how fresh the history is that a worker
+    read, None where there is none. `blocked` is None when a taper can be planned.
     """
 
     visit: Visit
@@ -52,6 +53,7 @@ class Situation:
     recommended_why: str
     notices: tuple[Gate, ...]
     history: DoseHistory
+    history_read: str | None
     blocked: Blocked | None
 
     @property
@@ -75,6 +77,7 @@ def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
     known = sum(part.value for part in intakes) == present.mg_per_day and present.complete
     recommended, why = _recommended(facts, current, visit, policy)
     patients = resources.by_type.get("Patient", ())
+    kept = resources.background
     return Situation(
         visit=visit,
         patient=patients[0] if patients else None,
@@ -86,7 +89,8 @@ def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
         recommended=recommended,
         recommended_why=why,
         notices=() if facts.deceased is True else coordinate_gates(assessment),
-        history=dose_history(facts, on),
+        history=(kept.dose if kept is not None else None) or dose_history(facts, on),
+        history_read=None if kept is None else kept.words,
         blocked=_blocked(facts, current, present, visit, policy),
     )
 

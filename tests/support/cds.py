@@ -97,15 +97,13 @@ def request(
     person: JsonObject = {"resourceType": "Patient", "id": patient, "gender": "female"}
     if born is not None:
         person["birthDate"] = born
-    context: JsonObject = {
-        "userId": "Practitioner/dr1",
-        "patientId": patient,
-        "draftOrders": {
+    context: JsonObject = {"userId": "Practitioner/dr1", "patientId": patient}
+    if hook != "patient-view":
+        context["draftOrders"] = {
             "resourceType": "Bundle",
             "type": "collection",
             "entry": [{"resource": draft} for draft in drafts],
-        },
-    }
+        }
     if hook == "order-select":
         keys = [f"{d['resourceType']}/{d['id']}" for d in drafts]
         context["selections"] = keys if selections is None else selections
@@ -154,7 +152,7 @@ def faults(body: JsonObject, asked: JsonObject) -> list[str]:
         return [*found, "cards is no list"]
     drafts = {
         f"{entry['resource']['resourceType']}/{entry['resource'].get('id')}"
-        for entry in asked["context"]["draftOrders"]["entry"]
+        for entry in asked["context"].get("draftOrders", {}).get("entry", [])
     }
     uuids = []
     for number, card in enumerate(cards):

@@ -38,11 +38,12 @@ def outcome_of(response):
     return issue
 
 
-def test_discovery_lists_one_service_under_two_hooks(client):
+def test_discovery_lists_the_order_service_under_two_hooks_and_the_review(client):
     body = client.get("/cds-services").json()
     assert [(s["hook"], s["id"]) for s in body["services"]] == [
         ("order-select", "clonazepam-safety"),
         ("order-sign", "clonazepam-safety"),
+        ("patient-view", "clonazepam-review"),
     ]
     for service in body["services"]:
         assert service["description"]
@@ -162,7 +163,7 @@ def test_an_error_of_ours_is_a_500_with_an_event_id_and_never_an_empty_answer(
     def broken(*_: object) -> None:
         raise RuntimeError("Synthetic-Alder was here")
 
-    monkeypatch.setattr("cds_hooks.door.answer", broken)
+    monkeypatch.setattr("cds_hooks.services.order_safety.assess", broken)
     response = client.post(SAFETY, json=order)
     assert response.status_code == 500
     sentence = outcome_of(response)["diagnostics"]
@@ -189,6 +190,7 @@ def test_the_evidence_page_says_that_nobody_has_reviewed_it(client):
         "high-dose",
         "older-adult-fall-risk",
         "dose-escalation",
+        "long-term-use",
     }
     assert all(check["sources"] for check in data["checks"])
 

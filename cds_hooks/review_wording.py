@@ -1,0 +1,96 @@
+"""The words of the review's card: the dose and since when, what it means, and what to ask."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from cds_hooks import markdown, wording
+from clinical.checks.long_term_use import Use
+from clinical.checks.words import drug_name
+from clinical.dose_history import DoseHistory, Known
+from clinical.evidence import cite
+from clinical.facts import PatientFacts
+from clinical.findings import Assessment, CheckId, Fired
+from clinical.present import why_not_steady
+from clinical.running_taper import running_taper
+from clinical.signing import current_clonazepam
+from clinical.totals import total_on
+
+
+def summary(facts: PatientFacts, on: date, use: Use, told: DoseHistory) -> str:
+    """One line: "Clonazepam 2 mg/day since 3 Mar 2024"; where the dose changed since then, so."""
+    total = total_on(current_clonazepam(facts, on), on)
+    if not total.sources:
+        line = "Clonazepam (dose not computable)"
+    else:
+        line = f"Clonazepam {'' if total.complete else 'at least '}{total}"
+    if use.since is not None:
+        same = _one_dose_since(told, use.since)
+        line += f"{' since' if same else ', in use since'} {_day(use.since)}"
+    if running_taper(facts, on) is not None:
+        line += ", a taper is in progress"
+    return line
+
+
+def _one_dose_since(told: DoseHistory, since: date) -> bool:
+    """Whether one known dose reaches from that day to the end."""
+    last = told.stretches[-1] if told.stretches else None
+    return last is not None and isinstance(last.dose, Known) and last.starts <= since
+
+
+def detail(assessment: Assessment, fired: Fired, facts: PatientFacts) -> str:
+    """What long-term use means, the taper that is there, the present orders, what was found."""
+    parts = [_use_part(assessment, fired, facts)]
+    running = running_taper(facts, assessment.on)
+    if running is not None:
+        words = markdown.text(wording.sentence(running.in_words(_day)))
+        parts.append(f"**A taper is in progress**\n\n{markdown.bullets([words])}")
+    parts.append(_orders_part(facts, assessment.on))
+    others = [f for f in assessment.findings if f.check is not CheckId.LONG_TERM_USE]
+    if others:
+        parts.append(wording.findings_part(others))
+    unknown = wording.unknowns_part(assessment)
+    if unknown:
+        parts.append(unknown)
+    parts.append(
+        f"Rules {assessment.rules_version}, on {_day(assessment.on)}. Not reviewed "
+        "by a clinician; nothing was ordered and nothing is changed."
+    )
+    return "\n\n".join(parts)
+
+
+def _use_part(assessment: Assessment, fired: Fired, facts: PatientFacts) -> str:
+    counted = " ".join(wording.sentence(words) for words in (fired.why, *fired.details))
+    lines = [f"{markdown.text(counted)} _({cite('PQA').called})_"]
+    unsteady = why_not_steady(current_clonazepam(facts, assessment.on), assessment.on)
+    if unsteady is not None:
+        lines.append(
+            f"{markdown.text(wording.sentence(unsteady))} Ask on how many days of a week it is "
+            "taken: on three or fewer, dependence is rare."
+        )
+    lines.append(
+        "Taken on most days for so long, at any dose, it makes physical dependence likely "
+        f"_({cite('ASAM').called})_. That is no diagnosis: ask how it is taken, what happens when "
+        "a dose is missed, and whether the patient would want to take less."
+    )
+    lines.append("Never stop it abruptly: that can cause seizures. A taper can be planned.")
+    return "**Long-term use**\n\n" + markdown.bullets(lines)
+
+
+def _orders_part(facts: PatientFacts, on: date) -> str:
+    current = current_clonazepam(facts, on)
+    total = total_on(current, on)
+    names = {record.source: drug_name(record) for record in current}
+    lines = [
+        f"{markdown.text(names[source])}: {markdown.text(working)}"
+        for source, working in zip(total.sources, total.workings, strict=True)
+    ]
+    lines += [
+        f"{markdown.text(names[item.source])}: not computable, {markdown.text(item.why)}"
+        for item in total.uncounted
+    ]
+    return "**Present orders**\n\n" + markdown.bullets(lines)
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"

@@ -1,0 +1,62 @@
+"""clonazepam-review: a chart is opened -> one quiet card for long-term users (patient-view)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from cds_hooks import review_wording, wording
+from cds_hooks.account import EXTENSION, account
+from cds_hooks.cards import deal_review
+from cds_hooks.discovery import PATIENT_REVIEW
+from cds_hooks.gather import gather_with_history
+from cds_hooks.request import PATIENT_VIEW, HookRequest
+from cds_hooks.services.order_safety import Answer, Bench
+from cds_hooks.suggestions import Desk
+from clinical.checks.long_term_use import long_term_use, use_until
+from clinical.dose_history import dose_history
+from clinical.findings import Checked, CheckId, Fired
+from clinical.review import review
+from clinical.signing import current_clonazepam
+from ehr.read.chart import read_chart
+from ehr.write.draft_orders import OrderContext
+
+HOOKS = frozenset({PATIENT_VIEW})
+
+
+def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
+    """Review the present orders; a card only where clonazepam is in long-term use.
+
+    What could not be looked at is in the account: nothing was ordered, so nobody is interrupted
+    for it. Raises BadRequest.
+    """
+    resources = gather_with_history(request, on, bench.background)
+    facts = read_chart(resources).facts
+    kept = resources.background.dose if resources.background is not None else None
+    told = kept if kept is not None else dose_history(facts, on)
+    verdict = long_term_use(facts, on, bench.policy, told)
+    reviewed = review(facts, on, bench.policy)
+    assessment = replace(
+        reviewed, checks=(*reviewed.checks, Checked(CheckId.LONG_TERM_USE, verdict))
+    )
+    words = None
+    if isinstance(verdict, Fired) and current_clonazepam(facts, on):
+        use = use_until(told, on, bench.policy)
+        words = (
+            review_wording.summary(facts, on, use, told),
+            review_wording.detail(assessment, verdict, facts),
+        )
+    desk = Desk(
+        context=OrderContext(patient_id=request.patient_id, authored_on=on),
+        new_id=bench.new_id,
+        drafts=(),
+        horizon_days=bench.policy.card_horizon_days,
+        first_step_only=bench.first_step_only,
+    )
+    dealt = deal_review(assessment, facts, bench.policy, desk, bench.base_url, words)
+    wording.say_how_fresh(dealt.cards, resources.background)
+    body = {
+        "cards": list(dealt.cards),
+        "extension": {EXTENSION: account(assessment, dealt.shown, dealt.unshown_why)},
+    }
+    return Answer(body, assessment, dealt, PATIENT_REVIEW)

@@ -1,0 +1,192 @@
+"""patient-view: one quiet card for long-term users, and none for anybody else."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import cds
+import pytest
+
+from cds_hooks.gather import Background
+from cds_hooks.request import BadRequest, read_request
+from cds_hooks.services.order_safety import Bench
+from cds_hooks.services.patient_review import HOOKS, answer
+from clinical.policy import default_policy
+from clinical.signing import OWN_PLAN
+from ehr.decode import encode
+from ehr.history import Seen
+
+TODAY = date(2026, 11, 23)
+LONG = cds.order("now", cds.CLONAZEPAM["1"], 2, authoredOn="2024-03-03")
+SHORT = cds.order("now", cds.CLONAZEPAM["1"], 2, authoredOn="2026-11-01")
+
+
+@pytest.fixture
+def view() -> Callable[..., Any]:
+    """`view(medications=[...])`: the judged answer when this patient's chart is opened."""
+    numbers = itertools.count(1)
+
+    def run(*, background: Background | None = None, **told: Any) -> Any:
+        request = cds.request([], hook="patient-view", **told)
+        bench = Bench(
+            default_policy(),
+            lambda: f"id-{next(numbers)}",
+            "https://taperguard.example",
+            background=background,
+        )
+        read = read_request(json.dumps(request).encode(), HOOKS)
+        body = json.loads(encode(answer(read, TODAY, bench).body))
+        assert cds.faults(body, request) == []
+        return body
+
+    return run
+
+
+def test_a_long_term_user_gets_one_quiet_card_that_leads_with_the_fact(view) -> None:
+    body = view(medications=[LONG])
+    (card,) = body["cards"]
+    assert card["summary"] == "Clonazepam 2 mg/day since 3 Mar 2024"
+    assert card["indicator"] == "info"
+    assert card["source"]["topic"]["code"] == "long-term-use"
+    assert "suggestions" not in card
+    assert card["links"][0] == {
+        "label": "Open the taper planner",
+        "url": "https://taperguard.example/smart/launch",
+        "type": "smart",
+    }
+    detail = card["detail"]
+    assert "Orders cover 365 of the past 365 days with a known dose" in detail
+    assert "makes physical dependence likely" in detail
+    assert "That is no diagnosis: ask" in detail
+    # 2 mg/day is a finding of the review; it is a line here, and no louder card.
+    assert "**Warning: High dose.**" in detail
+    shown = {check for check, entry in cds.account_of(body).items() if entry.get("shown")}
+    assert shown == {"long-term-use", "high-dose"}
+    told = card["extension"]["org.taperguard.assessment"]["checks"]
+    assert {entry["check"] for entry in told} == shown
+
+
+def test_a_dose_that_changed_is_not_said_to_be_as_old_as_the_use(view) -> None:
+    before = cds.order(
+        "before", cds.CLONAZEPAM["0.5"], 2, authoredOn="2024-03-03", status="completed"
+    )
+    now = cds.order(
+        "now",
+        cds.CLONAZEPAM["1"],
+        2,
+        authoredOn="2026-06-01",
+        priorPrescription={"reference": "MedicationRequest/before"},
+    )
+    (card,) = view(medications=[now, before])["cards"]
+    assert card["summary"] == "Clonazepam 2 mg/day, in use since 3 Mar 2024"
+
+
+def test_a_short_user_gets_no_card_and_an_account_of_every_check(view) -> None:
+    body = view(medications=[SHORT])
+    assert body["cards"] == []
+    assert list(cds.results_of(body)) == [
+        "opioid-together",
+        "high-dose",
+        "dose-escalation",
+        "older-adult-fall-risk",
+        "long-term-use",
+    ] or set(cds.results_of(body)) == {
+        "opioid-together",
+        "high-dose",
+        "older-adult-fall-risk",
+        "dose-escalation",
+        "long-term-use",
+    }
+    # 1 to 23 Nov 2026: 23 days.
+    assert "23 of the past 365 days" in cds.account_of(body)["long-term-use"]["why"]
+    high = cds.account_of(body)["high-dose"]
+    assert (high["result"], high["shown"]) == ("fired", False)
+    assert "only while a long-term user takes clonazepam" in high["shown_why"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"medications": []},
+        {"medications": [cds.order("o", cds.OXYCODONE, 4, authoredOn="2024-01-01")]},
+        {
+            "medications": [LONG],
+            "prefetch": {
+                "patient": {"resourceType": "Patient", "id": "p1", "deceasedBoolean": True}
+            },
+        },
+    ],
+    ids=["nothing", "another drug", "died"],
+)
+def test_everybody_else_is_left_in_peace(view, told) -> None:
+    body = view(**told)
+    assert body["cards"] == []
+    assert cds.results_of(body)["long-term-use"] in {"clear", "set-aside"}
+
+
+def test_long_use_that_has_ended_is_in_the_account_and_on_no_card(view) -> None:
+    ended = cds.order("a", cds.CLONAZEPAM["1"], 2, authoredOn="2024-03-03")
+    ended["dosageInstruction"][0]["timing"]["repeat"]["boundsPeriod"] = {
+        "start": "2024-03-03",
+        "end": "2026-10-31",
+    }
+    body = view(medications=[{**ended, "status": "completed"}])
+    assert body["cards"] == []
+    entry = cds.account_of(body)["long-term-use"]
+    assert (entry["result"], entry["shown"]) == ("fired", False)
+
+
+def test_a_taper_in_progress_is_said_first(view) -> None:
+    step = cds.order(
+        "step",
+        cds.CLONAZEPAM["0.5"],
+        3,
+        status="draft",
+        authoredOn="2026-11-20",
+        groupIdentifier={"system": OWN_PLAN, "value": "g1"},
+    )
+    (card,) = view(medications=[LONG, step])["cards"]
+    assert card["summary"].endswith(", a taper is in progress")
+    assert "**A taper is in progress**" in card["detail"]
+
+
+def test_a_dose_that_is_taken_as_needed_is_asked_about(view) -> None:
+    needed = json.loads(json.dumps(LONG))
+    needed["dosageInstruction"][0]["asNeededBoolean"] = True
+    (card,) = view(medications=[needed])["cards"]
+    assert "Ask on how many days of a week it is taken" in card["detail"]
+
+
+def test_without_any_list_nothing_is_shown_and_nothing_is_called_clear(view) -> None:
+    request = cds.request([], hook="patient-view")
+    del request["prefetch"]
+    bench = Bench(default_policy(), lambda: "id", "https://taperguard.example")
+    read = read_request(json.dumps(request).encode(), HOOKS)
+    body = answer(read, TODAY, bench).body
+    assert body["cards"] == []
+    assert set(cds.results_of(dict(body)).values()) == {"not-evaluable"}
+
+
+def test_it_asks_for_a_read_and_says_that_the_history_is_being_read(view) -> None:
+    asked: list[tuple[str, str, bool]] = []
+
+    class Kept:
+        def seen(self, ehr_id: str, patient_id: str, *, wanted: bool) -> Seen:
+            asked.append((ehr_id, patient_id, wanted))
+            return Seen(datetime(2026, 11, 23, 15, 30, tzinfo=UTC), being_read=wanted)
+
+    page = cds.searchset(SHORT)
+    page["total"] = 1000
+    body = view(background=Background(Kept(), "north"), prefetch={"medications": page})
+    assert asked == [("north", "p1", True)]
+    why = cds.account_of(body)["long-term-use"]["why"]
+    assert "1 of 1000 records were supplied; the history is being read in the background" in why
+
+
+def test_another_hook_is_refused_by_name() -> None:
+    with pytest.raises(BadRequest, match="this service answers patient-view"):
+        read_request(json.dumps(cds.request([], hook="order-sign")).encode(), HOOKS)

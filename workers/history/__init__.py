@@ -1,0 +1,1 @@
+"""Whole medication histories, read in the background. Knows nothing of Celery."""
