@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 from http import HTTPStatus
@@ -22,15 +23,18 @@ from starlette.routing import Mount, Route
 from .cds.discovery import Discovery
 from .cds.feedback import Sender
 from .cds.hooks import SafetyCheck
+from .orders import worklist
 from .orders.formulary import Formulary
 from .pages.ordering import OrderingPages
 from .pages.views import Pages
 from .patients import Story, build_all, read_stories
 from .patients.story import read_formulary
+from .records.access import Access
 from .records.api import FhirApi, refusal
+from .records.json_text import Resource
 from .records.outcome import Refused
 from .records.store import Charts
-from .records.writes import FhirWrites
+from .records.writes import FhirWrites, source_of
 from .smart.guard import FhirGuard
 from .smart.server import now, smart_server
 from .web import EveryResponse
@@ -85,7 +89,9 @@ def create_app(
     stories = {story.key: story for story in read_stories()}
     charts = Charts(data_dir / DATA_FILE)
     todays = TodaysCharts(charts, stories, today)
-    pages = Pages(todays, stories, today=today, fhir_base=fhir_base, service_url=service)
+    smart = smart_server(todays, public_url=public, service_url=service, today=today)
+    apps = {source_of(fhir_base, client.id): client.name for client in smart.clients.values()}
+    pages = Pages(todays, stories, today=today, fhir_base=fhir_base, service_url=service, apps=apps)
     sender = Sender(charts)
     ordering = OrderingPages(
         todays,
@@ -96,11 +102,16 @@ def create_app(
         public_url=public,
         check=SafetyCheck(todays, Discovery(service), fhir_base),
         sender=sender,
+        apps=apps,
         page=pages.page,
         message=pages.message,
     )
     fhir = FhirApi(todays, base=fhir_base, version=_release())
-    smart = smart_server(todays, public_url=public, service_url=service, today=today)
+
+    def take_up(db: sqlite3.Connection, access: Access, written: Sequence[Resource]) -> None:
+        name = apps.get(source_of(fhir_base, access.app), "An app")
+        worklist.take_up(db, str(access.patient_id), written, app=name)
+
     writes = FhirWrites(
         todays,
         base=fhir_base,
@@ -109,6 +120,7 @@ def create_app(
         clock=now,
         authorize=smart.addresses.authorize,
         token=smart.addresses.token,
+        written=take_up,
     )
 
     @asynccontextmanager

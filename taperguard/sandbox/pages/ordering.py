@@ -67,7 +67,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class OrderingPages:
-    """The ordering screen of each patient. `page` and `message` make responses from templates."""
+    """The ordering screen of each patient. `page` and `message` make responses from templates.
+
+    `apps` are the names of the apps that write here, by the `meta.source` of what they write.
+    """
 
     charts: Callable[[], Charts]
     stories: Mapping[str, Story]
@@ -77,6 +80,7 @@ class OrderingPages:
     public_url: str
     check: SafetyCheck
     sender: Sender
+    apps: Mapping[str, str]
     page: Callable[..., Response]
     message: Callable[..., Response]
 
@@ -181,27 +185,45 @@ class OrderingPages:
         return self._kept(chart, after, f"{verb}: {self._words(chart).order(order)}")
 
     def _select(self, chart: PatientChart, form: Form) -> str:
-        """Select a draft that is not, or the other way round."""
-        after = self._worklist(chart, form).toggling(form.text("order"))
+        """Select a draft that is not, or the other way round; or all that apps have written."""
+        worklist = self._worklist(chart, form)
+        if form.text("all") in ("select", "aside"):
+            is_selected = form.text("all") == "select"
+            going = [draft.id for draft in worklist.from_apps]
+            after = worklist.selecting(going, selected=is_selected)
+            count = f"{len(going)} draft{'' if len(going) == 1 else 's'}"
+            return self._kept(
+                chart, after, f"{'Selected' if is_selected else 'Set aside'}: {count}"
+            )
+        after = worklist.toggling(form.text("order"))
         name = self._words(chart).name(after.draft(form.text("order")).resource)
         is_selected = after.draft(form.text("order")).selected
         return self._kept(chart, after, f"{'Selected' if is_selected else 'Set aside'}: {name}")
 
     def _remove(self, chart: PatientChart, form: Form) -> str:
-        """Remove a draft, or all that are selected."""
+        """Remove a draft, or all that are selected, or discard all that apps have written."""
         worklist = self._worklist(chart, form)
         order_id = form.text("order")
         if form.text("all") == "selected":
             going = [draft.id for draft in worklist.selected]
+        elif form.text("all") == "apps":
+            going = [draft.id for draft in worklist.from_apps]
         else:
             going = [order_id]
-        names = [self._words(chart).name(worklist.draft(key).resource) for key in going]
+        drafts = [worklist.draft(key) for key in going]
+        names = [self._words(chart).name(draft.resource) for draft in drafts]
         after = worklist.without(going)
         require(
             [draft.resource for draft in after.drafts],
-            actions.with_drafts(self._rules(chart), after),
+            actions.with_drafts(self._rules(chart), after, instead_of=worklist),
         )
-        return self._kept(chart, after, f"Removed: {', '.join(names) or 'nothing'}")
+        verb = "Discarded" if drafts and all(draft.in_chart for draft in drafts) else "Removed"
+        lines = [f"{verb}: {', '.join(names) or 'nothing'}"]
+        plans = lists.plans_without_orders(
+            [draft for draft in drafts if draft.in_chart], after, self.charts()
+        )
+        lines += [f"Care plan revoked with its last draft: {words_of.plan_title(p)}" for p in plans]
+        return self._kept(chart, after, "\n".join(lines))
 
     def _kept(self, chart: PatientChart, after: Worklist, notice: str) -> str:
         """Keep a changed list and have the selected orders looked at."""
@@ -231,7 +253,7 @@ class OrderingPages:
         answer = Answer("accepted", (*shown.answer.accepted, number))
         told = feedback_queue.accepted(card.uuid, [suggestion.uuid], now())
         with self.charts().transaction(writing=True) as db:
-            lists.write_in(db, after, f"Accepted: {suggestion.label}")
+            lists.write_in(db, self.charts(), after, f"Accepted: {suggestion.label}")
             cds_shown.set_answer(db, shown.number, answer)
             if not after.selected:
                 cds_shown.clear_open_cards(db, chart.id)
@@ -318,6 +340,7 @@ class OrderingPages:
         lines = [f"Signed {count} order{'' if count == 1 else 's'}; active in the chart now"]
         lines += [names.order(order) for order in prepared.orders]
         lines += [f"Discontinued: {names.order(order)}" for order in prepared.stopped]
+        lines += [f"Care plan, active now: {words_of.plan_title(p)}" for p in prepared.begun]
         notice = "\n".join(lines)
         with self.charts().transaction(writing=True) as db:
             for shown in cds_shown.cards_in(db, chart.id):
@@ -412,10 +435,12 @@ class OrderingPages:
         return set(signing.replaced_by(orders, self._rules(chart)))
 
     def _chart_page(self, chart: PatientChart) -> ChartPage:
-        return chart_page(chart.patient, chart.records, chart.medications, self.today())
+        return chart_page(
+            chart.patient, chart.records, chart.medications, self.today(), self.apps, chart.people
+        )
 
     def _words(self, chart: PatientChart) -> words_of.Words:
-        return words_of.Words(chart.medications, self._rules(chart))
+        return words_of.Words(chart.medications, self._rules(chart), self.apps)
 
     def _rules(self, chart: PatientChart) -> Rules:
         return Rules(chart.id, self.today(), self.fhir_base, self._reader.lookup)

@@ -35,11 +35,13 @@ class Pages:
         today: Callable[[], date],
         fhir_base: str,
         service_url: str,
+        apps: Mapping[str, str],
     ) -> None:
         self._charts = charts
         self._stories = stories
         self._today = today
         self._reader = ChartReader(charts, fhir_base)
+        self._apps = apps
         self._templates = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -84,7 +86,14 @@ class Pages:
             return self.message(
                 "No such chart", "There is no patient with this id in the sandbox.", status=404
             )
-        chart = presenter.chart_page(found.patient, found.records, found.medications, self._today())
+        chart = presenter.chart_page(
+            found.patient,
+            found.records,
+            found.medications,
+            self._today(),
+            self._apps,
+            found.people,
+        )
         story = self._stories.get(patient_id)
         return self.page(
             "chart.html",

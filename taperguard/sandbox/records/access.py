@@ -20,12 +20,13 @@ class Access:
     """What an app may do: interactions by type ("cruds"), in the compartment of one patient.
 
     `patient_id` is None where the app was given no patient: then it sees no patient's records.
-    `user` is the reference of the person who uses the app.
+    `user` is the reference of the person who uses the app, `app` the app's client id.
     """
 
     letters: Mapping[str, str]
     patient_id: str | None
     user: str
+    app: str = ""
 
     def allows(self, resource_type: str, letter: str) -> bool:
         """Whether a scope allows c(reate), r(ead), u(pdate), d(elete) or s(earch) on a type."""

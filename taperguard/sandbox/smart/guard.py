@@ -86,7 +86,7 @@ class FhirGuard:
             raise NotSignedIn(401, "login", "The access token is not known, revoked or expired.")
         said = entry.said
         letters = dict(letters_by_type(said["scopes"]))
-        return Access(letters, said.get("patient"), said["user"])
+        return Access(letters, said.get("patient"), said["user"], said["client"])
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, access: Access) -> None:
         parts = scope["path"].removeprefix("/fhir").strip("/").split("/")
