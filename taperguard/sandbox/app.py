@@ -23,6 +23,7 @@ from starlette.routing import Mount, Route
 from .cds.discovery import Discovery
 from .cds.feedback import Sender
 from .cds.hooks import SafetyCheck
+from .cds.patient_view import PatientView
 from .orders import worklist
 from .orders.formulary import Formulary
 from .pages.ordering import OrderingPages
@@ -91,7 +92,17 @@ def create_app(
     todays = TodaysCharts(charts, stories, today)
     smart = smart_server(todays, public_url=public, service_url=service, today=today)
     apps = {source_of(fhir_base, client.id): client.name for client in smart.clients.values()}
-    pages = Pages(todays, stories, today=today, fhir_base=fhir_base, service_url=service, apps=apps)
+    discovery = Discovery(service)
+    view = PatientView(todays, discovery, fhir_base)
+    pages = Pages(
+        todays,
+        stories,
+        today=today,
+        fhir_base=fhir_base,
+        service_url=service,
+        apps=apps,
+        view=view,
+    )
     sender = Sender(charts)
     ordering = OrderingPages(
         todays,
@@ -100,7 +111,8 @@ def create_app(
         today=today,
         fhir_base=fhir_base,
         public_url=public,
-        check=SafetyCheck(todays, Discovery(service), fhir_base),
+        check=SafetyCheck(todays, discovery, fhir_base),
+        view=view,
         sender=sender,
         apps=apps,
         page=pages.page,

@@ -21,7 +21,7 @@ from . import markdown
 from .presenter import dosage_words, medicine_name
 from .small_words import app_name, date_words
 
-_INDICATOR_WORDS = {"critical": "Critical", "warning": "Warning", "info": "Information"}
+INDICATOR_WORDS = {"critical": "Critical", "warning": "Warning", "info": "Information"}
 _ACTION_WORDS = {"create": "Add", "update": "Change", "delete": "Remove"}
 _LONGEST_SHOWN = 24_000
 NO_ANSWER = "The safety check did not answer; you can sign with your own judgement."
@@ -190,7 +190,7 @@ class Words:
             service=shown.service,
             indicator=card.indicator if isinstance(card, Card) else "error",
             indicator_word=(
-                _INDICATOR_WORDS[card.indicator] if isinstance(card, Card) else "Cannot be read"
+                INDICATOR_WORDS[card.indicator] if isinstance(card, Card) else "Cannot be read"
             ),
             summary=card.summary if isinstance(card, Card) else "A card that cannot be understood",
             detail=markdown.render(card.detail) if isinstance(card, Card) else Markup(),

@@ -23,6 +23,7 @@ from ..cds import shown as cds_shown
 from ..cds.cards import Card
 from ..cds.feedback import Sender
 from ..cds.hooks import ORDER_SELECT, ORDER_SIGN, SafetyCheck, now
+from ..cds.patient_view import PatientView
 from ..cds.shown import Answer, ShownCard
 from ..orders import actions, signing
 from ..orders import worklist as lists
@@ -38,6 +39,7 @@ from . import order_presenter as words_of
 from .chart_reader import ChartReader, PatientChart
 from .posting import Form, NotOurs, Unreadable, read_form
 from .presenter import ChartPage, chart_page
+from .reviews import reviews
 
 _LONGEST_COMMENT = 500
 _CHANGED = "The list was changed in the meantime. This is the list as it is now: look again."
@@ -79,6 +81,7 @@ class OrderingPages:
     fhir_base: str
     public_url: str
     check: SafetyCheck
+    view: PatientView
     sender: Sender
     apps: Mapping[str, str]
     page: Callable[..., Response]
@@ -360,6 +363,7 @@ class OrderingPages:
         refusal: Refusal | None = None,
     ) -> Response:
         charts = self.charts()
+        heard = self.view.beside(chart.id, chart.encounter)
         worklist = Worklists(charts).read(chart.id)
         cards = cds_shown.cards_of(charts, chart.id)
         names = self._words(chart)
@@ -375,6 +379,7 @@ class OrderingPages:
             rows=[names.draft_row(draft, worklist) for draft in worklist.drafts],
             cards=[names.card(card, worklist) for card in cards],
             sign=sign,
+            reviews=reviews(heard),
             stopping=self._stopping(chart, worklist),
             check=words_of.check_view(worklist, cards),
             calls=words_of.call_views(cds_shown.calls_of(charts, chart.id)),

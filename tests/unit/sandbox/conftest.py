@@ -38,7 +38,7 @@ def make_app(tmp_path: Path) -> Callable[..., Starlette]:
     def make(
         today: Callable[[], date] = lambda: TODAY,
         data_dir: Path | None = None,
-        service_url: str = "http://service.test",
+        service_url: str = "http://127.0.0.1:1",
     ) -> Starlette:
         return create_app(
             data_dir=data_dir or tmp_path / "data with a space",
