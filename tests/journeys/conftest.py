@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,17 +142,28 @@ client_auth = "private_key_jwt"
 
 
 @pytest.fixture
-def lonely(tmp_path: Path) -> Iterator[str]:
+def ehr_asking(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """`ehr_asking(url)`: the address of a sandbox EHR that asks the service at this address."""
+    with ExitStack() as running:
+
+        def start(service: str) -> str:
+            port = free_port()
+            command = [
+                *(sys.executable, "-m", "taperguard.sandbox", "--port", str(port)),
+                *("--data", str(tmp_path / f"ehr-{port}"), "--service-url", service),
+            ]
+            log = tmp_path / f"ehr-{port}.log"
+            running.enter_context(kept(command, log))
+            _wait(lambda: answers(f"http://localhost:{port}/healthz"), log)
+            return f"http://localhost:{port}"
+
+        yield start
+
+
+@pytest.fixture
+def lonely(ehr_asking: Callable[[str], str]) -> str:
     """The address of a sandbox EHR whose safety service is down."""
-    port = free_port()
-    command = [
-        *(sys.executable, "-m", "taperguard.sandbox", "--port", str(port)),
-        *("--data", str(tmp_path / "lonely"), "--service-url", f"http://127.0.0.1:{free_port()}"),
-    ]
-    log = tmp_path / "lonely.log"
-    with kept(command, log):
-        _wait(lambda: answers(f"http://localhost:{port}/healthz"), log)
-        yield f"http://localhost:{port}"
+    return ehr_asking(f"http://127.0.0.1:{free_port()}")
 
 
 def _wait(ready: Callable[[], bool], log: Path, seconds: float = 60) -> None:
