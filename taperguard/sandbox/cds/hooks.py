@@ -85,9 +85,14 @@ def ask_of(service: Service, context: dict[str, Any], charts: Charts, base: str)
 
 
 def context_of(hook: str, worklist: Worklist, encounter: str | None) -> dict[str, Any]:
-    """The hook's context: all drafts with those selected, or on signing only what is signed."""
+    """The hook's context: all drafts with those selected, or on signing only what is signed.
+
+    A draft that an app wrote is part of this ordering once somebody selects it; until then it is
+    in the chart, where the services find it.
+    """
     is_select = hook == ORDER_SELECT
-    drafts = worklist.drafts if is_select else worklist.selected
+    begun = tuple(draft for draft in worklist.drafts if draft.selected or not draft.in_chart)
+    drafts = begun if is_select else worklist.selected
     context: dict[str, Any] = {"userId": PRESCRIBER, "patientId": worklist.patient_id}
     if encounter is not None:
         context["encounterId"] = encounter.removeprefix("Encounter/")

@@ -177,6 +177,22 @@ def test_what_is_typed_is_signed_alone_while_the_drafts_of_an_app_wait(
     assert read(browser, f"MedicationRequest/{ids[0]}")["status"] == "draft"
 
 
+def test_services_are_sent_the_drafts_of_an_app_once_they_are_selected(
+    app: App, browser: TestClient, service: Any
+) -> None:
+    """Until then they are no part of the ordering, and services find them in the chart."""
+    first, _ = app.save()
+    screen = Screen(browser, "alder")
+    screen.add("lisinopril 10 mg tablet", frequency="once-a-day", quantity="30")
+    context = service.asked[-1]["context"]
+    assert len(context["draftOrders"]["entry"]) == 1
+    screen.post("select", order=first)
+    context = service.asked[-1]["context"]
+    sent = [entry["resource"]["id"] for entry in context["draftOrders"]["entry"]]
+    assert sent == [first, screen.drafts[2]]
+    assert context["selections"] == [f"MedicationRequest/{key}" for key in sent]
+
+
 def test_selected_and_signed_they_are_active_with_their_ids_and_what_they_replace_ends(
     app: App, browser: TestClient, service: Any
 ) -> None:
