@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -24,15 +25,19 @@ from .bulk.jobs import Exports, Habits
 from .cds.discovery import Discovery
 from .cds.feedback import Sender
 from .cds.hooks import SafetyCheck
+from .cds.patient_view import PatientView
+from .orders import worklist
 from .orders.formulary import Formulary
 from .pages.ordering import OrderingPages
 from .pages.views import Pages
 from .patients import Person, Story, build_all, clinic, edition, read_stories
 from .patients.story import read_formulary
+from .records.access import Access
 from .records.api import FhirApi, refusal
+from .records.json_text import Resource
 from .records.outcome import Refused
 from .records.store import Charts
-from .records.writes import FhirWrites
+from .records.writes import FhirWrites, source_of
 from .smart.guard import FhirGuard
 from .smart.server import now, smart_server
 from .web import EveryResponse
@@ -102,7 +107,19 @@ def create_app(
     stories = {story.key: story for story in read_stories()}
     charts = Charts(data_dir / DATA_FILE)
     todays = TodaysCharts(charts, stories, today, others)
-    pages = Pages(todays, stories, today=today, fhir_base=fhir_base, service_url=service)
+    smart = smart_server(todays, public_url=public, service_url=service, today=today, clock=clock)
+    apps = {source_of(fhir_base, client.id): client.name for client in smart.clients.values()}
+    discovery = Discovery(service)
+    view = PatientView(todays, discovery, fhir_base)
+    pages = Pages(
+        todays,
+        stories,
+        today=today,
+        fhir_base=fhir_base,
+        service_url=service,
+        apps=apps,
+        view=view,
+    )
     sender = Sender(charts)
     ordering = OrderingPages(
         todays,
@@ -111,15 +128,21 @@ def create_app(
         today=today,
         fhir_base=fhir_base,
         public_url=public,
-        check=SafetyCheck(todays, Discovery(service), fhir_base),
+        check=SafetyCheck(todays, discovery, fhir_base),
+        view=view,
         sender=sender,
+        apps=apps,
         page=pages.page,
         message=pages.message,
     )
     fhir = FhirApi(todays, base=fhir_base, version=_release())
-    smart = smart_server(todays, public_url=public, service_url=service, today=today, clock=clock)
     exports = Exports(todays, base=fhir_base, clock=clock, habits=exporting)
     bulk = BulkDoor(todays, exports, fhir_base, clock)
+
+    def take_up(db: sqlite3.Connection, access: Access, written: Sequence[Resource]) -> None:
+        name = apps.get(source_of(fhir_base, access.app), "An app")
+        worklist.take_up(db, str(access.patient_id), written, app=name)
+
     writes = FhirWrites(
         todays,
         base=fhir_base,
@@ -128,6 +151,7 @@ def create_app(
         clock=clock,
         authorize=smart.addresses.authorize,
         token=smart.addresses.token,
+        written=take_up,
     )
 
     @asynccontextmanager

@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,21 +72,28 @@ def kept(command: list[str], log: Path, **environment: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Running:
-    """Where the demo is: the service and the sandbox EHR."""
+    """Where the demo is: the service and the sandbox EHR; `data` is what they keep."""
 
     service: str
     ehr: str
+    data: Path
+
+    def logs(self) -> str:
+        """All that the service's processes have written to their logs."""
+        files = sorted((self.data / "logs").glob("*.log"))
+        assert [file.name for file in files if file.name == "service.log"]
+        return "\n".join(file.read_text(encoding="utf-8") for file in files)
 
 
 @pytest.fixture(scope="session")
 def demo() -> Iterator[Running]:
     """`taperguard demo` on free ports with a data folder of its own."""
     port, sandbox_port = free_port(), free_port()
-    running = Running(f"http://127.0.0.1:{port}", f"http://localhost:{sandbox_port}")
     with tempfile.TemporaryDirectory(prefix="tg-", dir="/tmp") as folder:
-        log = Path(folder) / "demo.log"
+        log, data = Path(folder) / "demo.log", Path(folder) / "data"
+        running = Running(f"http://127.0.0.1:{port}", f"http://localhost:{sandbox_port}", data)
         environment = {
-            "TAPERGUARD_DATA": str(Path(folder) / "data"),
+            "TAPERGUARD_DATA": str(data),
             "TAPERGUARD_PORT": str(port),
             "SANDBOX_PORT": str(sandbox_port),
         }
@@ -96,17 +103,67 @@ def demo() -> Iterator[Running]:
 
 
 @pytest.fixture
-def lonely(tmp_path: Path) -> Iterator[str]:
-    """The address of a sandbox EHR whose safety service is down."""
-    port = free_port()
-    command = [
-        *(sys.executable, "-m", "taperguard.sandbox", "--port", str(port)),
-        *("--data", str(tmp_path / "lonely"), "--service-url", f"http://127.0.0.1:{free_port()}"),
+def confidential(tmp_path: Path) -> Iterator[Running]:
+    """The service and the sandbox EHR, where the service signs in with its key."""
+    port, sandbox_port = free_port(), free_port()
+    data, file = tmp_path / "data", tmp_path / "ehrs.toml"
+    running = Running(f"http://127.0.0.1:{port}", f"http://localhost:{sandbox_port}", data)
+    file.write_text(
+        f"""
+[[ehr]]
+id = "sandbox"
+name = "Sandbox EHR"
+issuer = "{running.ehr}/fhir"
+fhir_base = "{running.ehr}/fhir"
+time_zone = "UTC"
+client_id = "taperguard-confidential"
+client_auth = "private_key_jwt"
+"""
+    )
+    sandbox = [
+        *(sys.executable, "-m", "taperguard.sandbox", "--port", str(sandbox_port)),
+        *("--data", str(tmp_path / "ehr"), "--service-url", running.service),
     ]
-    log = tmp_path / "lonely.log"
-    with kept(command, log):
-        _wait(lambda: answers(f"http://localhost:{port}/healthz"), log)
-        yield f"http://localhost:{port}"
+    service = [sys.executable, "-m", "taperguard", "serve"]
+    environment = {
+        "TAPERGUARD_DATA": str(data),
+        "TAPERGUARD_PORT": str(port),
+        "TAPERGUARD_EHRS_FILE": str(file),
+    }
+    logs = data / "logs"
+    logs.mkdir(parents=True)
+    with (
+        kept(sandbox, tmp_path / "sandbox.log"),
+        kept(service, logs / "service.log", **environment),
+    ):
+        _wait(lambda: answers(f"{running.ehr}/healthz"), tmp_path / "sandbox.log")
+        _wait(lambda: answers(f"{running.service}/readyz"), logs / "service.log")
+        yield running
+
+
+@pytest.fixture
+def ehr_asking(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """`ehr_asking(url)`: the address of a sandbox EHR that asks the service at this address."""
+    with ExitStack() as running:
+
+        def start(service: str) -> str:
+            port = free_port()
+            command = [
+                *(sys.executable, "-m", "taperguard.sandbox", "--port", str(port)),
+                *("--data", str(tmp_path / f"ehr-{port}"), "--service-url", service),
+            ]
+            log = tmp_path / f"ehr-{port}.log"
+            running.enter_context(kept(command, log))
+            _wait(lambda: answers(f"http://localhost:{port}/healthz"), log)
+            return f"http://localhost:{port}"
+
+        yield start
+
+
+@pytest.fixture
+def lonely(ehr_asking: Callable[[str], str]) -> str:
+    """The address of a sandbox EHR whose safety service is down."""
+    return ehr_asking(f"http://127.0.0.1:{free_port()}")
 
 
 def _wait(ready: Callable[[], bool], log: Path, seconds: float = 60) -> None:
@@ -176,25 +233,37 @@ class Window:
         if self.page.get_by_text("Not signed yet").count():
             self.press(self.page.get_by_role("button", name=re.compile(r"^Sign \d+ order")))
 
-    def look(self, name: str) -> None:
+    def look(self, name: str, page: Any = None) -> None:
         """Pictures of the page in light and dark, wide and narrow; axe and the width agree."""
+        page = page or self.page
         for width, scheme in ((1024, "light"), (1024, "dark"), (390, "light"), (390, "dark")):
-            self.page.set_viewport_size({"width": width, "height": 768})
-            self.page.emulate_media(color_scheme=scheme)
-            where = f"{name} at {width} px, {scheme}"
-            found = self.page.evaluate("document.documentElement.scrollWidth")
-            assert found <= width, f"{where}: the page is {found} px wide"
-            assert self._axe() == [], where
-            self.page.evaluate("window.scrollTo(0, 0)")
-            picture = self.pictures / f"{name}-{width}-{scheme}.png"
-            self.page.screenshot(path=picture, full_page=True)
-        self.page.set_viewport_size({"width": 1024, "height": 768})
-        self.page.emulate_media(color_scheme="light")
+            page.set_viewport_size({"width": width, "height": 768})
+            page.emulate_media(color_scheme=scheme)
+            self._see(page, f"{name}-{width}-{scheme}", width)
+        page.set_viewport_size({"width": 1024, "height": 768})
+        page.emulate_media(color_scheme="light")
         assert self.complaints == []
 
-    def _axe(self) -> list[str]:
-        self.page.evaluate(f"{AXE}; undefined")
-        report = self.page.evaluate("axe.run({resultTypes: ['violations']})")
+    def look_at_print(self, name: str, page: Any = None) -> None:
+        """The same as it is printed: a page of A4 is about 720 px wide."""
+        page = page or self.page
+        page.set_viewport_size({"width": 720, "height": 1000})
+        page.emulate_media(media="print")
+        self._see(page, f"{name}-print", 720)
+        page.set_viewport_size({"width": 1024, "height": 768})
+        page.emulate_media(media="screen")
+
+    def _see(self, page: Any, name: str, width: int) -> None:
+        for frame in page.frames:  # the page itself, and an app that it shows
+            found = frame.evaluate("document.documentElement.scrollWidth")
+            assert found <= width, f"{name}: {frame.url} is {found} px wide"
+            assert self._axe(frame) == [], f"{name}: {frame.url}"
+        page.evaluate("window.scrollTo(0, 0)")
+        page.screenshot(path=self.pictures / f"{name}.png", full_page=True)
+
+    def _axe(self, frame: Any) -> list[str]:
+        frame.evaluate(f"{AXE}; undefined")
+        report = frame.evaluate("axe.run({resultTypes: ['violations'], iframes: false})")
         return [
             f"{violation['id']}: {node['html'][:200]} {node['failureSummary']}"
             for violation in report["violations"]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -126,11 +130,11 @@ def test_the_72_year_old_from_order_to_signed_taper(
     assert "Clonazepam 3 mg/day (now 2 mg/day) with oxycodone, age 72" in card.inner_text()
     assert "Critical" in card.inner_text()
     view.look("cards")
-    page.get_by_text("Inspector: 1 call").click()
-    page.get_by_text("Request", exact=True).click()
+    page.get_by_text(re.compile("^Inspector: ")).click()
+    page.get_by_text("Request", exact=True).first.click()
     assert '"hook": "order-select"' in page.locator("pre").first.inner_text()
     view.look("inspector")
-    page.get_by_text("Inspector: 1 call").click()
+    page.get_by_text(re.compile("^Inspector: ")).click()
     readme_picture(page)
 
     recommended = card.locator(".recommended")
@@ -207,6 +211,103 @@ def test_when_the_service_is_down_the_prescriber_is_told_and_signs(
     view.press(page.get_by_role("button", name="Sign 1 order"))
     view.press(page.get_by_role("button", name="Sign 1 order without the check"))
     assert "Signed 1 order" in page.get_by_role("status").first.inner_text()
+
+
+class Reviewer:
+    """A small CDS service of somebody else that wants to know when a chart is opened."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.asked: list[dict[str, Any]] = []
+        self.url = ""
+
+    def answer(self, body: bytes) -> Any:
+        if not body:
+            prefetch = {"patient": "Patient/{{context.patientId}}"}
+            service = {"hook": "patient-view", "id": "review", "title": "Clonazepam review"}
+            return {"services": [{**service, "description": "x", "prefetch": prefetch}]}
+        self.asked.append(json.loads(body))
+        time.sleep(self.seconds)
+        card = {
+            "uuid": "one",
+            "summary": "Clonazepam 2 mg/day for 7 months; no review of the need for it is recorded",
+            "indicator": "info",
+            "detail": "Since 23 Apr 2026.\n\n| Order | mg/day |\n|---|--:|\n| 1 mg tablet | 2 |",
+            "source": {"label": "Clonazepam review", "url": f"{self.url}/why"},
+            "links": [
+                {"label": "Rules and sources", "url": f"{self.url}/rules", "type": "absolute"}
+            ],
+        }
+        return {"cards": [card]}
+
+
+@pytest.fixture
+def reviewer() -> Iterator[Reviewer]:
+    told = Reviewer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            length = int(self.headers.get("Content-Length", "0"))
+            body = json.dumps(told.answer(self.rfile.read(length))).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = answer  # noqa: N815 - the names that http.server calls
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    told.url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield told
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.browser
+def test_what_a_service_says_of_a_chart_is_shown_in_it_quietly(
+    reviewer: Reviewer, ehr_asking: Callable[[str], str], window: Callable[[str], Any]
+) -> None:
+    view = window(ehr_asking(reviewer.url))
+    page = view.page
+    page.goto("/patients/heron")
+    said = page.get_by_role("region", name="Decision support on this chart")
+    assert "Information" in said.inner_text()
+    assert "Clonazepam 2 mg/day for 7 months" in said.inner_text()
+    assert page.get_by_role("article").count() == 0  # it asks for no decision
+    said.get_by_text("Detail").click()
+    view.look("chart-reviewed")
+    view.press(page.get_by_role("link", name="Orders", exact=True))
+    assert "Clonazepam 2 mg/day for 7 months" in page.get_by_role("complementary").inner_text()
+    view.look("orders-reviewed")
+    page.get_by_text("Inspector: 1 call").click()
+    page.get_by_text("Request", exact=True).click()
+    assert '"hook": "patient-view"' in page.locator("pre").first.inner_text()
+    (asked,) = reviewer.asked
+    assert asked["context"]["encounterId"] == "heron-visit"
+
+
+@pytest.mark.browser
+def test_a_service_that_sleeps_does_not_keep_a_chart_closed(
+    reviewer: Reviewer, ehr_asking: Callable[[str], str], window: Callable[[str], Any]
+) -> None:
+    view = window(ehr_asking(reviewer.url))
+    page = view.page
+    page.goto("/patients/heron")
+    reviewer.seconds = 8
+    began = time.monotonic()
+    page.goto("/patients/alder", wait_until="commit")
+    assert time.monotonic() - began < 4  # a second, and what a busy machine adds; not eight
+    assert "Clonazepam review did not answer. The chart is here without it" in page.inner_text(
+        "main"
+    )
+    assert "clonazepam 1 mg tablet" in page.inner_text(".current")
+    view.look("chart-without-review")
 
 
 def enter(page: Any) -> None:

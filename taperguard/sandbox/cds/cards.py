@@ -45,11 +45,12 @@ class Coding:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link of a card; `smart` ones want a SMART launch."""
+    """A link of a card; `smart` ones want a SMART launch, which gives `app_context` to the app."""
 
     label: str
     url: str
     is_smart: bool
+    app_context: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +206,8 @@ def _links_faults(card: Resource) -> Iterator[str]:
             yield "A link's URL is no absolute http address."
         elif link.get("type") not in ("absolute", "smart"):
             yield f"A link's type is {link.get('type')!r}: not absolute or smart."
+        elif not isinstance(link.get("appContext", ""), str):
+            yield "A link's appContext is no text."
         elif "appContext" in link and link["type"] != "smart":
             yield "A link that is not smart has an appContext."
 
@@ -232,7 +235,7 @@ def _card(said: Resource) -> Card:
             for item in said.get("overrideReasons", [])
         ),
         links=tuple(
-            Link(item["label"], item["url"], item["type"] == "smart")
+            Link(item["label"], item["url"], item["type"] == "smart", item.get("appContext", ""))
             for item in said.get("links", [])
         ),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..records import json_text
-from .http import Ask, Exchange, exchange
+from .http import TOTAL_SECONDS, Ask, Exchange, exchange
 
 KEPT_SECONDS = 60.0
 
@@ -43,15 +43,25 @@ class Discovery:
         self._lock = threading.Lock()
         self._kept: tuple[float, tuple[Service, ...]] | None = None
 
-    def services(self, hook: str) -> list[Service]:
-        """The services that want to be called on this hook. Raises NoDiscovery."""
-        with self._lock:
+    def services(self, hook: str, *, seconds: float = TOTAL_SECONDS) -> list[Service]:
+        """The services that want to be called on this hook, within so many seconds.
+
+        Raises NoDiscovery.
+        """
+        if not self._lock.acquire(timeout=seconds):
+            # Somebody else waits for the same answer and has more time.
+            problem = f"it did not answer within {seconds:g} seconds"
+            attempt = Exchange(self._address, "", None, round(seconds * 1000), "", problem)
+            raise NoDiscovery(attempt, problem)
+        try:
             if self._kept is None or self._clock() >= self._kept[0]:
                 self._kept = None
-                (answer,) = exchange([Ask(self._address)])
+                (answer,) = exchange([Ask(self._address)], total_seconds=seconds)
                 found = self._read(answer)
                 self._kept = (self._clock() + KEPT_SECONDS, found)
             return [service for service in self._kept[1] if service.hook == hook]
+        finally:
+            self._lock.release()
 
     def _read(self, answer: Exchange) -> tuple[Service, ...]:
         if answer.problem:

@@ -46,10 +46,10 @@ class SafetyCheck:
                 note_check(db, patient_id, checked)
             return checked
         context = context_of(hook, worklist, encounter)
-        asks = [self._ask(service, context, charts) for service in services]
+        asks = [ask_of(service, context, charts, self.base) for service in services]
         problems: list[str] = []
         answers = [
-            (service, call, *_understood(call))
+            (service, call, *understood(call))
             for service, call in zip(services, exchange(asks), strict=True)
         ]
         with charts.transaction(writing=True) as db:
@@ -70,22 +70,29 @@ class SafetyCheck:
             note_check(db, patient_id, checked)
         return checked
 
-    def _ask(self, service: Service, context: dict[str, Any], charts: Charts) -> Ask:
-        request: dict[str, Any] = {
-            "hook": service.hook,
-            "hookInstance": str(uuid.uuid4()),
-            "fhirServer": self.base,
-            "context": context,
-        }
-        if service.prefetch:
-            request["prefetch"] = fill(service.prefetch, context, charts, base=self.base)
-        return Ask(service.address, json_text.write(request))
+
+def ask_of(service: Service, context: dict[str, Any], charts: Charts, base: str) -> Ask:
+    """The request to a service, with the prefetch that it asks for."""
+    request: dict[str, Any] = {
+        "hook": service.hook,
+        "hookInstance": str(uuid.uuid4()),
+        "fhirServer": base,
+        "context": context,
+    }
+    if service.prefetch:
+        request["prefetch"] = fill(service.prefetch, context, charts, base=base)
+    return Ask(service.address, json_text.write(request))
 
 
 def context_of(hook: str, worklist: Worklist, encounter: str | None) -> dict[str, Any]:
-    """The hook's context: all drafts with those selected, or on signing only what is signed."""
+    """The hook's context: all drafts with those selected, or on signing only what is signed.
+
+    A draft that an app wrote is part of this ordering once somebody selects it; until then it is
+    in the chart, where the services find it.
+    """
     is_select = hook == ORDER_SELECT
-    drafts = worklist.drafts if is_select else worklist.selected
+    begun = tuple(draft for draft in worklist.drafts if draft.selected or not draft.in_chart)
+    drafts = begun if is_select else worklist.selected
     context: dict[str, Any] = {"userId": PRESCRIBER, "patientId": worklist.patient_id}
     if encounter is not None:
         context["encounterId"] = encounter.removeprefix("Encounter/")
@@ -99,7 +106,7 @@ def context_of(hook: str, worklist: Worklist, encounter: str | None) -> dict[str
     return context
 
 
-def _understood(call: Exchange) -> tuple[list[Any], str]:
+def understood(call: Exchange) -> tuple[list[Any], str]:
     """The cards of an answer as raw data, and what is wrong with the answer as a whole."""
     if call.problem:
         return [], call.problem

@@ -130,7 +130,7 @@ def clear_open_cards(db: sqlite3.Connection, patient_id: str) -> None:
 def put_call(
     db: sqlite3.Connection, patient_id: str, hook: str, at: str, call: Exchange, problem: str
 ) -> None:
-    """Record a call; a patient's oldest are forgotten."""
+    """Record a call; a patient's oldest on the same hook are forgotten."""
     db.execute(
         "INSERT INTO calls (patient, hook, address, at, status, milliseconds, problem, request,"
         " response) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -147,9 +147,9 @@ def put_call(
         ),
     )
     db.execute(
-        "DELETE FROM calls WHERE patient = ? AND number NOT IN"
-        " (SELECT number FROM calls WHERE patient = ? ORDER BY number DESC LIMIT ?)",
-        (patient_id, patient_id, _CALLS_KEPT),
+        "DELETE FROM calls WHERE patient = ? AND hook = ? AND number NOT IN (SELECT number"
+        " FROM calls WHERE patient = ? AND hook = ? ORDER BY number DESC LIMIT ?)",
+        (patient_id, hook, patient_id, hook, _CALLS_KEPT),
     )
 
 

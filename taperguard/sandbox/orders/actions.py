@@ -47,19 +47,32 @@ def apply(
             order = {**order, "id": names[target].partition("/")[2] if target else new_id()}
             drafts.append(Draft(order))
         else:
-            drafts = [Draft(order) if item.reference == target else item for item in drafts]
+            drafts = [
+                replace(item, resource=order, selected=True) if item.reference == target else item
+                for item in drafts
+            ]
         touched[f"{ORDER}/{order['id']}"] = order
     after = to.having(drafts)
-    with_list = with_drafts(rules, after)
+    with_list = with_drafts(rules, after, instead_of=to)
     require(touched.values(), with_list)
     _nothing_left_dangling(after, touched, with_list)
     return after
 
 
-def with_drafts(rules: Rules, worklist: Worklist) -> Rules:
-    """The same rules, where references to drafts of a list resolve too."""
+def with_drafts(rules: Rules, worklist: Worklist, *, instead_of: Worklist | None = None) -> Rules:
+    """The same rules, where references to drafts of a list resolve too.
+
+    `instead_of` is the list before: what is no longer on it resolves no more, also where it is an
+    app's draft and stands in the chart.
+    """
     on_list = {draft.reference: draft.resource for draft in worklist.drafts}
-    return replace(rules, lookup=lambda said: on_list.get(said) or rules.lookup(said))
+    before = instead_of.drafts if instead_of is not None else ()
+    gone = {draft.reference for draft in before} - on_list.keys()
+
+    def lookup(said: str) -> Resource | None:
+        return None if said in gone else on_list.get(said) or rules.lookup(said)
+
+    return replace(rules, lookup=lookup)
 
 
 def _misshapen(action: Any) -> list[Fault]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from ..records.json_text import Resource
 from ..records.store import Charts
 from .check import Fault, NotAccepted, Rules, require
-from .references import ORDER, prior_of
+from .references import ORDER, local, prior_of
 from .worklist import Worklist, write_in
 
 _CAN_BE_STOPPED = {"active", "on-hold", "draft"}
@@ -19,10 +19,13 @@ PRESCRIBER = "Practitioner/hazel"
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """What signing will do: the orders to write, and the orders of the chart to stop."""
+    """What signing will do: the orders to write, the orders of the chart to stop, and the draft
+    care plans that the orders are based on, which become active with them.
+    """
 
     orders: tuple[Resource, ...]
     stopped: tuple[Resource, ...]
+    begun: tuple[Resource, ...]
     left: Worklist
 
 
@@ -63,6 +66,9 @@ def prepare(worklist: Worklist, rules: Rules) -> Signing:
     return Signing(
         orders=orders,
         stopped=tuple(_stopped(signed, rules)),
+        begun=tuple(
+            {**plan, "status": "active"} for plan in plans_begun(list(signed.values()), rules)
+        ),
         left=worklist.having([item for item in worklist.drafts if not item.selected]),
     )
 
@@ -71,8 +77,9 @@ def sign_in(
     db: sqlite3.Connection, charts: Charts, signing: Signing, *, at: datetime, notice: str
 ) -> Worklist:
     """Write it all within a transaction; Changed when the list was changed meanwhile."""
-    left = write_in(db, signing.left, notice)
-    for resource in (*signing.stopped, *signing.orders):
+    signed = [str(order["id"]) for order in signing.orders]
+    left = write_in(db, charts, signing.left, notice, signed=signed)
+    for resource in (*signing.stopped, *signing.begun, *signing.orders):
         charts.save_in(db, resource, at=at)
     return left
 
@@ -93,6 +100,21 @@ def replaced_by(orders: Sequence[Resource], rules: Rules) -> dict[str, list[Reso
         if there is not None and there.get("status") in _CAN_BE_STOPPED:
             found.setdefault(prior, []).append(order)
     return found
+
+
+def plans_begun(orders: Sequence[Resource], rules: Rules) -> list[Resource]:
+    """The draft care plans of the chart that these orders are based on, each once."""
+    found: dict[str, Resource] = {}
+    for order in orders:
+        based_on = order.get("basedOn")
+        for pointed in based_on if isinstance(based_on, list) else []:
+            said = pointed.get("reference") if isinstance(pointed, dict) else None
+            there = rules.lookup(local(said, rules.base)) if isinstance(said, str) else None
+            if there is None or there.get("resourceType") != "CarePlan":
+                continue
+            if there.get("status") == "draft":
+                found[str(there["id"])] = there
+    return list(found.values())
 
 
 def _stopped(signed: dict[str, Resource], rules: Rules) -> list[Resource]:

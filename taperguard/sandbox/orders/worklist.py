@@ -2,19 +2,24 @@
 
 Every change is made to the list as it was seen (`revision`), so that two windows, a double click
 or the back button never change a list that nobody looked at.
+
+Drafts that an app wrote into the chart over FHIR stand on the list as well, set aside until the
+prescriber selects them. Such a draft is one thing in two places: what is done to it here is done
+in the chart, in the same transaction, and what the app does to it in the chart is done here.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from ..records import json_text
 from ..records.json_text import Resource
 from ..records.store import Charts
 from .check import Fault, NotAccepted
-from .references import ORDER
+from .references import ORDER, references
 
 
 class Changed(Exception):
@@ -23,10 +28,11 @@ class Changed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One order on the list."""
+    """One order on the list. `in_chart` are drafts that an app wrote; others were begun here."""
 
     resource: Resource
     selected: bool = True
+    in_chart: bool = False
 
     @property
     def id(self) -> str:
@@ -76,6 +82,11 @@ class Worklist:
             and checked.revision == self.revision
         )
 
+    @property
+    def from_apps(self) -> tuple[Draft, ...]:
+        """The drafts that apps wrote into the chart."""
+        return tuple(draft for draft in self.drafts if draft.in_chart)
+
     def draft(self, draft_id: str) -> Draft:
         """The draft with this id; NotAccepted when it is not on the list."""
         for draft in self.drafts:
@@ -95,21 +106,20 @@ class Worklist:
 
     def putting(self, order: Resource, *, in_place_of: str | None = None) -> Worklist:
         """The list with this order at its end, or in the place of a draft; selected."""
-        new = Draft(order)
         if in_place_of is None:
-            return self.having([*self.drafts, new])
-        self.draft(in_place_of)
+            return self.having([*self.drafts, Draft(order)])
+        new = replace(self.draft(in_place_of), resource=order, selected=True)
         return self.having([new if item.id == in_place_of else item for item in self.drafts])
+
+    def selecting(self, ids: Collection[str], *, selected: bool) -> Worklist:
+        """The list with these drafts selected, or set aside."""
+        return self.having(
+            [replace(item, selected=selected) if item.id in ids else item for item in self.drafts]
+        )
 
     def toggling(self, draft_id: str) -> Worklist:
         """The list with one draft selected that was not, or the other way round."""
-        self.draft(draft_id)
-        return self.having(
-            [
-                replace(item, selected=not item.selected) if item.id == draft_id else item
-                for item in self.drafts
-            ]
-        )
+        return self.selecting([draft_id], selected=not self.draft(draft_id).selected)
 
     def without(self, ids: Sequence[str]) -> Worklist:
         """The list without some drafts; NotAccepted when one is not on it."""
@@ -132,7 +142,7 @@ class Worklists:
     def write(self, changed: Worklist, notice: str) -> Worklist:
         """Keep a changed list; Changed when another change came first."""
         with self._charts.transaction(writing=True) as db:
-            return write_in(db, changed, notice)
+            return write_in(db, self._charts, changed, notice)
 
 
 def read_in(db: sqlite3.Connection, patient_id: str) -> Worklist:
@@ -146,22 +156,112 @@ def read_in(db: sqlite3.Connection, patient_id: str) -> Worklist:
         return Worklist(patient_id)
     revision, notice, hook, checked_revision, problem = row
     drafts = db.execute(
-        "SELECT text, selected FROM drafts WHERE patient = ? ORDER BY place", (patient_id,)
+        "SELECT d.text, d.selected, r.id IS NOT NULL FROM drafts d LEFT JOIN resources r"
+        " ON r.type = ? AND r.id = d.id WHERE d.patient = ? ORDER BY d.place",
+        (ORDER, patient_id),
     ).fetchall()
     return Worklist(
         patient_id=patient_id,
         revision=revision,
-        drafts=tuple(Draft(json_text.read(text), bool(selected)) for text, selected in drafts),
+        drafts=tuple(
+            Draft(json_text.read(text), bool(selected), bool(in_chart))
+            for text, selected, in_chart in drafts
+        ),
         checked=None if hook is None else Checked(hook, checked_revision, problem),
         notice=notice,
     )
 
 
-def write_in(db: sqlite3.Connection, changed: Worklist, notice: str) -> Worklist:
-    """Keep a changed list within a transaction; its revision rises by one."""
-    patient_id = changed.patient_id
-    if read_in(db, patient_id).revision != changed.revision:
+def write_in(
+    db: sqlite3.Connection,
+    charts: Charts,
+    changed: Worklist,
+    notice: str,
+    *,
+    signed: Collection[str] = (),
+) -> Worklist:
+    """Keep a changed list within a transaction; its revision rises by one.
+
+    An app's draft that is no longer on it is discarded in the chart too, unless its id is among
+    the `signed`, which are being written into the chart as orders. A draft care plan goes with
+    the last of its drafts.
+    """
+    before = read_in(db, changed.patient_id)
+    if before.revision != changed.revision:
         raise Changed
+    drafts = {draft.id: draft for draft in changed.drafts}
+    at = datetime.now(UTC)
+    discarded = [
+        draft for draft in before.from_apps if draft.id not in drafts and draft.id not in signed
+    ]
+    why = {"text": f"discarded in the ordering screen on {at.date().isoformat()}"}
+    for draft in discarded:
+        gone = {**draft.resource, "status": "cancelled", "statusReason": why}
+        charts.save_in(db, gone, at=at)
+    for plan in plans_without_orders(discarded, changed, charts):
+        charts.save_in(db, {**plan, "status": "revoked"}, at=at)
+    for draft in before.from_apps:
+        now = drafts.get(draft.id)
+        if now is not None and now.resource != draft.resource:
+            # Who wrote it stays known, whoever changed it.
+            kept = {**now.resource, "meta": draft.resource.get("meta", {})}
+            saved = charts.save_in(db, kept, at=at)
+            drafts[draft.id] = replace(now, resource=saved.resource())
+    return _put(db, replace(changed, drafts=tuple(drafts.values())), notice)
+
+
+def plans_without_orders(
+    discarded: Sequence[Draft], left: Worklist, charts: Charts
+) -> list[Resource]:
+    """The draft care plans whose last drafts these are."""
+    going = {plan for draft in discarded for plan in _plans_of(draft)}
+    staying = {plan for draft in left.drafts for plan in _plans_of(draft)}
+    found = [charts.read("CarePlan", plan) for plan in sorted(going - staying)]
+    plans = [stored.resource() for stored in found if stored is not None]
+    return [plan for plan in plans if plan.get("status") == "draft"]
+
+
+def _plans_of(draft: Draft) -> set[str]:
+    """The ids of the care plans that a draft is based on."""
+    ids = set()
+    for path, said in references(draft.resource):
+        resource_type, _, plan_id = "/".join(said.split("/")[-2:]).partition("/")
+        if path == "basedOn" and resource_type == "CarePlan":
+            ids.add(plan_id)
+    return ids
+
+
+def take_up(
+    db: sqlite3.Connection, patient_id: str, written: Sequence[Resource], *, app: str
+) -> None:
+    """Bring on the list what an app has just written into the chart, within its transaction.
+
+    New drafts are set aside, and so is one that the app has changed: what was selected was
+    something else. What is no draft any more leaves the list. `app` is its name.
+    """
+    orders = [resource for resource in written if resource.get("resourceType") == ORDER]
+    if not orders:
+        return
+    before = read_in(db, patient_id)
+    drafts = {draft.id: draft for draft in before.drafts}
+    for order in orders:
+        if order.get("status") == "draft":
+            drafts[str(order["id"])] = Draft(order, selected=False, in_chart=True)
+        else:
+            drafts.pop(str(order["id"]), None)
+    _put(db, before.having(list(drafts.values())), _taken_up(orders, app))
+
+
+def _taken_up(orders: Sequence[Resource], app: str) -> str:
+    count = sum(order.get("status") == "draft" for order in orders)
+    if not count:
+        return f"{app} has withdrawn what it had drafted."
+    drafts, them = ("1 draft order", "it") if count == 1 else (f"{count} draft orders", "those")
+    return f"{app} has written {drafts} into the chart. Select {them} to sign, or discard."
+
+
+def _put(db: sqlite3.Connection, changed: Worklist, notice: str) -> Worklist:
+    patient_id = changed.patient_id
     written = replace(changed, revision=changed.revision + 1, notice=notice)
     db.execute(
         "INSERT INTO worklists (patient, revision, notice) VALUES (?, ?, ?)"

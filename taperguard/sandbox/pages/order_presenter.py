@@ -13,14 +13,15 @@ from ..cds.feedback import Feedback
 from ..cds.shown import Call, ShownCard
 from ..orders.check import Rules
 from ..orders.references import prior_of
-from ..orders.signing import replaced_by
+from ..orders.signing import plans_begun, replaced_by
 from ..orders.worklist import Draft, Worklist
 from ..records import json_text
 from ..records.json_text import Resource
 from . import markdown
-from .presenter import date_words, dosage_words, medicine_name
+from .presenter import dosage_words, medicine_name
+from .small_words import app_name, date_words
 
-_INDICATOR_WORDS = {"critical": "Critical", "warning": "Warning", "info": "Information"}
+INDICATOR_WORDS = {"critical": "Critical", "warning": "Warning", "info": "Information"}
 _ACTION_WORDS = {"create": "Add", "update": "Change", "delete": "Remove"}
 _LONGEST_SHOWN = 24_000
 NO_ANSWER = "The safety check did not answer; you can sign with your own judgement."
@@ -28,7 +29,7 @@ NO_ANSWER = "The safety check did not answer; you can sign with your own judgeme
 
 @dataclass(frozen=True, slots=True)
 class DraftRow:
-    """A draft on the list."""
+    """A draft on the list. `app` is who wrote it into the chart; empty when it was begun here."""
 
     id: str
     name: str
@@ -36,6 +37,7 @@ class DraftRow:
     supply: str
     replaces: str
     is_selected: bool
+    app: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,15 @@ class CardView:
 
 @dataclass(frozen=True, slots=True)
 class SignView:
-    """The button that signs: its words, and whether it asks the safety services first."""
+    """The button that signs: its words, and whether it asks the safety services first.
+
+    `stops` are the orders that signing ends, `begins` the care plans that it makes active.
+    """
 
     label: str
     step: str
     stops: list[str]
+    begins: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +122,17 @@ class CallView:
 
 
 class Words:
-    """Names for orders of one chart. `medications` are the Medication resources by reference."""
+    """Names for orders of one chart. `medications` are the Medication resources by reference.
 
-    def __init__(self, medications: Mapping[str, Resource], rules: Rules) -> None:
+    `apps` are the names of apps by the `meta.source` of what they write.
+    """
+
+    def __init__(
+        self, medications: Mapping[str, Resource], rules: Rules, apps: Mapping[str, str]
+    ) -> None:
         self._medications = medications
         self._rules = rules
+        self._apps = apps
 
     def order(self, order: Resource) -> str:
         """An order in one line: what and how."""
@@ -135,6 +147,10 @@ class Words:
         found = replaced_by(orders, self._rules)
         there = [self._rules.lookup(prior) for prior in found]
         return [self.order(order) for order in there if order is not None]
+
+    def begun_by(self, orders: Sequence[Resource]) -> list[str]:
+        """The draft care plans that signing these will make active, by title."""
+        return [plan_title(plan) for plan in plans_begun(orders, self._rules)]
 
     def replaces(self, order: Resource, worklist: Worklist) -> str:
         """What this draft replaces, and what that means; empty when it replaces nothing."""
@@ -160,6 +176,7 @@ class Words:
             supply=supply_words(draft.resource),
             replaces=self.replaces(draft.resource, worklist),
             is_selected=draft.selected,
+            app=(app_name(draft.resource, self._apps) or "an app") if draft.in_chart else "",
         )
 
     def card(self, shown: ShownCard, worklist: Worklist) -> CardView:
@@ -173,7 +190,7 @@ class Words:
             service=shown.service,
             indicator=card.indicator if isinstance(card, Card) else "error",
             indicator_word=(
-                _INDICATOR_WORDS[card.indicator] if isinstance(card, Card) else "Cannot be read"
+                INDICATOR_WORDS[card.indicator] if isinstance(card, Card) else "Cannot be read"
             ),
             summary=card.summary if isinstance(card, Card) else "A card that cannot be understood",
             detail=markdown.render(card.detail) if isinstance(card, Card) else Markup(),
@@ -227,6 +244,12 @@ def dosage_of(order: Resource) -> str:
     return dosage_words(order.get("dosageInstruction"))
 
 
+def plan_title(plan: Resource) -> str:
+    """What a care plan is called."""
+    title = plan.get("title")
+    return title if isinstance(title, str) and title.strip() else "a care plan without a title"
+
+
 def supply_words(order: Resource) -> str:
     """90 tablets, 1 refill, from 4 Jan 2027."""
     supply = order.get("dispenseRequest")
@@ -266,15 +289,16 @@ def sign_view(worklist: Worklist, cards: Sequence[ShownCard], words: Words) -> S
     """The button as it stands now."""
     count = len(worklist.selected)
     orders = f"{count} order{'' if count == 1 else 's'}"
-    stops = words.stopped_by([draft.resource for draft in worklist.selected])
+    signed = [draft.resource for draft in worklist.selected]
+    stops, begins = words.stopped_by(signed), words.begun_by(signed)
     if not worklist.is_checked_for_signing:
-        return SignView(f"Sign {orders}", "check", stops)
+        return SignView(f"Sign {orders}", "check", stops, begins)
     checked = worklist.checked
     if checked is not None and checked.problem:
-        return SignView(f"Sign {orders} without the check", "final", stops)
+        return SignView(f"Sign {orders} without the check", "final", stops, begins)
     if any(card.is_open or not isinstance(card.read, Card) for card in cards):
-        return SignView(f"Sign {orders} anyway", "final", stops)
-    return SignView(f"Sign {orders}", "final", stops)
+        return SignView(f"Sign {orders} anyway", "final", stops, begins)
+    return SignView(f"Sign {orders}", "final", stops, begins)
 
 
 def check_view(worklist: Worklist, cards: Sequence[ShownCard]) -> CheckView:

@@ -23,6 +23,7 @@ from ..cds import shown as cds_shown
 from ..cds.cards import Card
 from ..cds.feedback import Sender
 from ..cds.hooks import ORDER_SELECT, ORDER_SIGN, SafetyCheck, now
+from ..cds.patient_view import PatientView
 from ..cds.shown import Answer, ShownCard
 from ..orders import actions, signing
 from ..orders import worklist as lists
@@ -38,6 +39,7 @@ from . import order_presenter as words_of
 from .chart_reader import ChartReader, PatientChart
 from .posting import Form, NotOurs, Unreadable, read_form
 from .presenter import ChartPage, chart_page
+from .reviews import reviews
 
 _LONGEST_COMMENT = 500
 _CHANGED = "The list was changed in the meantime. This is the list as it is now: look again."
@@ -67,7 +69,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class OrderingPages:
-    """The ordering screen of each patient. `page` and `message` make responses from templates."""
+    """The ordering screen of each patient. `page` and `message` make responses from templates.
+
+    `apps` are the names of the apps that write here, by the `meta.source` of what they write.
+    """
 
     charts: Callable[[], Charts]
     stories: Mapping[str, Story]
@@ -76,7 +81,9 @@ class OrderingPages:
     fhir_base: str
     public_url: str
     check: SafetyCheck
+    view: PatientView
     sender: Sender
+    apps: Mapping[str, str]
     page: Callable[..., Response]
     message: Callable[..., Response]
 
@@ -181,27 +188,45 @@ class OrderingPages:
         return self._kept(chart, after, f"{verb}: {self._words(chart).order(order)}")
 
     def _select(self, chart: PatientChart, form: Form) -> str:
-        """Select a draft that is not, or the other way round."""
-        after = self._worklist(chart, form).toggling(form.text("order"))
+        """Select a draft that is not, or the other way round; or all that apps have written."""
+        worklist = self._worklist(chart, form)
+        if form.text("all") in ("select", "aside"):
+            is_selected = form.text("all") == "select"
+            going = [draft.id for draft in worklist.from_apps]
+            after = worklist.selecting(going, selected=is_selected)
+            count = f"{len(going)} draft{'' if len(going) == 1 else 's'}"
+            return self._kept(
+                chart, after, f"{'Selected' if is_selected else 'Set aside'}: {count}"
+            )
+        after = worklist.toggling(form.text("order"))
         name = self._words(chart).name(after.draft(form.text("order")).resource)
         is_selected = after.draft(form.text("order")).selected
         return self._kept(chart, after, f"{'Selected' if is_selected else 'Set aside'}: {name}")
 
     def _remove(self, chart: PatientChart, form: Form) -> str:
-        """Remove a draft, or all that are selected."""
+        """Remove a draft, or all that are selected, or discard all that apps have written."""
         worklist = self._worklist(chart, form)
         order_id = form.text("order")
         if form.text("all") == "selected":
             going = [draft.id for draft in worklist.selected]
+        elif form.text("all") == "apps":
+            going = [draft.id for draft in worklist.from_apps]
         else:
             going = [order_id]
-        names = [self._words(chart).name(worklist.draft(key).resource) for key in going]
+        drafts = [worklist.draft(key) for key in going]
+        names = [self._words(chart).name(draft.resource) for draft in drafts]
         after = worklist.without(going)
         require(
             [draft.resource for draft in after.drafts],
-            actions.with_drafts(self._rules(chart), after),
+            actions.with_drafts(self._rules(chart), after, instead_of=worklist),
         )
-        return self._kept(chart, after, f"Removed: {', '.join(names) or 'nothing'}")
+        verb = "Discarded" if drafts and all(draft.in_chart for draft in drafts) else "Removed"
+        lines = [f"{verb}: {', '.join(names) or 'nothing'}"]
+        plans = lists.plans_without_orders(
+            [draft for draft in drafts if draft.in_chart], after, self.charts()
+        )
+        lines += [f"Care plan revoked with its last draft: {words_of.plan_title(p)}" for p in plans]
+        return self._kept(chart, after, "\n".join(lines))
 
     def _kept(self, chart: PatientChart, after: Worklist, notice: str) -> str:
         """Keep a changed list and have the selected orders looked at."""
@@ -231,7 +256,7 @@ class OrderingPages:
         answer = Answer("accepted", (*shown.answer.accepted, number))
         told = feedback_queue.accepted(card.uuid, [suggestion.uuid], now())
         with self.charts().transaction(writing=True) as db:
-            lists.write_in(db, after, f"Accepted: {suggestion.label}")
+            lists.write_in(db, self.charts(), after, f"Accepted: {suggestion.label}")
             cds_shown.set_answer(db, shown.number, answer)
             if not after.selected:
                 cds_shown.clear_open_cards(db, chart.id)
@@ -318,6 +343,7 @@ class OrderingPages:
         lines = [f"Signed {count} order{'' if count == 1 else 's'}; active in the chart now"]
         lines += [names.order(order) for order in prepared.orders]
         lines += [f"Discontinued: {names.order(order)}" for order in prepared.stopped]
+        lines += [f"Care plan, active now: {words_of.plan_title(p)}" for p in prepared.begun]
         notice = "\n".join(lines)
         with self.charts().transaction(writing=True) as db:
             for shown in cds_shown.cards_in(db, chart.id):
@@ -337,6 +363,7 @@ class OrderingPages:
         refusal: Refusal | None = None,
     ) -> Response:
         charts = self.charts()
+        heard = self.view.beside(chart.id, chart.encounter)
         worklist = Worklists(charts).read(chart.id)
         cards = cds_shown.cards_of(charts, chart.id)
         names = self._words(chart)
@@ -352,6 +379,7 @@ class OrderingPages:
             rows=[names.draft_row(draft, worklist) for draft in worklist.drafts],
             cards=[names.card(card, worklist) for card in cards],
             sign=sign,
+            reviews=reviews(heard),
             stopping=self._stopping(chart, worklist),
             check=words_of.check_view(worklist, cards),
             calls=words_of.call_views(cds_shown.calls_of(charts, chart.id)),
@@ -412,10 +440,12 @@ class OrderingPages:
         return set(signing.replaced_by(orders, self._rules(chart)))
 
     def _chart_page(self, chart: PatientChart) -> ChartPage:
-        return chart_page(chart.patient, chart.records, chart.medications, self.today())
+        return chart_page(
+            chart.patient, chart.records, chart.medications, self.today(), self.apps, chart.people
+        )
 
     def _words(self, chart: PatientChart) -> words_of.Words:
-        return words_of.Words(chart.medications, self._rules(chart))
+        return words_of.Words(chart.medications, self._rules(chart), self.apps)
 
     def _rules(self, chart: PatientChart) -> Rules:
         return Rules(chart.id, self.today(), self.fhir_base, self._reader.lookup)

@@ -13,12 +13,14 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from ..cds.patient_view import PatientView
 from ..patients import Story
 from ..population import is_generated
 from ..records.store import Charts
 from . import presenter
 from .chart_reader import ChartReader
 from .patient_list import groups_of
+from .reviews import reviews
 
 _HERE = Path(__file__).parent
 EHR_NAME = "Sandbox EHR"
@@ -36,11 +38,15 @@ class Pages:
         today: Callable[[], date],
         fhir_base: str,
         service_url: str,
+        apps: Mapping[str, str],
+        view: PatientView,
     ) -> None:
         self._charts = charts
         self._stories = stories
         self._today = today
         self._reader = ChartReader(charts, fhir_base)
+        self._apps = apps
+        self._view = view
         self._templates = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -86,11 +92,19 @@ class Pages:
             return self.message(
                 "No such chart", "There is no patient with this id in the sandbox.", status=404
             )
-        chart = presenter.chart_page(found.patient, found.records, found.medications, self._today())
+        chart = presenter.chart_page(
+            found.patient,
+            found.records,
+            found.medications,
+            self._today(),
+            self._apps,
+            found.people,
+        )
         story = self._stories.get(patient_id)
         return self.page(
             "chart.html",
             chart=chart,
+            reviews=reviews(self._view.open(patient_id, found.encounter)),
             story=story.story if story else "This patient has no story.",
             to_try=story.to_try if story else "",
         )

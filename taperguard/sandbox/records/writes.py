@@ -6,6 +6,7 @@ before the first resource is saved. What is read back is what was sent, digit fo
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -31,12 +32,20 @@ _LARGEST = 2 * 1024 * 1024
 _JSON = ("application/fhir+json", "application/json")
 
 
+Written = Callable[[sqlite3.Connection, Access, Sequence[Resource]], None]
+"""Is told what an app has written, within the transaction that writes it."""
+
+
+def _nothing_more(*_: object) -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class FhirWrites:
     """The writing half of the FHIR door. `charts` gives the store, fresh for the day.
 
     `clock` gives the time with a zone; `authorize` and `token` are what metadata says of signing
-    in.
+    in; `written` is told what was written, in the same transaction.
     """
 
     charts: Callable[[], Charts]
@@ -46,6 +55,7 @@ class FhirWrites:
     clock: Callable[[], datetime]
     authorize: str
     token: str
+    written: Written = _nothing_more
 
     def __post_init__(self) -> None:
         """The store holds what is written from now on."""
@@ -118,7 +128,23 @@ class FhirWrites:
         charts, at = self.charts(), self.clock()
         with charts.transaction(writing=True) as db:
             planned = plan(asked, access, charts, base=self.base, today=self.today())
-            return [(one, one.stored or charts.save_in(db, one.resource, at=at)) for one in planned]
+            done = [
+                (one, one.stored or charts.save_in(db, self._marked(one.resource, access), at=at))
+                for one in planned
+            ]
+            fresh = [stored.resource() for one, stored in done if one.stored is None]
+            self.written(db, access, fresh)
+            return done
+
+    def _marked(self, resource: Resource, access: Access) -> Resource:
+        """The resource with the app that wrote it, as this EHR knows it (FHIR R4, meta.source)."""
+        meta = {**resource.get("meta", {}), "source": source_of(self.base, access.app)}
+        return {**resource, "meta": meta}
+
+
+def source_of(base: str, app: str) -> str:
+    """What `meta.source` says of a resource that an app wrote: this EHR, and the client id."""
+    return f"{base}#{app}"
 
 
 def refusal_of(invalid: Invalid) -> Response:

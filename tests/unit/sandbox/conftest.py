@@ -47,7 +47,7 @@ def make_app(tmp_path: Path, told_file: Path) -> Callable[..., Starlette]:
     def make(
         today: Callable[[], date] = lambda: TODAY,
         data_dir: Path | None = None,
-        service_url: str = "http://service.test",
+        service_url: str = "http://127.0.0.1:1",
     ) -> Starlette:
         folder = data_dir or tmp_path / "data with a space"
         if not folder.exists():
