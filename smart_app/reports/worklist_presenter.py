@@ -1,0 +1,204 @@
+"""What the worklist says of each patient, and how it is filtered, ordered and turned over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from smart_app.planner.words import day_of_record, listed, plural, sentence
+from smart_app.reports.links import Links
+from smart_app.reports.shelf import Report, Row
+from smart_app.reports.words import count
+from smart_app.reports.worklist import NOT_COMPUTABLE, PAGE, Asked, Order, chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a patient counts, or why that is not known, with the records behind it."""
+
+    title: str
+    words: str
+    sources: tuple[str, ...]
+    is_unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """One row."""
+
+    name: str = field(repr=False)
+    born: str = field(repr=False)
+    dose: str
+    is_known: bool
+    supply: str
+    titles: str
+    whys: tuple[Why, ...]
+    is_open: bool
+    id: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A link that filters or orders."""
+
+    words: str
+    link: str
+    is_this: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistView:
+    """The whole page."""
+
+    headline: str
+    night: str
+    back: str
+    filters: tuple[Choice, ...]
+    filtered_by: str | None
+    all_link: str
+    orders: tuple[Choice, ...]
+    patients: tuple[Patient, ...] = field(repr=False)
+    shown: str
+    earlier: str | None
+    later: str | None
+    planner: str
+    about_planner: str
+
+
+def worklist_view(
+    report: Report,
+    rows: Sequence[Row],
+    asked: Asked,
+    *,
+    night: date,
+    links: Links,
+    planner: str,
+) -> WorklistView | None:
+    """The page that is asked for; None when the worklist has no such page.
+
+    `planner` is the address that opens the planner from here.
+    """
+    found = chosen(rows, asked)
+    begin = (asked.page - 1) * PAGE
+    page = found[begin : begin + PAGE]
+    if not page and asked.page > 1:
+        return None
+    titles = {measure["id"]: measure["title"] for measure in report["measures"]}
+    here = f"{links.night(night)}/patients"
+    by = _filtered_by(asked, titles, report)
+
+    def to(**changed: object) -> str:
+        query = asked.query(**{"page": 1, **changed})
+        return f"{here}?{query}" if query else here
+
+    return WorklistView(
+        headline=_headline(len(found), by),
+        night=day_of_record(night),
+        back=links.night(night),
+        filters=tuple(
+            Choice(
+                f"{measure['title']} ({count(measure['numerator'])})",
+                to(measures=(measure["id"],), unknown=None, bar=None),
+                asked.measures == (measure["id"],),
+            )
+            for measure in report["measures"]
+        ),
+        filtered_by=by,
+        all_link=to(measures=(), unknown=None, bar=None),
+        orders=tuple(
+            Choice(words, to(order=order), order is asked.order) for order, words in _ORDERS.items()
+        ),
+        patients=tuple(_patient(row, titles, asked) for row in page),
+        shown=f"{begin + 1} to {begin + len(page)} of {len(found)}" if page else "none",
+        earlier=to(page=asked.page - 1) if asked.page > 1 else None,
+        later=to(page=asked.page + 1) if begin + PAGE < len(found) else None,
+        planner=planner,
+        about_planner="The planner asks your EHR who you are and lets you choose the patient "
+        "there: choose the one whose row you came from.",
+    )
+
+
+_ORDERS = {
+    Order.DOSE: "highest dose first, unknown doses on top",
+    Order.NAME: "name",
+    Order.SUPPLY: "supply that ends first",
+}
+
+
+def _headline(number: int, by: str | None) -> str:
+    if by is None:
+        return f"{plural(number, 'patient')} in this report"
+    return f"{plural(number, 'patient')}: {by}"
+
+
+def _filtered_by(asked: Asked, titles: dict[str, str], report: Report) -> str | None:
+    parts = [titles[key] for key in asked.measures]
+    if asked.unknown:
+        parts.append(f"not known whether: {titles[asked.unknown]}")
+    if asked.bar == NOT_COMPUTABLE:
+        parts.append("daily dose not computable")
+    elif asked.bar:
+        bars = {
+            bar["id"]: f"{bar['label']} {one['unit']}"
+            for one in report["distributions"]
+            for bar in one["bars"]
+        }
+        parts.append(bars[asked.bar])
+    return listed(parts) if parts else None
+
+
+def _patient(row: Row, titles: dict[str, str], asked: Asked) -> Patient:
+    met = [key for key in titles if key in row["measures"]]
+    wanted = [*asked.measures, *((asked.unknown,) if asked.unknown else ())]
+    ordered = [*(key for key in wanted if key in met), *(key for key in met if key not in wanted)]
+    whys = [
+        Why(
+            titles[key],
+            sentence(row["why"].get(key) or "Counted; the report keeps no reason"),
+            tuple(row["sources"].get(key, ())),
+        )
+        for key in ordered
+    ]
+    whys += [
+        Why(titles[key], sentence(why), tuple(row["sources"].get(key, ())), is_unknown=True)
+        for key, why in row["not_evaluable"].items()
+        if key in titles
+    ]
+    return Patient(
+        name=row["name"] or "name not supplied",
+        born=_born(row["birth_date"]),
+        dose=_dose(row),
+        is_known=row["mg_per_day"] is not None,
+        supply=_supply(row),
+        titles="; ".join(titles[key] for key in ordered) or "counted in no measure",
+        whys=tuple(whys),
+        is_open=False,
+        id=str(row["patient"]).partition("/")[2],
+    )
+
+
+def _born(text: str | None) -> str:
+    if not text:
+        return "birth date not supplied"
+    try:
+        return f"born {day_of_record(date.fromisoformat(text))}"
+    except ValueError:
+        return f"born {text}"  # a year, or a year and a month: FHIR allows both
+
+
+def _dose(row: Row) -> str:
+    if row["mg_per_day"] is not None:
+        return f"{row['mg_per_day']} mg/day"
+    if row["dose_why_not"]:
+        return f"not computable: {row['dose_why_not']}"
+    return "no clonazepam today"
+
+
+def _supply(row: Row) -> str:
+    ends = row.get("supply_ends")
+    return (
+        f"supply ends {day_of_record(date.fromisoformat(ends))}"
+        if ends
+        else "end of supply not known"
+    )

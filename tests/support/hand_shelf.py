@@ -1,0 +1,41 @@
+"""A shelf of reports that a test fills by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import sample_report
+
+from smart_app.reports.shelf import FailedRun, KeptReport
+
+
+class HandShelf:
+    """`kept` by night; `failure` is the last run's."""
+
+    def __init__(self) -> None:
+        self.kept: dict[date, KeptReport] = {}
+        self.rows: dict[date, list[dict[str, Any]]] = {}
+        self.failure: FailedRun | None = None
+        self.asked: list[str] = []
+
+    def put(self, report: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+        night = date.fromisoformat(report["night"])
+        self.kept[night] = KeptReport(night, sample_report.MADE_AT, report)
+        self.rows[night] = rows
+
+    def nights(self, ehr_id: str) -> Sequence[date]:
+        self.asked.append(f"nights of {ehr_id}")
+        return sorted(self.kept, reverse=True)
+
+    def report(self, ehr_id: str, night: date) -> KeptReport | None:
+        self.asked.append(f"report of {ehr_id}")
+        return self.kept.get(night)
+
+    def worklist(self, ehr_id: str, night: date) -> Sequence[dict[str, Any]] | None:
+        self.asked.append(f"worklist of {ehr_id}")
+        return self.rows.get(night)
+
+    def failed(self, ehr_id: str) -> FailedRun | None:
+        return self.failure
