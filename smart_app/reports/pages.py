@@ -133,7 +133,10 @@ class Pages:
         """A filter that is not understood."""
         message = Message(
             "This list cannot be shown",
-            (sentence, "No list was made: a filter that is not understood would show the wrong patients."),
+            (
+                sentence,
+                "No list was made: a filter that is not understood would show the wrong patients.",
+            ),
             link=("All patients of the report", address),
         )
         return self._message(message, 400, ehr=who.ehr, who=who)

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from smart_app.planner.svg import FONT, Svg, text_width
 from smart_app.reports.words import AT_MOST, FEW, Number, count, is_shown, most
 
-WIDE, NARROW = 640, 356
+WIDE, NARROW = 480, 356
 """Widths in the pictures' own units: their text keeps its size on a desk and on a telephone."""
 
 
@@ -235,7 +235,10 @@ def _ours(svg: Svg, months: Sequence[Mapping[str, Any]], x: Any, y: Any) -> None
     svg.path(line, "dose-edge")
     at, share, off, followed = newest
     svg.rect(at - 3, share - 3, 6, 6, "spark-end")
-    svg.text(at, share + 18, f"here: {count(off)} of {count(followed)}", "strong halo", "end")
+    # Steps rise to the right: above the last one it is empty, unless it is the top.
+    above = share > _SKY + 24
+    words = f"here: {count(off)} of {count(followed)}"
+    svg.text(at, share - 9 if above else share + 20, words, "strong halo", "end")
 
 
 def _course_words(courses: Mapping[str, Any]) -> str:

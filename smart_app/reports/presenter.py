@@ -225,16 +225,15 @@ _FIRST_NIGHT = (
 
 
 def headline(measures: Sequence[Mapping[str, Any]]) -> str:
-    """As in "120 patients on clonazepam long-term, 34 at 2 mg/day or more"."""
+    """As in "120 patients on clonazepam long-term; 34 patients at 2 mg a day or more"."""
     by_id = {measure["id"]: measure for measure in measures}
     long_term, high = by_id.get("long-term-use"), by_id.get("high-dose")
     if long_term is None:
         return "Clonazepam in this clinic"
     said = f"{_how_many(long_term['numerator'])} on clonazepam long-term"
     if high is not None:
-        number = high["numerator"]
-        at = count(number) if is_shown(number) else f"{_how_many(number).lower()}"
-        said += f", {at} at {high['title'][:1].lower()}{high['title'][1:]}"
+        title = f"{high['title'][:1].lower()}{high['title'][1:]}"
+        said += f"; {_of_patients(high['numerator'])} at {title}"
     return said
 
 

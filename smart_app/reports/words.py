@@ -82,7 +82,7 @@ def change_in_words(change: Number, since: date | None) -> str:
     if not isinstance(change, int):
         return f"change since {day_of_record(since)} withheld"
     if change == 0:
-        return f"as {when}"
+        return f"the same as {when}"
     return f"{abs(change):,} {'more' if change > 0 else 'fewer'} than {when}"
 
 

@@ -32,10 +32,9 @@ class Patient:
     dose: str
     is_known: bool
     supply: str
-    titles: str
+    asked: tuple[Why, ...]
+    others: str
     whys: tuple[Why, ...]
-    is_open: bool
-    id: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,33 +148,40 @@ def _filtered_by(asked: Asked, titles: dict[str, str], report: Report) -> str | 
 
 
 def _patient(row: Row, titles: dict[str, str], asked: Asked) -> Patient:
-    met = [key for key in titles if key in row["measures"]]
-    wanted = [*asked.measures, *((asked.unknown,) if asked.unknown else ())]
-    ordered = [*(key for key in wanted if key in met), *(key for key in met if key not in wanted)]
-    whys = [
-        Why(
-            titles[key],
+    """`asked` are the reasons for which this patient is in the list; `whys` the others."""
+    wanted = {*asked.measures, *((asked.unknown,) if asked.unknown else ())}
+    whys = {
+        key: Why(
+            title,
             sentence(row["why"].get(key) or "Counted; the report keeps no reason"),
             tuple(row["sources"].get(key, ())),
         )
-        for key in ordered
-    ]
-    whys += [
-        Why(titles[key], sentence(why), tuple(row["sources"].get(key, ())), is_unknown=True)
+        for key, title in titles.items()
+        if key in row["measures"]
+    }
+    whys |= {
+        key: Why(titles[key], sentence(why), tuple(row["sources"].get(key, ())), is_unknown=True)
         for key, why in row["not_evaluable"].items()
         if key in titles
-    ]
+    }
+    others = {key: why for key, why in whys.items() if key not in wanted}
     return Patient(
         name=row["name"] or "name not supplied",
         born=_born(row["birth_date"]),
         dose=_dose(row),
         is_known=row["mg_per_day"] is not None,
         supply=_supply(row),
-        titles="; ".join(titles[key] for key in ordered) or "counted in no measure",
-        whys=tuple(whys),
-        is_open=False,
-        id=str(row["patient"]).partition("/")[2],
+        asked=tuple(why for key, why in whys.items() if key in wanted),
+        others=_others(tuple(others.values()), has_more=bool(wanted)),
+        whys=tuple(others.values()),
     )
+
+
+def _others(whys: Sequence[Why], *, has_more: bool) -> str:
+    if not whys:
+        return "" if has_more else "Counted in no measure."
+    said = "; ".join(f"{why.title} (not known)" if why.is_unknown else why.title for why in whys)
+    return f"Also: {said}" if has_more else said
 
 
 def _born(text: str | None) -> str:
