@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from smart_app.planner.svg import FONT, Svg, text_width
-from smart_app.reports.words import AT_MOST, FEW, Number, count, is_shown, most
+from smart_app.reports.words import AT_MOST, FEW, WITHHELD, Number, count, is_shown, most
 
 WIDE, NARROW = 480, 356
 """Widths in the pictures' own units: their text keeps its size on a desk and on a telephone."""
@@ -126,8 +126,11 @@ def _bar(
         svg.rect(x + 3, base - height, inner, height, "possible")
     else:
         svg.rect(x + 3, base - height, inner, height, css)
-    words = count(number).split()
-    for back, word in enumerate(reversed(_lines(words, inner))):
+    words = count(number)
+    if number == WITHHELD:
+        svg.text(middle + 4, base - 6, words, "strong halo", turn=-90)
+        return
+    for back, word in enumerate(reversed(_lines(words.split(), inner))):
         svg.text(middle, base - height - 5 - back * (FONT + 1), word, "strong halo", "middle")
 
 

@@ -46,7 +46,7 @@ SHAREABLE = (
 )
 WHOLE = (
     "All numbers, small ones too: for you and those named for this clinic. Pass on the other "
-    "form, under “Files”."
+    "form, under “To take along”."
 )
 _IN_THE_HEAD = (
     "long-term-use",
@@ -321,7 +321,7 @@ def _measure(
         of=of(measure["denominator"], measure["denominator_words"]),
         percent=percent(measure),
         change=change_in_words(measure["change"], since),
-        unknown=f"{count(unknown)} not known",
+        unknown=count(unknown),
         definition=measure["definition"],
         whom=measure["denominator_words"],
         sources=tuple(_source(source) for source in measure["sources"]),
