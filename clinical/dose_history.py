@@ -8,7 +8,7 @@ never a dose of zero, for a chart does not say what a patient took.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
@@ -98,6 +98,9 @@ class DoseHistory:
         return min(days, default=None)
 
 
+Followed = Mapping[str, Sequence[MedicationRecord]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Span:
     """`ends` None: it has ended, and when is not stated."""
@@ -109,23 +112,36 @@ class _Span:
 
 def dose_history(facts: PatientFacts, on: date) -> DoseHistory:
     """The history until the day. Orders count; statements only where there is no order."""
+    return DoseHistory(clonazepam_stretches(facts, on), _strips(facts, on))
+
+
+def clonazepam_stretches(facts: PatientFacts, on: date) -> tuple[Stretch, ...]:
+    """Clonazepam from its first order until the day, in stretches without a gap between them."""
     clonazepam = [record for record in facts.medications if is_clonazepam(record)]
+    followed = _followed(facts.medications)
     for kind in RecordKind:
-        spans = _spans([r for r in clonazepam if r.kind is kind], facts.medications, on)
+        spans = _spans([r for r in clonazepam if r.kind is kind], followed, on)
         if spans:
-            return DoseHistory(_stretches(spans, on), _strips(facts, on))
-    return DoseHistory((), _strips(facts, on))
+            return _stretches(spans, on)
+    return ()
 
 
-def _spans(
-    records: Sequence[MedicationRecord], beside: Sequence[MedicationRecord], on: date
-) -> list[_Span]:
+def _followed(records: Sequence[MedicationRecord]) -> dict[str, list[MedicationRecord]]:
+    """By source: the orders that name it as their prior."""
+    found: dict[str, list[MedicationRecord]] = {}
+    for record in records:
+        for source in record.replaces:
+            found.setdefault(source, []).append(record)
+    return found
+
+
+def _spans(records: Sequence[MedicationRecord], followed: Followed, on: date) -> list[_Span]:
     spans = []
     for record in records:
         starts = _starts(record)
         if not _was_taken(record) or starts is None or starts > on:
             continue
-        ends = _ends(record, beside, on)
+        ends = _ends(record, followed, on)
         if ends is None or ends >= starts:
             spans.append(_Span(record, starts, ends))
     return spans
@@ -144,12 +160,12 @@ def _starts(record: MedicationRecord) -> date | None:
     return max(said) if said else record.authored_on
 
 
-def _ends(record: MedicationRecord, beside: Sequence[MedicationRecord], on: date) -> date | None:
+def _ends(record: MedicationRecord, followed: Followed, on: date) -> date | None:
     """The last day, today for what goes on; None when it has ended and nobody says when."""
     ends = [day for day in (record.period_ends, record.course.ends) if day is not None]
     if record.status != "active":
-        followed = (_starts(later) for later in beside if record.source in later.replaces)
-        ends += [day - _DAY for day in followed if day is not None and day > date.min]
+        next_ones = (_starts(later) for later in followed.get(record.source, ()))
+        ends += [day - _DAY for day in next_ones if day is not None and day > date.min]
     if ends:
         return min([*ends, on])
     return None if record.status in _ENDED | {"on-hold"} else on
@@ -165,8 +181,13 @@ def _stretches(spans: Sequence[_Span], on: date) -> tuple[Stretch, ...]:
     first = min(span.starts for span in spans)
     days = sorted(day for day in cuts if first <= day <= on + _DAY)
     found: list[Stretch] = []
+    coming = sorted(spans, key=lambda s: (s.starts, s.record.source), reverse=True)
+    begun: list[_Span] = []
     for starts, following in pairwise(days):
-        dose = _dose(spans, starts)
+        begun = [span for span in begun if span.ends is None or starts <= span.ends]
+        while coming and coming[-1].starts <= starts:
+            begun.append(coming.pop())
+        dose = _dose(begun, starts)
         last = found[-1] if found else None
         if last is not None and _same(last.dose, dose):
             sources = tuple(dict.fromkeys((*last.dose.sources, *dose.sources)))
@@ -243,6 +264,7 @@ def _covers(step: DoseStep, day: date) -> bool:
 def _strips(facts: PatientFacts, on: date) -> tuple[Strip, ...]:
     by_name: dict[str, list[_Span]] = {}
     opioids: set[str] = set()
+    followed = _followed(facts.medications)
     for record in facts.medications:
         drug = record.drug
         if not isinstance(drug, Drug) or is_clonazepam(record):
@@ -251,7 +273,7 @@ def _strips(facts: PatientFacts, on: date) -> tuple[Strip, ...]:
         if not opioid and not drug.classes & SEDATING:
             continue
         name = " and ".join(drug.ingredients)
-        by_name.setdefault(name, []).extend(_spans([record], facts.medications, on))
+        by_name.setdefault(name, []).extend(_spans([record], followed, on))
         if opioid:
             opioids.add(name)
     strips = [_strip(name, spans, name in opioids) for name, spans in by_name.items() if spans]

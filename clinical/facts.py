@@ -7,6 +7,7 @@ from datetime import date
 from enum import StrEnum
 
 from clinical.daily_dose import DoseCourse
+from clinical.dosage import Amount
 from clinical.drugs import Drug, Unrecognised
 
 
@@ -58,6 +59,10 @@ class MedicationRecord:
     dispense, validityPeriod start of a request). `replaces` are sources named by
     priorPrescription; `group` is groupIdentifier as "system|value". `reasons` are condition
     concepts (ids of `knowledge/conditions.csv`) of the order's reason.
+
+    `supply_days` is for how many days one fill lasts, as the record states it (a begun day
+    counts whole), `quantity` how much one fill holds, `refills` how many fills an order allows
+    after its first. None: not stated, or not as a number that can be one.
     """
 
     source: str
@@ -76,6 +81,9 @@ class MedicationRecord:
     inpatient: bool = False
     route: str | None = None
     dosage_text: str | None = None
+    supply_days: int | None = None
+    refills: int | None = None
+    quantity: Amount | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -105,7 +113,8 @@ class PatientFacts:
     """What is known of one patient when an order is placed.
 
     Each list comes with its gap: why it is absent or incomplete, or None when it is whole.
-    An empty list without a gap means: looked, and there is nothing.
+    An empty list without a gap means: looked, and there is nothing. `check_ins` are the days
+    of recorded check-ins; Unknown where nobody looked for any.
     """
 
     birth_date: BirthDate | Unknown
@@ -116,6 +125,7 @@ class PatientFacts:
     conditions: tuple[ConditionFact, ...] = ()
     conditions_gap: Unknown | None = None
     notes: tuple[str, ...] = field(default=())
+    check_ins: tuple[date, ...] | Unknown = Unknown("no check-in data was supplied")
 
     def has_condition(self, *concepts: str) -> tuple[ConditionFact, ...]:
         """The active conditions that are one of these concepts."""

@@ -35,6 +35,11 @@ def searches(patient_id: str) -> tuple[Search, ...]:
     )
 
 
+def export_types() -> tuple[str, ...]:
+    """Every need as the `_type` of a Bulk Data export, with plans and Medications."""
+    return tuple(dict.fromkeys(need.resource_type for need in (*NEEDS, CARE_PLANS, MEDICATION)))
+
+
 def prefetch_templates(optional: Collection[str] = ()) -> dict[str, str]:
     """Prefetch templates: every required need, and the optional ones named by key.
 

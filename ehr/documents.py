@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import httpx2
@@ -60,4 +61,46 @@ async def exchange(
         raise Unreachable("the EHR did not answer in time", status=0) from None
     except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError):
         # Its message may hold the address, and with it a code.
+        raise Unreachable("the EHR could not be reached") from None
+
+
+def fetch_now(http: httpx2.Client, address: str, what: str) -> dict[str, Any]:
+    """`fetch` for a worker, which waits for its answer. Raises EhrError."""
+    status, raw = exchange_now(http, "GET", address)
+    if not 200 <= status < 300:
+        raise from_status(status, None)
+    return as_json_object(raw, what)
+
+
+def exchange_now(
+    http: httpx2.Client,
+    method: str,
+    address: str,
+    *,
+    headers: dict[str, str] | None = None,
+    content: bytes | None = None,
+) -> tuple[int, bytes]:
+    """`exchange` for a worker, which waits for its answer. Raises Unreachable or Unusable."""
+    headers = {"Accept": "application/json", **(headers or {})}
+    latest = time.monotonic() + _SECONDS
+    raw = bytearray()
+    try:
+        with http.stream(
+            method,
+            address,
+            headers=headers,
+            content=content,
+            follow_redirects=False,
+            timeout=_SECONDS,
+        ) as response:
+            for chunk in response.iter_bytes():
+                raw += chunk
+                if len(raw) > _MOST_BYTES:
+                    raise Unusable("the EHR's answer is larger than what is read")
+                if time.monotonic() > latest:
+                    raise Unreachable("the EHR did not answer in time", status=0)
+            return response.status_code, bytes(raw)
+    except httpx2.TimeoutException:
+        raise Unreachable("the EHR did not answer in time", status=0) from None
+    except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError):
         raise Unreachable("the EHR could not be reached") from None

@@ -6,42 +6,25 @@ no exception.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import httpx2
 from authlib.common.security import generate_token
 from authlib.oauth2.auth import ClientAuth as Authentication
-from authlib.oauth2.rfc7523 import PrivateKeyJWT, private_key_jwt_sign
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from ehr import documents, guard, scopes
+from ehr import documents, guard, scopes, token_endpoint
 from ehr.errors import Unusable
 from ehr.keys import OurKeys
 from ehr.read.json import as_bool, as_list, as_text
 from ehr.registry import ClientAuth, TrustedEhr
+from ehr.token_endpoint import NotSignedIn
 
-ASSERTION_SECONDS = 240
-"""How long a client assertion lives; SMART allows 300."""
-
-_UNSTATED_LIFE = timedelta(minutes=5)
-_LONGEST_LIFE_SECONDS = 24 * 3600
 _LONGEST_ID = 64
-
-
-class NotSignedIn(Exception):
-    """The EHR gave no token, or none that can be used. A sentence without code or token.
-
-    `final` is true when asking again with the same refresh token is in vain.
-    """
-
-    def __init__(self, sentence: str, *, final: bool = False) -> None:
-        super().__init__(sentence)
-        self.final = final
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +58,7 @@ class Endpoints:
     @property
     def version_1_only(self) -> bool:
         """Whether the server speaks only the older scopes."""
-        return "permission-v1" in self.capabilities and "permission-v2" not in self.capabilities
+        return speaks_version_1_only(self.capabilities)
 
     @property
     def renews(self) -> bool:
@@ -84,28 +67,40 @@ class Endpoints:
         return "permission-online" in self.capabilities or "online_access" in supported
 
 
+def speaks_version_1_only(capabilities: Collection[str]) -> bool:
+    """Whether a server with these capabilities speaks only the older scopes."""
+    return "permission-v1" in capabilities and "permission-v2" not in capabilities
+
+
 def origins_of(ehr: TrustedEhr) -> frozenset[str]:
     """The origins on which this EHR's sign-in may live."""
     return frozenset({guard.origin(ehr.issuer), *ehr.endpoint_origins})
 
 
+CONFIGURATION = "the EHR's smart-configuration"
+"""What the document is called in a sentence."""
+
+
+def configuration_of(ehr: TrustedEhr) -> str:
+    """Where a registered EHR describes its sign-in (SMART 2.2, 7)."""
+    return f"{ehr.issuer}/.well-known/smart-configuration"
+
+
 async def discover(http: httpx2.AsyncClient, ehr: TrustedEhr) -> Endpoints:
     """The endpoints of a registered EHR. Raises EhrError (Unusable: one leads elsewhere)."""
-    said = await documents.fetch(
-        http, f"{ehr.issuer}/.well-known/smart-configuration", "the EHR's smart-configuration"
-    )
-    authorize = _endpoint(ehr, said, "authorization_endpoint")
-    token = _endpoint(ehr, said, "token_endpoint")
+    said = await documents.fetch(http, configuration_of(ehr), CONFIGURATION)
+    authorize = endpoint(ehr, said, "authorization_endpoint")
+    token = endpoint(ehr, said, "token_endpoint")
     if authorize is None or token is None:
         raise Unusable("the EHR's smart-configuration names no sign-in endpoints")
     return Endpoints(
         authorize=authorize,
         token=token,
-        jwks_url=_endpoint(ehr, said, "jwks_uri"),
+        jwks_url=endpoint(ehr, said, "jwks_uri"),
         openid_issuer=as_text(said.get("issuer")),
-        capabilities=_texts(said, "capabilities"),
-        scopes_supported=_texts(said, "scopes_supported"),
-        assertion_algorithms=_texts(said, "token_endpoint_auth_signing_alg_values_supported"),
+        capabilities=texts(said, "capabilities"),
+        scopes_supported=texts(said, "scopes_supported"),
+        assertion_algorithms=texts(said, "token_endpoint_auth_signing_alg_values_supported"),
         names_itself=as_bool(said.get("authorization_response_iss_parameter_supported")) is True,
     )
 
@@ -127,13 +122,14 @@ async def openid_keys(
     )
     if as_text(said.get("issuer")) != issuer:
         raise Unusable("the openid-configuration is that of another issuer")
-    keys = _endpoint(ehr, said, "jwks_uri") or endpoints.jwks_url
+    keys = endpoint(ehr, said, "jwks_uri") or endpoints.jwks_url
     if keys is None:
         raise Unusable("the EHR does not say where its keys are")
     return issuer, keys
 
 
-def _endpoint(ehr: TrustedEhr, said: Mapping[str, Any], name: str) -> str | None:
+def endpoint(ehr: TrustedEhr, said: Mapping[str, Any], name: str) -> str | None:
+    """An address of the smart-configuration, made absolute. Raises Unusable: it leads elsewhere."""
     value = as_text(said.get(name))
     if value is None:
         return None
@@ -148,7 +144,8 @@ def _own(ehr: TrustedEhr, address: str, name: str) -> str:
         raise Unusable(f"the EHR's {name} is not its own: {error}") from None
 
 
-def _texts(said: Mapping[str, Any], name: str) -> tuple[str, ...]:
+def texts(said: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """The texts of a list of the smart-configuration; what is none is left out."""
     return tuple(text for value in as_list(said.get(name)) if (text := as_text(value)))
 
 
@@ -217,32 +214,6 @@ class Tokens:
     encounter_id: str | None = field(default=None, repr=False)
 
 
-class FreshAssertion(PrivateKeyJWT):  # type: ignore[misc]  # Authlib publishes no types
-    """A client assertion that dies within five minutes and never has a used `jti`.
-
-    Authlib's own lives an hour, and repeats the jti when claims are given.
-    """
-
-    def __init__(self, token_endpoint: str, algorithm: str, key_id: str, now: datetime) -> None:
-        super().__init__(token_endpoint, headers={"kid": key_id, "typ": "JWT"}, alg=algorithm)
-        self._now = now
-
-    def sign(self, auth: Any, token_endpoint: str) -> str:
-        """The signed assertion (RFC 7523, SMART 2.2, 5.1)."""
-        issued_at = int(self._now.timestamp())
-        signed: str = private_key_jwt_sign(
-            auth.client_secret,
-            client_id=auth.client_id,
-            token_endpoint=token_endpoint,
-            claims={"jti": generate_token(36)},
-            header=dict(self.headers),
-            alg=self.alg,
-            issued_at=issued_at,
-            expires_at=issued_at + ASSERTION_SECONDS,
-        )
-        return signed
-
-
 async def exchange(
     http: httpx2.AsyncClient,
     ehr: TrustedEhr,
@@ -305,34 +276,12 @@ async def _ask(
     keys: OurKeys | None,
     now: datetime,
 ) -> dict[str, Any]:
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
     method = _authentication(ehr, endpoints, keys, now)
-    address, headers, content = method.prepare("POST", endpoints.token, headers, urlencode(form))
+    headers, content = token_endpoint.request(method, endpoints.token, form)
     status, raw = await documents.exchange(
-        http, "POST", address, headers=headers, content=content.encode()
+        http, "POST", endpoints.token, headers=headers, content=content
     )
-    try:
-        body = documents.as_json_object(raw, "the EHR's token response")
-    except Unusable:
-        if 200 <= status < 300:
-            raise
-        body = {}
-    if not 200 <= status < 300:
-        error = as_text(body.get("error")) or ""
-        why = _TOKEN_ERRORS.get(error, "it gives no reason")
-        gone = error in ("invalid_grant", "invalid_client", "unauthorized_client")
-        raise NotSignedIn(f"the EHR gave no token: {why}", final=gone)
-    return body
-
-
-_TOKEN_ERRORS = {
-    "invalid_request": "it calls our request malformed",
-    "invalid_client": "it does not know this service, or not with these keys",
-    "invalid_grant": "the sign-in was used before, has expired or was withdrawn",
-    "unauthorized_client": "this service may not sign in this way",
-    "unsupported_grant_type": "it does not support this way of signing in",
-    "invalid_scope": "it does not grant what was asked for",
-}
+    return token_endpoint.answer(status, raw)
 
 
 def _authentication(
@@ -343,12 +292,9 @@ def _authentication(
         return Authentication(ehr.client_id, None, "none")
     if ehr.client_auth is ClientAuth.SECRET:
         return Authentication(ehr.client_id, _secret(ehr), "client_secret_basic")
-    signing = keys.signing(endpoints.assertion_algorithms) if keys is not None else None
-    if signing is None:
-        raise NotSignedIn("this service has no key of a kind that the EHR takes")
-    algorithm, key = signing
-    method = FreshAssertion(endpoints.token, algorithm, str(key.kid), now)
-    return Authentication(ehr.client_id, key, method)
+    return token_endpoint.by_key(
+        ehr.client_id or "", endpoints.token, endpoints.assertion_algorithms, keys, now
+    )
 
 
 def _secret(ehr: TrustedEhr) -> str:
@@ -362,11 +308,7 @@ def _secret(ehr: TrustedEhr) -> str:
 
 
 def _tokens(body: Mapping[str, Any], now: datetime, asked: frozenset[str]) -> Tokens:
-    access = as_text(body.get("access_token"))
-    if access is None or not access.isascii() or not access.isprintable():
-        raise NotSignedIn("the EHR's token response holds no token")
-    if (as_text(body.get("token_type")) or "bearer").lower() != "bearer":
-        raise NotSignedIn("the EHR's token is not a bearer token")
+    access = token_endpoint.access_token(body)
     granted = as_text(body.get("scope"))
     patient = as_text(body.get("patient"))
     if patient is not None:
@@ -377,7 +319,7 @@ def _tokens(body: Mapping[str, Any], now: datetime, asked: frozenset[str]) -> To
         access=access,
         refresh=as_text(body.get("refresh_token")),
         id_token=as_text(body.get("id_token")),
-        expires_at=now + _life(body.get("expires_in")),
+        expires_at=now + token_endpoint.life(body),
         # RFC 6749, 5.1: a scope that is left out is the one that was asked for.
         scopes=asked if granted is None else frozenset(granted.split()),
         patient_id=patient,
@@ -393,11 +335,3 @@ def _is_id(text: str) -> bool:
         and all(c.isalnum() or c in "-." for c in text)
         and text not in (".", "..")
     )
-
-
-def _life(seconds: object) -> timedelta:
-    if isinstance(seconds, str) and seconds.isdigit() and len(seconds) < 10:
-        seconds = int(seconds)
-    if isinstance(seconds, bool) or not isinstance(seconds, int | Decimal) or seconds <= 0:
-        return _UNSTATED_LIFE
-    return timedelta(seconds=min(int(seconds), _LONGEST_LIFE_SECONDS))

@@ -21,6 +21,7 @@ from ehr import guard
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")
 _USER = re.compile(r"(?:Practitioner|PractitionerRole|Person)/[A-Za-z0-9.-]{1,64}", re.ASCII)
+_FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}", re.ASCII)
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 ANYBODY = "any"
@@ -69,6 +70,10 @@ class TrustedEhr:
 
     `report_readers` may see the population report with small numbers withheld, `worklist_readers`
     all of its numbers and the patients behind them: users as fhirUser references ("Type/id").
+
+    `backend_client_id` is ours for work without a user (SMART Backend Services, always by key);
+    without one nothing is read in the background. `backend_scopes` replace what such work asks
+    for by itself, `bulk_group_id` is the FHIR id of the Group that is exported every night.
     """
 
     id: str
@@ -87,6 +92,9 @@ class TrustedEhr:
     report_readers: tuple[str, ...] = ()
     worklist_readers: tuple[str, ...] = ()
     quirks: frozenset[str] = frozenset()
+    backend_client_id: str | None = None
+    backend_scopes: tuple[str, ...] = ()
+    bulk_group_id: str | None = None
 
 
 class Registry:
@@ -271,6 +279,7 @@ def _ehr(table: _Table) -> TrustedEhr:
             raise table.bad("quirks", f"quirk {quirk!r} is not known (known: {known})")
     client_id = table.optional_text("client_id")
     client_auth = _client_auth(table, client_id)
+    backend_client_id = table.optional_text("backend_client_id")
     ehr = TrustedEhr(
         id=ehr_id,
         name=table.text("name"),
@@ -288,6 +297,9 @@ def _ehr(table: _Table) -> TrustedEhr:
         report_readers=_readers(table, "report_readers", anybody=True),
         worklist_readers=_readers(table, "worklist_readers", anybody=False),
         quirks=frozenset(quirks),
+        backend_client_id=backend_client_id,
+        backend_scopes=_backend_scopes(table, backend_client_id),
+        bulk_group_id=_bulk_group_id(table, backend_client_id),
     )
     table.nothing_else()
     return ehr
@@ -320,11 +332,16 @@ def _secret_file(table: _Table, method: ClientAuth) -> Path | None:
     return Path(text)
 
 
-def _scopes(table: _Table) -> tuple[str, ...]:
-    scopes = table.texts("scopes")
+def _words(table: _Table, key: str) -> list[str]:
+    scopes = table.texts(key)
     for scope in scopes:
         if not _SCOPE.fullmatch(scope):
-            raise table.bad("scopes", f"scope {scope!r} is no scope: one word for each")
+            raise table.bad(key, f"scope {scope!r} is no scope: one word for each")
+    return scopes
+
+
+def _scopes(table: _Table) -> tuple[str, ...]:
+    scopes = _words(table, "scopes")
     if scopes and not {"openid", "fhirUser"} <= set(scopes):
         # Without them nobody knows who read a chart, and the audit has no "who".
         raise table.bad("scopes", 'scopes have to hold "openid" and "fhirUser"')
@@ -344,6 +361,29 @@ def _readers(table: _Table, key: str, *, anybody: bool) -> tuple[str, ...]:
         elif not _USER.fullmatch(reader):
             raise table.bad(key, f"{key}: {reader!r} is no user like Practitioner/123")
     return tuple(dict.fromkeys(readers))
+
+
+def _backend_scopes(table: _Table, client_id: str | None) -> tuple[str, ...]:
+    scopes = _words(table, "backend_scopes")
+    for scope in scopes:
+        if not scope.startswith("system/"):
+            raise table.bad(
+                "backend_scopes", f'backend scope {scope!r} has to begin with "system/"'
+            )
+    if scopes and client_id is None:
+        raise table.bad("backend_scopes", "backend_scopes need a backend_client_id")
+    return tuple(dict.fromkeys(scopes))
+
+
+def _bulk_group_id(table: _Table, client_id: str | None) -> str | None:
+    group = table.optional_text("bulk_group_id")
+    if group is None:
+        return None
+    if not _FHIR_ID.fullmatch(group) or group in (".", ".."):
+        raise table.bad("bulk_group_id", 'bulk_group_id is a FHIR id, without "Group/"')
+    if client_id is None:
+        raise table.bad("bulk_group_id", "bulk_group_id needs a backend_client_id")
+    return group
 
 
 def _time_zone(table: _Table) -> ZoneInfo:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from ehr.ask import export_types
 from ehr.needs import NEEDS
 
 _RESOURCE_SCOPE = re.compile(
@@ -50,3 +51,9 @@ def wanted(*, launch: bool, version_1: bool, refresh: bool) -> tuple[str, ...]:
         if "c" in letters:
             scopes.append(f"patient/{kind}.write")
     return tuple(scopes)
+
+
+def wanted_without_user(*, version_1: bool) -> tuple[str, ...]:
+    """The scopes that background work asks for (SMART Backend Services): reads, nothing else."""
+    letters = "read" if version_1 else "rs"
+    return tuple(f"system/{kind}.{letters}" for kind in (*export_types(), "Group"))

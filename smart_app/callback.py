@@ -13,8 +13,9 @@ from starlette.responses import Response
 from ehr import id_token, log, oauth
 from ehr.errors import EhrError
 from ehr.id_token import BadIdToken, Expected, User
-from ehr.oauth import Departure, Endpoints, NotSignedIn, Tokens
+from ehr.oauth import Departure, Endpoints, Tokens
 from ehr.registry import TrustedEhr
+from ehr.token_endpoint import NotSignedIn
 from smart_app import security
 from smart_app.browser import browser_of
 from smart_app.collaborators import Collaborators
@@ -136,8 +137,7 @@ def _take(given: Collaborators, state: str | None, browser: str | None) -> _Retu
     except OtherBrowser:
         raise _refused(
             "other-browser",
-            "This sign-in began in another browser, or this one does not keep TaperGuard's "
-            "cookie.",
+            "This sign-in began in another browser, or this one does not keep TaperGuard's cookie.",
         ) from None
     except AlreadyUsed:
         raise _refused("state-used", "This sign-in was already completed once.") from None

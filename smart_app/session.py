@@ -19,9 +19,10 @@ from starlette.requests import Request
 
 from ehr import log, oauth
 from ehr.errors import EhrError
-from ehr.oauth import Endpoints, NotSignedIn, Tokens
+from ehr.oauth import Endpoints, Tokens
 from ehr.registry import TrustedEhr
 from ehr.seal import CannotOpen
+from ehr.token_endpoint import NotSignedIn
 from smart_app import security
 from smart_app.browser import browser_of
 from smart_app.collaborators import Collaborators

@@ -104,3 +104,32 @@ audit_events = sa.Table(
     sa.Column("about", sa.String(32), nullable=True),
 )
 sa.Index("audit_events_whose", audit_events.c.ehr_id, audit_events.c.whose)
+
+report_runs = sa.Table(
+    "report_runs",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("ehr_id", sa.String(64), nullable=False),
+    sa.Column("night", sa.Date, nullable=False),
+    sa.Column("group_id", sa.String(128), nullable=True),
+    sa.Column("export_id", sa.String(64), nullable=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("why", sa.Text, nullable=True),
+    sa.Column("asked_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("next_look_at", UtcDateTime, nullable=False),
+    sa.Column("turn", sa.Integer, nullable=False),
+    sa.Column("released_at", UtcDateTime, nullable=True),
+    sa.UniqueConstraint("ehr_id", "night", name="report_runs_night"),
+)
+
+reports = sa.Table(
+    "reports",
+    metadata,
+    sa.Column("ehr_id", sa.String(64), primary_key=True),
+    sa.Column("night", sa.Date, primary_key=True),
+    sa.Column("made_at", UtcDateTime, nullable=False),
+    sa.Column("report", sa.JSON, nullable=False),
+    sa.Column("worklist", sa.LargeBinary, nullable=False),
+    sa.Column("compared", sa.LargeBinary, nullable=False),
+)

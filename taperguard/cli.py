@@ -198,3 +198,40 @@ def taper(
         stderr=sys.stderr,
     )
     return code
+
+
+report = typer.Typer(help="The population report.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(report, name="report")
+
+
+@report.callback()
+def _report() -> None:
+    """The population report."""
+
+
+@report.command("run")
+def report_run(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write it.")],
+    on: OnOption = None,
+    ndjson: Annotated[
+        Path | None, typer.Option("--ndjson", metavar="DIR", help="A folder of Bulk Data files.")
+    ] = None,
+    bulk: Annotated[
+        str | None, typer.Option("--bulk", metavar="URL", help="The FHIR base of a known EHR.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="ID", help="The group to export.")
+    ] = None,
+) -> int:
+    """Make the report of a day; started again after a kill, it goes on."""
+    day = _date(on, "--on")
+    code: int = _command("report").run(
+        on=day,
+        out=out,
+        ndjson=ndjson,
+        bulk=bulk,
+        group=group,
+        stdout=sys.stdout,
+        stderr=sys.stderr,
+    )
+    return code

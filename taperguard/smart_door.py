@@ -9,8 +9,7 @@ import httpx2
 from starlette.routing import BaseRoute
 
 from clinical.policy import default_policy
-from ehr.keys import IssuerKeys, OurKeys, new_key_set
-from ehr.registry import ClientAuth
+from ehr.keys import IssuerKeys, OurKeys
 from smart_app import door
 from smart_app.chart import SmartChart
 from smart_app.collaborators import Collaborators
@@ -18,9 +17,9 @@ from smart_app.planner import views
 from smart_app.planner.forms import Fields
 from smart_app.session import Sessions, check_csrf
 from smart_app.visit import Visit
+from taperguard import wiring
 from taperguard.doors import new_id
-from taperguard.settings import SettingsRefused
-from taperguard.wiring import House, kept_secret
+from taperguard.wiring import House
 
 _TIMEOUT = httpx2.Timeout(20, connect=5)
 _LIMITS = httpx2.Limits(max_connections=20)
@@ -82,14 +81,5 @@ def _http_factory() -> HttpFactory:
 
 
 def our_keys(house: House) -> OurKeys | None:
-    """Our signing keys: given, or in development made once; None where nobody needs any."""
-    if house.settings.signing_keys is not None:
-        return OurKeys(house.settings.signing_keys.get_secret_value())
-    needing = [ehr.id for ehr in house.registry if ehr.client_auth is ClientAuth.KEY]
-    if not house.settings.is_production:
-        return OurKeys(kept_secret(house.settings.data, "signing_keys", new_key_set))
-    if needing:
-        raise SettingsRefused(
-            [f"TAPERGUARD_SIGNING_KEYS has to be set: {', '.join(needing)} uses private_key_jwt"]
-        )
-    return None
+    """Our signing keys. Raises MalformedKeys or SettingsRefused."""
+    return wiring.our_keys(house.settings, house.registry)

@@ -6,21 +6,27 @@ For serve, worker, beat, the command line and the tests alike. Build a house aft
 from __future__ import annotations
 
 import os
+import ssl
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
+import httpx2
 import redis
 from sqlalchemy.engine import Engine
 
 from ehr import seal
-from ehr.registry import Registry, TrustedEhr, parse_registry, read_registry
+from ehr.backend import BackendTokens
+from ehr.keys import OurKeys, new_key_set
+from ehr.registry import ClientAuth, Registry, TrustedEhr, parse_registry, read_registry
 from store import cards_shown, migrate, outbox
 from store.cards_shown import CardsShown
 from store.database import make_engine, writing
-from taperguard.settings import Settings
+from store.sealed_cache import WORKER_SECONDS, SealedCache, connect
+from taperguard.settings import Settings, SettingsRefused
 from workers.letterbox import Letterbox
 from workers.relay import Relay
 
@@ -67,6 +73,16 @@ class House:
                 now=self.now(),
             )
         self.relay.wake()
+
+    @cached_property
+    def tokens(self) -> BackendTokens:
+        """Access tokens for work without a user; made when a worker first needs one."""
+        return BackendTokens(
+            keys=our_keys(self.settings, self.registry),
+            cache=SealedCache(connect(self.settings.broker, WORKER_SECONDS), self.sealer),
+            now=self.now,
+            http=worker_http,
+        )
 
     def migrations_at_head(self) -> bool:
         """Whether the database is reachable (else it raises) and as this code needs it."""
@@ -156,3 +172,33 @@ def kept_secret(data: Path, name: str, make: Callable[[], str]) -> str:
             os.unlink(draft)
     file.chmod(0o600)
     return file.read_text(encoding="ascii")
+
+
+def our_keys(settings: Settings, registry: Registry) -> OurKeys | None:
+    """Our signing keys: given, or in development made once; None where nobody needs any.
+
+    Raises MalformedKeys or SettingsRefused.
+    """
+    if settings.signing_keys is not None:
+        return OurKeys(settings.signing_keys.get_secret_value())
+    if not settings.is_production:
+        return OurKeys(kept_secret(settings.data, "signing_keys", new_key_set))
+    needing = [
+        ehr.id
+        for ehr in registry
+        if ehr.client_auth is ClientAuth.KEY or ehr.backend_client_id is not None
+    ]
+    if needing:
+        raise SettingsRefused(
+            [f"TAPERGUARD_SIGNING_KEYS has to be set: {', '.join(needing)} uses private_key_jwt"]
+        )
+    return None
+
+
+def worker_http() -> httpx2.Client:
+    """A client for one piece of work of a worker. It follows no redirects."""
+    return httpx2.Client(
+        verify=ssl.create_default_context(),
+        timeout=httpx2.Timeout(20, connect=5),
+        follow_redirects=False,
+    )

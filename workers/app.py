@@ -10,6 +10,10 @@ QUEUE = "taperguard"
 RECORD_CARDS_SHOWN = "taperguard.record_cards_shown"
 POST_DUE_LETTERS = "taperguard.post_due_letters"
 FORGET_DONE_LETTERS = "taperguard.forget_done_letters"
+LOOK_AT_REPORTS = "taperguard.look_at_reports"
+PREPARE_REPORT = "taperguard.prepare_report"
+COUNT_BUCKET = "taperguard.count_report_bucket"
+FINISH_REPORT = "taperguard.finish_report"
 
 # No task runs longer than this; a message that is not acknowledged in the visibility time is
 # given to another worker, so that time is longer.
@@ -22,6 +26,7 @@ WORKING_SOCKET_SECONDS = 20.0
 
 BEAT_POSTS_EVERY_SECONDS = 30.0
 BEAT_FORGETS_EVERY_SECONDS = 3600.0
+BEAT_LOOKS_AT_REPORTS_EVERY_SECONDS = 10.0
 
 
 def make_app(broker_url: str, *, posting_only: bool = False) -> Celery:
@@ -64,6 +69,12 @@ def make_app(broker_url: str, *, posting_only: bool = False) -> Celery:
                 "task": FORGET_DONE_LETTERS,
                 "schedule": BEAT_FORGETS_EVERY_SECONDS,
                 "options": {"expires": BEAT_FORGETS_EVERY_SECONDS},
+            },
+            # Begins the nights that are due, and finds runs that nobody carries on.
+            "look at reports": {
+                "task": LOOK_AT_REPORTS,
+                "schedule": BEAT_LOOKS_AT_REPORTS_EVERY_SECONDS,
+                "options": {"expires": BEAT_LOOKS_AT_REPORTS_EVERY_SECONDS},
             },
         },
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
-from fractions import Fraction
 from typing import Any
 
 from clinical.conditions import concepts_of
@@ -12,12 +11,12 @@ from clinical.daily_dose import DoseCourse, NotComputable
 from clinical.dose_course import course_of
 from clinical.drugs import Drug, Unrecognised, recognise
 from clinical.facts import MedicationRecord, RecordKind
-from clinical.quantities import MalformedQuantity, exact
 from ehr.read.conditions import codes_of
 from ehr.read.dates import first_day, last_day
 from ehr.read.dosages import dosage_lines
 from ehr.read.drugs import drug_description
 from ehr.read.json import as_list, as_object, as_text, reference_key
+from ehr.read.supplies import quantity_supplied, refills_allowed, supply_days
 
 Lookup = Callable[[str], dict[str, Any] | None]
 """From a reference ("Medication/1", "#contained") to the resource, or None."""
@@ -29,8 +28,6 @@ MEDICATION_RECORDS = {
     # DSTU2's name of MedicationRequest: the CDS Hooks specification's own examples still have it.
     "MedicationOrder": RecordKind.REQUEST,
 }
-_LONGEST_SUPPLY_DAYS = 3660
-
 
 _NOT_ASKED = DoseCourse(NotComputable("the dose of a drug that no check looks at was not read"))
 
@@ -76,6 +73,9 @@ def medication_record(
         inpatient=_is_inpatient(resource),
         route=_route(resource),
         dosage_text="; ".join(texts) or None,
+        supply_days=supply_days(resource),
+        refills=refills_allowed(resource),
+        quantity=quantity_supplied(resource),
         warnings=() if known is None else known.warnings,
     )
 
@@ -111,20 +111,11 @@ def _period(resource: dict[str, Any], kind: RecordKind) -> tuple[date | None, da
 def _supply(resource: dict[str, Any]) -> tuple[date | None, date | None]:
     """From the day it was handed over for as many days as it supplies."""
     starts = first_day(resource.get("whenHandedOver")) or first_day(resource.get("whenPrepared"))
-    supply = as_object(resource.get("daysSupply"))
-    try:
-        days = exact(supply.get("value"))
-    except MalformedQuantity:
-        return starts, None
-    unit = as_text(supply.get("code")) or as_text(supply.get("unit")) or "d"
-    if unit.lower() in {"wk", "week", "weeks"}:
-        days *= 7
-    elif unit.lower() not in {"d", "day", "days"}:
-        return starts, None
-    if starts is None or not Fraction(0) < days <= _LONGEST_SUPPLY_DAYS:
+    days = supply_days(resource)
+    if starts is None or days is None:
         return starts, None
     try:
-        return starts, starts + timedelta(days=-(-days.numerator // days.denominator) - 1)
+        return starts, starts + timedelta(days=days - 1)
     except OverflowError:  # the year 10000: no calendar of ours goes there
         return starts, None
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from sqlalchemy.exc import SQLAlchemyError
 
 from ehr import log
+from ehr.keys import MalformedKeys
 from ehr.registry import BadRegistry
 from ehr.seal import MalformedKey
 from store import migrate
@@ -65,7 +66,7 @@ def said_plainly() -> Iterator[None]:
     """Turn what a house refuses to be built with into a Refusal."""
     try:
         yield
-    except (BadRegistry, MalformedKey, UnusableDatabaseUrl) as error:
+    except (BadRegistry, MalformedKey, MalformedKeys, UnusableDatabaseUrl) as error:
         raise Refusal(str(error)) from None
 
 

@@ -38,7 +38,7 @@ def run(*, ready_file: Path | None = None) -> int:
     starting.bring_store_up_to_date(settings)
     with starting.said_plainly():
         # A bad registry or key stops the worker now, not its first task; this builds no store.
-        wiring.registry(settings)
+        wiring.our_keys(settings, wiring.registry(settings))
         wiring.sealer(settings)
     app = jobs.make_app(settings.broker)
     tasks.register(app, HouseOfThisProcess(settings))

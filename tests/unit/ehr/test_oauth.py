@@ -16,11 +16,12 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from smart_ehr import BASE, CLIENT, ORIGIN, FakeEhr
 
-from ehr import oauth
+from ehr import oauth, token_endpoint
 from ehr.errors import EhrError, Unusable
 from ehr.keys import MalformedKeys, OurKeys, new_key_set
-from ehr.oauth import NotSignedIn, Tokens
+from ehr.oauth import Tokens
 from ehr.registry import ClientAuth, TrustedEhr
+from ehr.token_endpoint import NotSignedIn
 
 NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
 REDIRECT = "https://planner.example/smart/callback"
@@ -123,7 +124,7 @@ def test_an_assertion_is_short_lived_and_never_the_same(
         ehr.token_forms[0]["client_assertion"], ehr.client_keys, algorithms=[algorithm]
     )
     assert token.header["kid"] in {key["kid"] for key in our_keys.public()["keys"]}
-    assert token.claims["exp"] - token.claims["iat"] == oauth.ASSERTION_SECONDS <= 300
+    assert token.claims["exp"] - token.claims["iat"] == token_endpoint.ASSERTION_SECONDS <= 300
     assert token.claims["iat"] == int(NOW.timestamp())
     assert "client_id" not in ehr.token_forms[0]
 

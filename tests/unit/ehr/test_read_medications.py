@@ -1,6 +1,8 @@
 """Medication records as facts: periods, links, reasons - whatever shape they come in."""
 
 from datetime import date
+from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
@@ -86,3 +88,67 @@ def test_junk_in_any_field_is_read_without_an_exception(junk):
     for name in fields:
         record = read(**{name: junk})
         assert record.source.startswith("MedicationRequest/")
+
+
+def ordered(**fields):
+    return read(dispenseRequest=fields)
+
+
+def test_an_order_says_what_one_fill_holds_and_how_often_it_is_filled():
+    """28 days, 56 tablets, 5 refills."""
+    record = ordered(
+        expectedSupplyDuration={"value": 28, "unit": "day", "code": "d"},
+        numberOfRepeatsAllowed=5,
+        quantity={"value": 56, "unit": "tablet", "code": "{tbl}"},
+    )
+    assert (record.supply_days, record.refills) == (28, 5)
+    assert (record.quantity.high, record.quantity.unit.name) == (56, "tablet")
+    assert record.period_ends is None
+
+
+def test_a_dispense_says_it_on_itself_and_has_no_refills():
+    record = dispense(
+        whenHandedOver="2026-11-01",
+        daysSupply={"value": 30},
+        quantity={"value": Decimal("7.5"), "unit": "mL"},
+        numberOfRepeatsAllowed=5,
+    )
+    assert (record.supply_days, record.refills) == (30, None)
+    assert (record.quantity.high, record.quantity.unit.name) == (Fraction(15, 2), "mL")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "days"),
+    [(4, "wk", 28), (1, "mo", 31), (Decimal("7.5"), "d", 8), (48, "h", 2), ("30", None, 30)],
+)
+def test_a_supply_is_days_in_any_unit_of_time_and_a_begun_day_counts(value, unit, days):
+    """A month is 30.4375 days (UCUM)."""
+    assert ordered(expectedSupplyDuration={"value": value, "unit": unit}).supply_days == days
+
+
+@pytest.mark.parametrize("value", [[], {}, None, "soon", -1, Decimal("1.5"), True, 100, 10**30])
+def test_refills_that_are_no_number_of_refills_are_not_stated(value):
+    assert ordered(numberOfRepeatsAllowed=value).refills is None
+
+
+@pytest.mark.parametrize("value", [0, Decimal("0"), "0", " 0 "])
+def test_no_refills_is_said_and_differs_from_nothing_said(value):
+    assert ordered(numberOfRepeatsAllowed=value).refills == 0
+    assert ordered().refills is None
+
+
+@pytest.mark.parametrize(
+    "quantity", [None, 30, {}, {"value": 0}, {"value": -3}, {"value": 30, "comparator": "<"}]
+)
+def test_a_quantity_that_cannot_be_one_is_not_stated(quantity):
+    assert ordered(quantity=quantity).quantity is None
+
+
+def test_a_comparator_makes_a_supply_no_number():
+    assert ordered(expectedSupplyDuration={"value": 30, "comparator": "<"}).supply_days is None
+
+
+def test_a_statement_supplies_nothing():
+    resource = {"resourceType": "MedicationStatement", "id": "x", "quantity": {"value": 30}}
+    record = medication_record(resource, lambda _: None)
+    assert (record.supply_days, record.refills, record.quantity) == (None, None, None)

@@ -216,3 +216,37 @@ def test_a_client_with_a_key_needs_an_id() -> None:
     text = SMART.replace('client_id = "taperguard"', 'client_auth = "private_key_jwt"')
     with pytest.raises(BadRegistry, match=r"line 7: .*needs a client_id"):
         parse_registry(text)
+
+
+BACKEND = 'backend_client_id = "taperguard-backend"\n'
+
+
+def test_what_background_work_needs_is_read() -> None:
+    text = f'{SMART}{BACKEND}backend_scopes = ["system/*.rs"]\nbulk_group_id = "clinic-1"\n'
+    (ehr,) = parse_registry(text)
+    assert ehr.backend_client_id == "taperguard-backend"
+    assert ehr.backend_scopes == ("system/*.rs",)
+    assert ehr.bulk_group_id == "clinic-1"
+    (plain,) = parse_registry(SMART)
+    assert (plain.backend_client_id, plain.backend_scopes, plain.bulk_group_id) == (None, (), None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "why"),
+    [
+        ("backend_client_id = 5", 8, "has to be a text"),
+        ('backend_client_id = ""', 8, "not empty"),
+        ('backend_scopes = ["system/*.rs"]', 8, "need a backend_client_id"),
+        ('bulk_group_id = "clinic"', 8, "needs a backend_client_id"),
+        (f'{BACKEND}backend_scopes = ["patient/*.rs"]', 9, 'has to begin with "system/"'),
+        (f'{BACKEND}backend_scopes = ["system/*.rs system/Group.rs"]', 9, "is no scope"),
+        (f'{BACKEND}backend_scopes = "system/*.rs"', 9, "list of texts"),
+        (f'{BACKEND}bulk_group_id = "Group/clinic"', 9, 'without "Group/"'),
+        (f'{BACKEND}bulk_group_id = ".."', 9, "is a FHIR id"),
+        (f'{BACKEND}bulk_group_id = "clinic?_type=x"', 9, "is a FHIR id"),
+    ],
+)
+def test_a_bad_backend_value_is_named_with_its_line(lines: str, line: int, why: str) -> None:
+    with pytest.raises(BadRegistry, match=rf"ehrs\.toml, line {line}: ") as bad:
+        parse_registry(f"{SMART}{lines}\n")
+    assert why in str(bad.value)

@@ -65,11 +65,15 @@ def test_production_makes_no_keys_and_misses_those_it_needs(
     house = build(make_settings, **given)
     assert smart_door.our_keys(house) is None
     house.close()
-    file.write_text(KEYED)
-    house = build(make_settings, **given)
-    with pytest.raises(SettingsRefused, match=r"TAPERGUARD_SIGNING_KEYS .* north"):
-        smart_door.our_keys(house)
-    house.close()
+    backend = 'backend_client_id = "taperguard-backend"\n'
+    for text in (KEYED, KEYED.replace('client_auth = "private_key_jwt"\n', backend)):
+        file.write_text(text)
+        house = build(make_settings, **given)
+        with pytest.raises(SettingsRefused, match=r"TAPERGUARD_SIGNING_KEYS .* north"):
+            smart_door.our_keys(house)
+        with pytest.raises(SettingsRefused, match="TAPERGUARD_SIGNING_KEYS"):
+            assert house.tokens
+        house.close()
 
 
 @pytest.mark.parametrize("keys", ["{}", "word", '{"keys": [{"kty": "oct", "k": "secret"}]}'])

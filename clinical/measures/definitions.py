@@ -1,0 +1,190 @@
+"""What each measure is, in words and numbers, from `knowledge/measures.toml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from clinical.exposure import Assumed
+from clinical.knowledge import document
+from clinical.quantities import exact, plain
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One measure: what is asked of a patient, and among which patients.
+
+    `denominator_words` name the patients that the percentage is of; `sources` are keys of
+    `knowledge/sources.toml`; `note` says where a number or a limit is our own.
+    """
+
+    id: str
+    title: str
+    definition: str
+    denominator_words: str
+    sources: tuple[str, ...]
+    version: str
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar of the dose distribution: from `low` (inclusive) to under `high`, in mg/day."""
+
+    id: str
+    label: str
+    low: Fraction
+    high: Fraction | None
+
+    def holds(self, mg_per_day: Fraction) -> bool:
+        """Whether a dose belongs to this bar."""
+        return self.low <= mg_per_day and (self.high is None or mg_per_day < self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """How the daily doses spread: the bars from the lowest to the highest."""
+
+    id: str
+    title: str
+    unit: str
+    bars: tuple[Bar, ...]
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Patients who meet several measures at once."""
+
+    measures: tuple[str, ...]
+    label: str
+
+    @property
+    def id(self) -> str:
+        """The measures, joined."""
+        return "+".join(self.measures)
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureRules:
+    """The numbers of the measures; days are whole days. See the file for what each means."""
+
+    version: str
+    look_back_days: int
+    long_term_days: int
+    long_term_options: tuple[int, ...]
+    gap_days: int
+    gap_options: tuple[int, ...]
+    longest_fill_days: int
+    longest_order_days: int
+    overlap_days: int
+    overlap_fills: int
+    poly_cns_drugs: int
+    recent_days: int
+    reduction: Fraction
+    abrupt: Fraction
+    lowest_days: int
+    stalled_holds: int
+    shortest_hold_days: int
+    series_days: int
+    series_cuts: int
+    naloxone_days: int
+    supply_warning_days: int
+    check_in_days: int
+    small_cell: int
+
+    @property
+    def assumed(self) -> Assumed:
+        """How long a record may have lasted that does not say it."""
+        return Assumed(self.longest_fill_days, self.longest_order_days)
+
+
+@cache
+def measure_rules() -> MeasureRules:
+    """The numbers as shipped, read from `knowledge/measures.toml`."""
+    data = document("measures.toml")
+    numbers: Mapping[str, Any] = data["numbers"]
+
+    def number(name: str) -> int:
+        return int(numbers[name]["value"])
+
+    def options(name: str) -> tuple[int, ...]:
+        return tuple(numbers[name]["options"])
+
+    return MeasureRules(
+        version=data["review"]["version"],
+        look_back_days=number("look_back_days"),
+        long_term_days=number("long_term_days"),
+        long_term_options=options("long_term_days"),
+        gap_days=number("gap_days"),
+        gap_options=options("gap_days"),
+        longest_fill_days=number("longest_fill_days"),
+        longest_order_days=number("longest_order_days"),
+        overlap_days=number("overlap_days"),
+        overlap_fills=number("overlap_fills"),
+        poly_cns_drugs=number("poly_cns_drugs"),
+        recent_days=number("recent_days"),
+        reduction=exact(numbers["reduction_percent"]["value"]) / 100,
+        abrupt=exact(numbers["abrupt_percent"]["value"]) / 100,
+        lowest_days=number("lowest_days"),
+        stalled_holds=number("stalled_holds"),
+        shortest_hold_days=number("shortest_hold_days"),
+        series_days=number("series_days"),
+        series_cuts=number("series_cuts"),
+        naloxone_days=number("naloxone_days"),
+        supply_warning_days=number("supply_warning_days"),
+        check_in_days=number("check_in_days"),
+        small_cell=number("small_cell"),
+    )
+
+
+def _measures() -> tuple[Measure, ...]:
+    data = document("measures.toml")
+    return tuple(
+        Measure(
+            id=key,
+            title=row["title"],
+            definition=row["definition"],
+            denominator_words=row["denominator"],
+            sources=tuple(row["sources"]),
+            version=data["review"]["version"],
+            note=row.get("note"),
+        )
+        for key, row in data["measures"].items()
+    )
+
+
+MEASURES: tuple[Measure, ...] = _measures()
+"""Every measure, in the order of the report."""
+
+
+@cache
+def measures_by_id() -> Mapping[str, Measure]:
+    """Every measure by its id."""
+    return {measure.id: measure for measure in MEASURES}
+
+
+@cache
+def dose_distribution() -> Distribution:
+    """The distribution of the daily dose."""
+    row = document("measures.toml")["distributions"]["daily-dose"]
+    edges = [Fraction(edge) for edge in row["edges"]]
+    first, last = edges[0], edges[-1]
+    bars = [Bar(f"under-{plain(first)}", f"under {plain(first)}", Fraction(0), first)]
+    bars += [
+        Bar(f"{plain(low)}-{plain(high)}", f"{plain(low)} to under {plain(high)}", low, high)
+        for low, high in pairwise(edges)
+    ]
+    bars.append(Bar(f"{plain(last)}-and-more", f"{plain(last)} and more", last, None))
+    return Distribution("daily-dose", row["title"], row["unit"], tuple(bars), tuple(row["sources"]))
+
+
+@cache
+def overlaps() -> tuple[Overlap, ...]:
+    """The combinations of measures that the report counts."""
+    rows = document("measures.toml").get("overlaps", [])
+    return tuple(Overlap(tuple(row["measures"]), row["label"]) for row in rows)
