@@ -20,7 +20,7 @@ ORGANIZATION = "clinic"
 
 def build_all(stories: Iterable[Story], today: date) -> list[Resource]:
     """Every resource of every story as it is true on a day; UnreadableStory if one cannot be."""
-    resources = [_organization(), _practitioner()]
+    resources = [_organization(), *_staff()]
     for story in stories:
         try:
             resources += build(story, today)
@@ -134,20 +134,23 @@ def _allergies(story: Story, today: date) -> Iterable[Resource]:
         }
 
 
-def _practitioner() -> Resource:
-    return synthetic("Practitioner", PRACTITIONER) | {
-        "identifier": [{"system": "urn:sandbox-ehr:synthetic:staff", "value": "SYN-hazel"}],
-        "active": True,
-        "name": [
-            {
-                "use": "official",
-                "text": "Dr. Ida Synthetic-Hazel",
-                "family": "Synthetic-Hazel",
-                "given": ["Ida"],
-                "prefix": ["Dr."],
-            }
-        ],
-    }
+def _staff() -> Iterable[Resource]:
+    people = (
+        (PRACTITIONER, "Dr. Ida Synthetic-Hazel", "Prescriber"),
+        ("ash", "Noor Synthetic-Ash", "Quality lead"),
+        ("reed", "Sol Synthetic-Reed", "Front desk"),
+    )
+    for key, name, work in people:
+        *prefix, given, family = name.split()
+        yield synthetic("Practitioner", key) | {
+            "identifier": [{"system": "urn:sandbox-ehr:synthetic:staff", "value": f"SYN-{key}"}],
+            "active": True,
+            "name": [
+                {"use": "official", "text": name, "family": family, "given": [given]}
+                | ({"prefix": prefix} if prefix else {})
+            ],
+            "qualification": [{"code": {"text": work}}],
+        }
 
 
 def _organization() -> Resource:
