@@ -222,6 +222,8 @@ def _dose(spans: Sequence[_Span], day: date) -> Known | NotKnown:
         if day < span.starts or (span.ends is not None and day > span.ends):
             continue
         record = span.record
+        if _handed_over(spans, record, day):
+            continue
         if span.ends is None:
             if _something_later(spans, span, day):
                 continue
@@ -235,6 +237,18 @@ def _dose(spans: Sequence[_Span], day: date) -> Known | NotKnown:
     if not sources:
         return NotKnown("no order covers these days", no_order=True)
     return Known(low, high, tuple(sources))
+
+
+def _handed_over(spans: Sequence[_Span], record: MedicationRecord, day: date) -> bool:
+    """On a day that two steps of one group share, the later step counts (CLINICAL 1)."""
+    if record.group is None or record.course.ends != day:
+        return False
+    return any(
+        other.record.group == record.group
+        and other.record is not record
+        and other.record.course.starts == day
+        for other in spans
+    )
 
 
 def _something_later(spans: Sequence[_Span], span: _Span, day: date) -> bool:

@@ -11,7 +11,7 @@ from clinical.checks.words import unidentified
 from clinical.day_set import DaySet
 from clinical.dose_history import Known, NotKnown, Stretch, clonazepam_stretches
 from clinical.drugs import Drug, is_systemic_opioid
-from clinical.exposure import Exposure, exposure, followed_on, together, why_not_used
+from clinical.exposure import Exposure, exposure, followed_on, together
 from clinical.facts import MedicationRecord, PatientFacts
 from clinical.measures.definitions import MeasureRules
 from clinical.policy import Policy
@@ -65,16 +65,16 @@ class Case:
             if isinstance(record.drug, Drug):
                 for name in named(record.drug):
                     by_name.setdefault(name, []).append(record)
-        return {
-            name: exposure(
-                by_name[name],
-                on=self.on,
-                since=self.since,
-                followed=self._followed,
-                assumed=self.rules.assumed,
-            )
-            for name in sorted(by_name)
-        }
+        return {name: self._exposure(by_name[name]) for name in sorted(by_name)}
+
+    def _exposure(self, records: list[MedicationRecord]) -> Exposure:
+        return exposure(
+            records,
+            on=self.on,
+            since=self.since,
+            followed=self._followed,
+            assumed=self.rules.assumed,
+        )
 
     @cached_property
     def _followed(self) -> dict[str, date]:
@@ -105,9 +105,13 @@ class Case:
 
     @cached_property
     def nameless(self) -> tuple[str, ...]:
-        """Records in use whose drug nothing names: it may be anything."""
-        used = [r for r in self.facts.medications if why_not_used(r) is None]
-        return tuple(sorted({record.source for record in unidentified(used)}))
+        """Records of the past year whose drug nothing names: it may be anything."""
+        unknown = unidentified(self.facts.medications)
+        return tuple(sorted({record.source for record in unknown if self._may_matter(record)}))
+
+    def _may_matter(self, record: MedicationRecord) -> bool:
+        days = self._exposure([record]).perhaps() & self.window
+        return bool(len(days)) or (not record.inpatient and standing(record, self.on).counts)
 
     # Who is asked.
 

@@ -76,9 +76,7 @@ class MeasureRules:
     version: str
     look_back_days: int
     long_term_days: int
-    long_term_options: tuple[int, ...]
     gap_days: int
-    gap_options: tuple[int, ...]
     longest_fill_days: int
     longest_order_days: int
     overlap_days: int
@@ -95,6 +93,7 @@ class MeasureRules:
     naloxone_days: int
     supply_warning_days: int
     check_in_days: int
+    followed_months: int
     small_cell: int
 
     @property
@@ -112,16 +111,11 @@ def measure_rules() -> MeasureRules:
     def number(name: str) -> int:
         return int(numbers[name]["value"])
 
-    def options(name: str) -> tuple[int, ...]:
-        return tuple(numbers[name]["options"])
-
     return MeasureRules(
         version=data["review"]["version"],
         look_back_days=number("look_back_days"),
         long_term_days=number("long_term_days"),
-        long_term_options=options("long_term_days"),
         gap_days=number("gap_days"),
-        gap_options=options("gap_days"),
         longest_fill_days=number("longest_fill_days"),
         longest_order_days=number("longest_order_days"),
         overlap_days=number("overlap_days"),
@@ -138,6 +132,7 @@ def measure_rules() -> MeasureRules:
         naloxone_days=number("naloxone_days"),
         supply_warning_days=number("supply_warning_days"),
         check_in_days=number("check_in_days"),
+        followed_months=number("followed_months"),
         small_cell=number("small_cell"),
     )
 
@@ -188,3 +183,45 @@ def overlaps() -> tuple[Overlap, ...]:
     """The combinations of measures that the report counts."""
     rows = document("measures.toml").get("overlaps", [])
     return tuple(Overlap(tuple(row["measures"]), row["label"]) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """Another choice of a number: what the measure would say if it were chosen."""
+
+    measure: str
+    days: int
+    label: str
+
+    @property
+    def id(self) -> str:
+        """As "long-term-use at 90 days"."""
+        return f"{self.measure} at {self.days} days"
+
+
+@cache
+def options() -> tuple[Option, ...]:
+    """The other choices, in the order of the file."""
+    rows = document("measures.toml")["numbers"].values()
+    return tuple(
+        Option(row["option_of"], days, row["option_label"].format(days))
+        for row in rows
+        if "options" in row
+        for days in row["options"]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedTaper:
+    """How many of the patients of a published study were off after so many months."""
+
+    months: int
+    off: int
+    of: int
+
+
+@cache
+def published_tapers() -> tuple[PublishedTaper, ...]:
+    """The results that our tapers are shown beside (NARDI)."""
+    rows = document("measures.toml")["published_tapers"]
+    return tuple(PublishedTaper(row["months"], row["off"], row["of"]) for row in rows)

@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 
 from clinical.facts import PatientFacts
 from clinical.measures.case import Case
-from clinical.measures.definitions import MEASURES, MeasureRules, measure_rules
-from clinical.measures.dose import dose_today, high_dose
+from clinical.measures.company import naloxone_held, opioid_overlap, poly_cns, triple
+from clinical.measures.definitions import MEASURES, MeasureRules, measure_rules, options
+from clinical.measures.dose import dose_today, escalated, high_dose, how_it_ended, reduced
 from clinical.measures.result import MeasureResult, PatientMeasures, not_evaluable, outside
-from clinical.measures.use import long_term_use, older_adult
+from clinical.measures.tapering import (
+    Taper,
+    no_check_in,
+    off_by_month,
+    on_plan,
+    on_taper,
+    reversed_taper,
+    running_taper,
+    stalled,
+    tapers,
+)
+from clinical.measures.use import (
+    discontinued,
+    left_since,
+    long_term_use,
+    new_since,
+    older_adult,
+    supply_ending,
+)
 from clinical.policy import Policy
-from clinical.totals import Total
 
-_BY_FACTS: dict[str, Callable[[Case], MeasureResult]] = {
-    "long-term-use": long_term_use,
-    "high-dose": high_dose,
-    "older-adult": older_adult,
-}
+_STANDS_WITH_A_GAP = frozenset(
+    {
+        *("long-term-use", "high-dose", "older-adult", "opioid-overlap", "poly-cns"),
+        *("triple", "naloxone-held"),
+    }
+)
+"""Measures whose yes no further record could turn into a no."""
+
+_OPTIONS = {"long-term-use": long_term_use, "discontinued": discontinued}
 
 
 def measure_patient(
@@ -35,28 +56,64 @@ def measure_patient(
     `before` is what the report of the night before held of the patient:
     `PatientMeasures.not_there()` when it held nothing, None when there is no such night.
     """
-    del before  # compared once the measures of change are here
     case = Case(facts, on, policy, rules or measure_rules())
     if facts.deceased is True:
         dead = outside("the chart says that the patient has died")
         return PatientMeasures({measure.id: dead for measure in MEASURES})
+    found = tapers(case)
+    results = _results(case, found, before)
     micrograms, why_not, bar = dose_today(case)
     return PatientMeasures(
-        results={key: _with_gap(answer(case), facts) for key, answer in _BY_FACTS.items()},
+        results={m.id: _with_gap(m.id, results[m.id], facts) for m in MEASURES},
         groups=_groups(case),
         micrograms_per_day=micrograms,
         dose_why_not=why_not,
         dose_bar=bar,
         options=_options(case),
+        off_by_month=off_by_month(case, found),
         uncomputable=_uncomputable(case),
     )
 
 
-def _with_gap(result: MeasureResult, facts: PatientFacts) -> MeasureResult:
-    """A list of medications that is not whole can deny nothing; what it shows still stands."""
-    if facts.medications_gap is None or result.met is not False:
+def _results(
+    case: Case, found: tuple[Taper, ...], before: PatientMeasures | None
+) -> dict[str, MeasureResult]:
+    running = running_taper(case, found) if case.current else None
+    abrupt, tapered = how_it_ended(case)
+    return {
+        "long-term-use": long_term_use(case),
+        "high-dose": high_dose(case),
+        "older-adult": older_adult(case),
+        "opioid-overlap": opioid_overlap(case),
+        "poly-cns": poly_cns(case),
+        "triple": triple(case),
+        "escalated": escalated(case),
+        "reduced-25": reduced(case),
+        "on-taper": on_taper(case, running),
+        "taper-on-plan": on_plan(case, running),
+        "taper-stalled": stalled(case, running),
+        "taper-reversed": reversed_taper(case, running),
+        "discontinued": discontinued(case),
+        "discontinued-abrupt": abrupt,
+        "discontinued-tapered": tapered,
+        "no-check-in": no_check_in(case, running),
+        "naloxone-held": naloxone_held(case),
+        "supply-ending": supply_ending(case),
+        "new-since-last-night": new_since(case, before),
+        "left-since-last-night": left_since(case, before),
+    }
+
+
+def _with_gap(measure_id: str, result: MeasureResult, facts: PatientFacts) -> MeasureResult:
+    """A list of medications that is not whole: only what no further record could change stands."""
+    gap = facts.medications_gap
+    if gap is None or result.not_evaluable:
         return result
-    return not_evaluable(f"the list of medications is not whole: {facts.medications_gap.why}")
+    if measure_id == "older-adult" and result.counted:
+        return result
+    if result.met and measure_id in _STANDS_WITH_A_GAP:
+        return result
+    return not_evaluable(f"the list of medications is not whole: {gap.why}")
 
 
 def _groups(case: Case) -> frozenset[str]:
@@ -69,17 +126,17 @@ def _groups(case: Case) -> frozenset[str]:
 
 
 def _options(case: Case) -> dict[str, MeasureResult]:
-    return {
-        f"long-term-use at {days} days": replace(
-            _with_gap(long_term_use(case, days), case.facts), sources=()
+    answers = {}
+    for option in options():
+        answer = _OPTIONS[option.measure](case, option.days)
+        answers[option.id] = replace(
+            _with_gap(option.measure, answer, case.facts), why="", sources=()
         )
-        for days in case.rules.long_term_options
-    }
+    return answers
 
 
 def _uncomputable(case: Case) -> tuple[tuple[str, str], ...]:
     """Records of clonazepam whose days or dose could not be worked out, each reason once."""
     found = {(unsaid.source, unsaid.why) for unsaid in case.clonazepam.unsaid}
-    total: Total = case.present
-    found |= {(item.source, item.why) for item in total.uncounted}
+    found |= {(item.source, item.why) for item in case.present.uncounted}
     return tuple(sorted(found))

@@ -12,7 +12,9 @@ from clinical.measures.definitions import (
     Measure,
     dose_distribution,
     measures_by_id,
+    options,
     overlaps,
+    published_tapers,
 )
 from clinical.measures.tally import Tally
 from clinical.policy import Policy, default_policy
@@ -53,7 +55,10 @@ def report_of(
             {"id": overlap.id, "label": overlap.label, "count": tally[f"overlap/{overlap.id}"]}
             for overlap in overlaps()
         ],
-        "courses": {"off_by_month": _months(tally), "nardi": []},
+        "courses": {
+            "off_by_month": _months(tally),
+            "nardi": [{"months": p.months, "off": p.off, "of": p.of} for p in published_tapers()],
+        },
         "completeness": {"reasons": _reasons(tally)},
     }
 
@@ -86,28 +91,24 @@ def _measure(measure: Measure, tally: Tally, before: Tally | None) -> dict[str, 
 
 def _options(tally: Tally) -> list[dict[str, Any]]:
     """What other choices of a number would give, beside the measure they belong to."""
-    keys = {*tally.under("option-counted"), *tally.under("option-not-evaluable")}
     rows = []
-    for key in sorted(keys, key=_option_order):
-        measure_id, _, choice = key.partition(" at ")
-        numerator, denominator = tally[f"option-met/{key}"], tally[f"option-counted/{key}"]
+    for option in options():
+        numerator, denominator = (
+            tally[f"option-met/{option.id}"],
+            tally[f"option-counted/{option.id}"],
+        )
         rows.append(
             {
-                "measure": measure_id,
-                "choice": choice,
-                "label": f"{measures_by_id()[measure_id].title}, {choice}",
+                "id": option.id,
+                "measure": option.measure,
+                "label": f"{measures_by_id()[option.measure].title}: {option.label}",
                 "numerator": numerator,
                 "denominator": denominator,
-                "not_evaluable": tally[f"option-not-evaluable/{key}"],
+                "not_evaluable": tally[f"option-not-evaluable/{option.id}"],
                 "percent": percent(numerator, denominator),
             }
         )
     return rows
-
-
-def _option_order(key: str) -> tuple[str, int]:
-    measure_id, _, choice = key.partition(" at ")
-    return measure_id, int("".join(c for c in choice if c.isdigit()) or 0)
 
 
 def _distribution(tally: Tally, policy: Policy) -> dict[str, Any]:
