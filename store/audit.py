@@ -19,7 +19,6 @@ from sqlalchemy.engine import Connection
 
 from store.tables import audit_events
 
-
 EVERYBODY = "everybody"
 """In place of a patient's fingerprint: the deed concerned a whole population."""
 

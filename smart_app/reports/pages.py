@@ -12,10 +12,10 @@ from starlette.responses import Response
 
 from ehr.registry import TrustedEhr
 from smart_app.reports.links import Links
-from smart_app.reports.presenter import ReportView, failed_in_words
+from smart_app.reports.presenter import ReportView, run_in_words
 from smart_app.reports.reader import Reader
 from smart_app.reports.roles import Role
-from smart_app.reports.shelf import FailedRun
+from smart_app.reports.shelf import LastRun
 from smart_app.reports.words import day_of_record
 from smart_app.reports.worklist_presenter import WorklistView
 
@@ -141,12 +141,12 @@ class Pages:
         )
         return self._message(message, 400, ehr=who.ehr, who=who)
 
-    def no_report(self, who: Reader, failed: FailedRun | None) -> Response:
+    def no_report(self, who: Reader, run: LastRun | None) -> Response:
         """Nothing was made yet: what will be here and how it gets here."""
         return self._page(
             "empty.html",
             who=who,
-            failed=None if failed is None else failed_in_words(failed),
+            run=run_in_words(run),
         )
 
     def _message(self, message: Message, status: int, **said: Any) -> Response:

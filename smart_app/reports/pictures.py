@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from markupsafe import Markup
 
+from clinical.quantities import plain
 from smart_app.planner.svg import FONT, Svg, text_width
-from smart_app.reports.words import AT_MOST, FEW, WITHHELD, Number, count, is_shown, most
+from smart_app.reports.bars import edges_of
+from smart_app.reports.words import AT_MOST, FEW, WITHHELD, Number, count, most
+
+Place = Callable[[float], float]
 
 WIDE, NARROW = 480, 356
 """Widths in the pictures' own units: their text keeps its size on a desk and on a telephone."""
@@ -60,15 +63,15 @@ def dose_bars(key: str, distribution: Mapping[str, Any], width: int) -> Markup:
     line_at: float | None = None
     for place, bar in enumerate(bars):
         x = 4 + place * step
-        low, _ = edges(bar)
-        over = low is not None and low >= limit
+        edges = edges_of(str(bar["id"]))
+        over = edges is not None and edges.low >= limit
         if over and line_at is None:
             line_at = x
         _bar(svg, (x, base, step), bar["count"], tallest, (f"{key}-few", "over" if over else "bar"))
         svg.text(
             x if place else x + 2,
             base + 15,
-            _edge(bar, low),
+            str(bar["label"]) if edges is None else plain(edges.low),
             "soft",
             "middle" if place else "start",
         )
@@ -91,21 +94,6 @@ def dose_bars(key: str, distribution: Mapping[str, Any], width: int) -> Markup:
             "start" if room else "end",
         )
     return svg.done(key, str(distribution["title"]), _dose_words(distribution))
-
-
-def edges(bar: Mapping[str, Any]) -> tuple[Fraction | None, Fraction | None]:
-    """From which dose to which (not included) a bar counts, as its id says: "1-2", "6-"."""
-    found = [Fraction(number) for number in re.findall(r"\d+(?:\.\d+)?", str(bar["id"]))]
-    if len(found) == 2:
-        return found[0], found[1]
-    if len(found) != 1:
-        return None, None
-    is_first = re.match(r"(under|below|lt|<|-)", str(bar["id"])) is not None
-    return (Fraction(0), found[0]) if is_first else (found[0], None)
-
-
-def _edge(bar: Mapping[str, Any], low: Fraction | None) -> str:
-    return str(bar["label"]) if low is None else f"{float(low):g}"
 
 
 def _bar(
@@ -182,7 +170,7 @@ _LEFT, _SKY, _CURVE = 40, 18, 190
 def taper_curve(key: str, courses: Mapping[str, Any], width: int) -> Markup:
     """Which share was off by which month since the first cut, beside the published course."""
     months, published = courses["off_by_month"], courses["nardi"]
-    last = max([*(one["month"] for one in months), *(one["months"] for one in published), 9])
+    last: int = max([*(one["month"] for one in months), *(one["months"] for one in published), 9])
     base = _SKY + _CURVE
     svg = Svg(width, base + 36)
 
@@ -203,7 +191,7 @@ def taper_curve(key: str, courses: Mapping[str, Any], width: int) -> Markup:
     return svg.done(key, "Tapers that ended off clonazepam, by month", _course_words(courses))
 
 
-def _published(svg: Svg, published: Sequence[Mapping[str, Any]], x: Any, y: Any) -> None:
+def _published(svg: Svg, published: Sequence[Mapping[str, Any]], x: Place, y: Place) -> None:
     line = f"M{x(0):.1f} {y(0):.1f}"
     for one in published:
         at, share = x(one["months"]), y(one["off"] / one["of"])
@@ -214,34 +202,31 @@ def _published(svg: Svg, published: Sequence[Mapping[str, Any]], x: Any, y: Any)
     svg.path(line, "published")
 
 
-def _ours(svg: Svg, months: Sequence[Mapping[str, Any]], x: Any, y: Any) -> None:
-    line, drawn, newest = "", False, None
+def _ours(svg: Svg, months: Sequence[Mapping[str, Any]], x: Place, y: Place) -> None:
+    """Steps where every month is known; a month that stands alone is a mark."""
+    line, before, newest = "", 0, None
     for one in months:
         off, followed, month = one["off"], one["followed"], one["month"]
-        if is_shown(followed) and followed and off == FEW:
-            svg.line(
-                x(month), y(1 / followed), x(month), y(min(AT_MOST / followed, 1)), "possible-range"
-            )
-        if not (is_shown(off) and is_shown(followed) and followed):
-            drawn = False
+        if off == FEW and isinstance(followed, int) and followed:
+            low, high = y(1 / followed), y(min(AT_MOST / followed, 1))
+            svg.line(x(month), low, x(month), high, "possible-range")
+        if not (isinstance(off, int) and isinstance(followed, int) and followed):
             continue
         at, share = x(month), y(off / followed)
-        if drawn:
-            line += f"H{at:.1f}V{share:.1f}"
-        elif month == 1:
-            line += f"M{x(0):.1f} {y(0):.1f}H{at:.1f}V{share:.1f}"
+        if month == before + 1:
+            start = f"M{x(0):.1f} {y(0):.1f}" if month == 1 else ""
+            line += f"{start}H{at:.1f}V{share:.1f}"
         else:
-            line += f"M{at - 4:.1f} {share:.1f}H{at:.1f}"
-        drawn, newest = True, (at, share, off, followed)
+            svg.rect(at - 3, share - 3, 6, 6, "spark-end")
+            line += f"M{at:.1f} {share:.1f}"
+        before, newest = month, (at, share, f"here: {off:,} of {followed:,}")
     if newest is None:
         return
     svg.path(line, "dose-edge")
-    at, share, off, followed = newest
+    at, share, words = newest
     svg.rect(at - 3, share - 3, 6, 6, "spark-end")
     # Steps rise to the right: above the last one it is empty, unless it is the top.
-    above = share > _SKY + 24
-    words = f"here: {count(off)} of {count(followed)}"
-    svg.text(at, share - 9 if above else share + 20, words, "strong halo", "end")
+    svg.text(at, share - 9 if share > _SKY + 24 else share + 20, words, "strong halo", "end")
 
 
 def _course_words(courses: Mapping[str, Any]) -> str:

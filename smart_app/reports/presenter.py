@@ -10,30 +10,33 @@ from typing import Any
 from markupsafe import Markup
 
 from clinical.evidence import cite
+from smart_app.reports.figures import (
+    CourseRow,
+    Figure,
+    courses_figure,
+    distribution_figure,
+    months_rows,
+    overlaps_figure,
+)
 from smart_app.reports.ledger import Ledger, ledger_of
 from smart_app.reports.links import Links
-from smart_app.reports.pictures import (
-    NARROW,
-    WIDE,
-    dose_bars,
-    overlap_bars,
-    sparkline,
-    taper_curve,
-)
-from smart_app.reports.shelf import FailedRun, Report
+from smart_app.reports.pictures import sparkline
+from smart_app.reports.shelf import LastRun, Report
 from smart_app.reports.words import (
     Number,
     change_in_words,
     count,
     day_of_record,
     day_of_text,
+    how_many,
     is_shown,
     moment,
-    most,
     of,
+    of_patients,
     percent,
     sentence,
 )
+from store.report_runs import RunState
 
 NOT_REVIEWED = "No clinician has reviewed these definitions."
 NOT_CERTIFIED = (
@@ -42,7 +45,8 @@ NOT_CERTIFIED = (
 )
 SHAREABLE = (
     "Form to pass on: a number under 11 is written as “fewer than 11”, and one that would give "
-    "such a number away is “withheld”."
+    "such a number away is “withheld”. Changes and trends are left out: two nights side by side "
+    "could tell single patients."
 )
 WHOLE = (
     "All numbers, small ones too: for you and those named for this clinic. Pass on the other "
@@ -84,44 +88,12 @@ class MeasureRow:
     change: str
     unknown: str
     definition: str
+    options: tuple[str, ...]
     whom: str
     sources: tuple[str, ...]
     link: str | None
     unknown_link: str | None
     part: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CountRow:
-    """One line of a table of counts beside a picture."""
-
-    label: str
-    number: str
-    link: str | None = None
-    is_over: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A picture for two widths, and the same numbers as a table."""
-
-    key: str
-    title: str
-    lead: str
-    wide: Markup | None
-    narrow: Markup | None
-    rows: tuple[CountRow, ...]
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CourseRow:
-    """One month of the tapers, beside the published one."""
-
-    month: str
-    here: str
-    share: str
-    published: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +115,23 @@ class Download:
 
 
 @dataclass(frozen=True, slots=True)
+class FileOffer:
+    """A file that can be made of a report; `needs_all`: of one with every number only."""
+
+    name: str
+    what: str
+    needs_all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunNote:
+    """What is to be said of a run that has not ended well, or not yet."""
+
+    words: str
+    is_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """The nights side by side."""
 
@@ -160,13 +149,13 @@ class ReportView:
     is_whole: bool
     nothing_shown: str | None
     first_night: str | None
-    failed: str | None
+    run: RunNote | None
     tiles: tuple[Tile, ...]
     measures: tuple[MeasureRow, ...]
     history: History | None
     distributions: tuple[Figure, ...]
     overlaps: Figure | None
-    courses: Figure | None
+    courses: Figure
     months: tuple[CourseRow, ...]
     ledger: Ledger
     nights: tuple[Night, ...]
@@ -181,15 +170,16 @@ def report_view(
     night: date,
     nights: Sequence[date],
     links: Links,
-    files: Sequence[str],
+    files: Sequence[FileOffer],
     is_whole: bool,
-    failed: FailedRun | None = None,
+    run: LastRun | None = None,
 ) -> ReportView:
     """The page of a night. `report` has the form that the reader may see (`is_whole` or not).
 
-    `files` are the names of its downloads.
+    `run` is the last one, on the page of the newest night.
     """
     since = _night_before(report)
+    compared = _Compared(since, is_whole)
     measures = report["measures"]
     return ReportView(
         headline=headline(measures),
@@ -197,25 +187,40 @@ def report_view(
         form=WHOLE if is_whole else SHAREABLE,
         is_whole=is_whole,
         nothing_shown=_nothing_shown(measures),
-        first_night=None if since else _FIRST_NIGHT,
-        failed=None if failed is None else failed_in_words(failed),
+        first_night=None if since or not is_whole else _FIRST_NIGHT,
+        run=run_in_words(run),
         tiles=tuple(
-            _tile(measure, report, since, night, links)
+            _tile(measure, report, compared, night, links)
             for key in _IN_THE_HEAD
             for measure in measures
             if measure["id"] == key
         ),
-        measures=tuple(_measure(measure, since, night, links) for measure in measures),
+        measures=tuple(_measure(measure, report, compared, night, links) for measure in measures),
         history=_history(report),
-        distributions=tuple(_distribution(one, night, links) for one in report["distributions"]),
-        overlaps=_overlaps(report["overlaps"], night, links),
-        courses=_courses(report["courses"]),
-        months=_months(report["courses"]),
+        distributions=tuple(
+            distribution_figure(one, night, links) for one in report["distributions"]
+        ),
+        overlaps=overlaps_figure(report["overlaps"], night, links),
+        courses=courses_figure(report["courses"]),
+        months=months_rows(report["courses"]),
         ledger=ledger_of(report["completeness"], night, links),
         nights=tuple(Night(day_of_record(one), links.night(one), one == night) for one in nights),
         downloads=_downloads(files, night, links, is_whole=is_whole),
         worklist=links.patients(night),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """With which night the numbers are compared, where this form of the report says it."""
+
+    since: date | None
+    is_whole: bool
+
+    def words(self, change: Number) -> str:
+        if not self.is_whole and self.since is None:
+            return "not in this form"
+        return change_in_words(change, self.since)
 
 
 _FIRST_NIGHT = (
@@ -230,23 +235,32 @@ def headline(measures: Sequence[Mapping[str, Any]]) -> str:
     long_term, high = by_id.get("long-term-use"), by_id.get("high-dose")
     if long_term is None:
         return "Clonazepam in this clinic"
-    said = f"{_how_many(long_term['numerator'])} on clonazepam long-term"
+    said = f"{how_many(long_term['numerator'])} on clonazepam long-term"
     if high is not None:
         title = f"{high['title'][:1].lower()}{high['title'][1:]}"
-        said += f"; {_of_patients(high['numerator'])} at {title}"
+        said += f"; {of_patients(high['numerator'])} at {title}"
     return said
 
 
-def _how_many(number: Number) -> str:
-    if isinstance(number, int):
-        return f"{count(number)} {'patient' if number == 1 else 'patients'}"
-    return "Fewer than 11 patients" if most(number) else "A withheld number of patients"
+_STAGES = {
+    RunState.ASKED: "it has been asked for",
+    RunState.EXPORTING: "the EHR is exporting its records",
+    RunState.PREPARING: "the records are being read",
+    RunState.COUNTING: "patients are being counted",
+    RunState.FINISHING: "the counts are being added up",
+}
 
 
-def failed_in_words(failed: FailedRun) -> str:
-    """Why there is no newer report, in a sentence."""
-    when = moment(failed.at.isoformat())
-    return f"The last run failed ({when}): {sentence(failed.why)} The next one starts tonight."
+def run_in_words(run: LastRun | None) -> RunNote | None:
+    """Why there is no newer report, or how far it is; None when there is nothing to say."""
+    if run is None or run.state is RunState.DONE:
+        return None
+    at, night = moment(run.at.isoformat()), day_of_record(run.night)
+    if run.state is RunState.FAILED:
+        why = sentence(run.why or "the run keeps no reason")
+        words = f"The report of {night} could not be made ({at}). {why} Nothing older was changed."
+        return RunNote(words, is_failed=True)
+    return RunNote(f"The report of {night} is being made: {_STAGES[run.state]} (since {at}).")
 
 
 def _night_before(report: Report) -> date | None:
@@ -266,7 +280,8 @@ def _made(report: Report, night: date) -> tuple[str, ...]:
         f"Night of {day_of_record(night)}; made on {moment(report['made_at'])}; rules "
         f"{report['rules_version']}.",
         f"{whence}: {count(people['patients'])} patients, {count(people['with_benzodiazepine'])} "
-        f"with a benzodiazepine, {count(people['with_clonazepam'])} with clonazepam.",
+        f"with a benzodiazepine within a year, {count(people['with_clonazepam'])} with clonazepam; "
+        f"{count(people['on_clonazepam'])} take clonazepam today.",
     )
 
 
@@ -285,7 +300,7 @@ def _nothing_shown(measures: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def _tile(
-    measure: Mapping[str, Any], report: Report, since: date | None, night: date, links: Links
+    measure: Mapping[str, Any], report: Report, compared: _Compared, night: date, links: Links
 ) -> Tile:
     key = measure["id"]
     points = _points(measure, report, night)
@@ -295,7 +310,7 @@ def _tile(
         number=count(measure["numerator"]),
         is_word=not is_shown(measure["numerator"]),
         of=of(measure["denominator"], measure["denominator_words"]),
-        change=change_in_words(measure["change"], since),
+        change=compared.words(measure["change"]),
         trend=sparkline(f"trend-{key}", measure["title"], points) if len(points) > 1 else None,
         link=links.patients(night, {"measure": key}),
     )
@@ -311,24 +326,35 @@ def _points(measure: Mapping[str, Any], report: Report, night: date) -> list[tup
 
 
 def _measure(
-    measure: Mapping[str, Any], since: date | None, night: date, links: Links
+    measure: Mapping[str, Any], report: Report, compared: _Compared, night: date, links: Links
 ) -> MeasureRow:
     key, unknown = measure["id"], measure["not_evaluable"]
+    whom = measure["denominator_words"]
     return MeasureRow(
         key=key,
         title=measure["title"],
         number=count(measure["numerator"]),
-        of=of(measure["denominator"], measure["denominator_words"]),
+        of=of(measure["denominator"], whom),
         percent=percent(measure),
-        change=change_in_words(measure["change"], since),
+        change=compared.words(measure["change"]),
         unknown=count(unknown),
-        definition=measure["definition"],
-        whom=measure["denominator_words"],
+        definition=_definition(measure),
+        options=tuple(
+            f"{one['label']}: {count(one['numerator'])} {of(one['denominator'], whom)}"
+            for one in report.get("options", ())
+            if one["measure"] == key
+        ),
+        whom=whom,
         sources=tuple(_source(source) for source in measure["sources"]),
         link=links.patients(night, {"measure": key}) if measure["numerator"] else None,
         unknown_link=links.patients(night, {"unknown": key}) if unknown else None,
         part=key.startswith(("taper-", "discontinued-")),
     )
+
+
+def _definition(measure: Mapping[str, Any]) -> str:
+    note = measure.get("note")
+    return f"{measure['definition']} {note}" if note else str(measure["definition"])
 
 
 def _source(key: str) -> str:
@@ -356,149 +382,21 @@ def _history(report: Report) -> History | None:
     return History(nights, tuple(rows))
 
 
-# --- pictures ---------------------------------------------------------------------------------
-
-
-def _distribution(one: Mapping[str, Any], night: date, links: Links) -> Figure:
-    key, unit = one["id"], one["unit"]
-    rows = [
-        CountRow(
-            f"{bar['label']} {unit}",
-            count(bar["count"]),
-            links.patients(night, {"bar": bar["id"]}) if bar["count"] else None,
-        )
-        for bar in one["bars"]
-    ]
-    unknown = one["not_computable"]
-    rows.append(
-        CountRow(
-            "not computable",
-            count(unknown),
-            links.patients(night, {"bar": "not-computable"}) if unknown else None,
-        )
-    )
-    lead = f"The line marks {one['threshold']} {unit}."
-    if unknown:
-        lead += f" For {_of_patients(unknown)} no daily dose can be computed; the ledger says why."
-    return Figure(
-        key=key,
-        title=one["title"],
-        lead=lead,
-        wide=dose_bars(f"{key}-wide", one, WIDE),
-        narrow=dose_bars(f"{key}-narrow", one, NARROW),
-        rows=tuple(rows),
-    )
-
-
-def _of_patients(number: Number) -> str:
-    words = _how_many(number)
-    return words if words[0].isdigit() else words[0].lower() + words[1:]
-
-
-def _overlaps(overlaps: Sequence[Mapping[str, Any]], night: date, links: Links) -> Figure | None:
-    if not overlaps:
-        return None
-    # What is withheld stands where its most could stand; ties keep the report's order.
-    ordered = sorted(overlaps, key=lambda one: -most(one["count"]))
-    rows = tuple(
-        CountRow(
-            one["label"],
-            count(one["count"]),
-            links.patients(night, [("measure", part) for part in str(one["id"]).split("+")])
-            if one["count"]
-            else None,
-        )
-        for one in ordered
-    )
-    first = ordered[0]
-    return Figure(
-        key="overlaps",
-        title="Risks that come together",
-        lead=f"Most frequent: {first['label']}, {_of_patients(first['count'])}. A patient may "
-        "stand in several lines.",
-        wide=overlap_bars("overlaps-wide", ordered, WIDE),
-        narrow=overlap_bars("overlaps-narrow", ordered, NARROW),
-        rows=rows,
-    )
-
-
-def _courses(courses: Mapping[str, Any]) -> Figure | None:
-    months = courses["off_by_month"]
-    published = "; ".join(
-        f"{one['off']} of {one['of']} by month {one['months']}" for one in courses["nardi"]
-    )
-    followed = [one for one in months if one["followed"]]
-    beside = (
-        f"Published course (Nardi 2010, panic disorder, tapers that were asked for): {published}."
-    )
-    if not followed:
-        return Figure(
-            "courses",
-            "How tapers end",
-            f"No taper has been followed for a month yet; its course will be drawn here. {beside}",
-            None,
-            None,
-            (),
-        )
-    last = followed[-1]
-    return Figure(
-        key="courses",
-        title="How tapers end",
-        lead=f"By month {last['month']}, {count(last['off'])} of {count(last['followed'])} tapers "
-        f"that were followed so long are off clonazepam. {beside}",
-        wide=taper_curve("courses-wide", courses, WIDE),
-        narrow=taper_curve("courses-narrow", courses, NARROW),
-        rows=(),
-        notes=(
-            "Each month counts the tapers that began so long ago; those of later months are fewer.",
-        ),
-    )
-
-
-def _months(courses: Mapping[str, Any]) -> tuple[CourseRow, ...]:
-    published = {one["months"]: f"{one['off']} of {one['of']}" for one in courses["nardi"]}
-    rows = []
-    for one in courses["off_by_month"]:
-        off, followed = one["off"], one["followed"]
-        share = "none followed"
-        if followed:
-            both = isinstance(off, int) and isinstance(followed, int)
-            share = f"{off * 100 / followed:.0f} %" if both else "withheld"
-        rows.append(
-            CourseRow(
-                str(one["month"]),
-                f"{count(off)} of {count(followed)}",
-                share,
-                published.get(one["month"], "not published"),
-            )
-        )
-    return tuple(rows)
-
-
 # --- files ------------------------------------------------------------------------------------
 
 
-_FILES = {
-    "report.json": "everything on this page, as data",
-    "report.csv": "the measures, as a table",
-    "measure-report.json": "FHIR MeasureReport",
-}
-
-
 def _downloads(
-    files: Sequence[str], night: date, links: Links, *, is_whole: bool
+    files: Sequence[FileOffer], night: date, links: Links, *, is_whole: bool
 ) -> tuple[Download, ...]:
-    found = [
+    shared = [
         Download(
-            f"{name}, to pass on",
-            _FILES.get(name, ""),
-            f"{links.file(night, name)}?form=shareable",
+            f"{file.name}, to pass on", file.what, f"{links.file(night, file.name)}?form=shareable"
         )
-        for name in files
+        for file in files
+        if not file.needs_all
     ]
-    if is_whole:
-        found += [
-            Download(f"{name}, all numbers", _FILES.get(name, ""), links.file(night, name))
-            for name in files
-        ]
-    return tuple(found)
+    whole = [
+        Download(f"{file.name}, all numbers", file.what, links.file(night, file.name))
+        for file in files
+    ]
+    return (*shared, *(whole if is_whole else ()))

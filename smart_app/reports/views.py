@@ -22,22 +22,28 @@ from smart_app import security
 from smart_app.collaborators import Collaborators
 from smart_app.reports import pages, reader, signing_in
 from smart_app.reports.links import Links
-from smart_app.reports.presenter import report_view
+from smart_app.reports.presenter import FileOffer, report_view
 from smart_app.reports.reader import Reader
 from smart_app.reports.roles import Role
-from smart_app.reports.shelf import KeptReport, Report, Shelf
-from smart_app.reports.worklist import PAGE, NotAsked, chosen, read_query
+from smart_app.reports.shelf import Report, Shelf
+from smart_app.reports.worklist import PAGE, NotAsked, bars_of, chosen, read_query
 from smart_app.reports.worklist_presenter import worklist_view
+from store.reports import Kept
 
 _LARGEST_FORM = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedFile:
-    """How a file of a report is made: `render` gives its bytes."""
+    """How a file of a report is made: `render` gives its bytes.
+
+    `needs_all`: its format has no way to say that a number is withheld.
+    """
 
     media_type: str
     render: Callable[[Report], bytes]
+    what: str
+    needs_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +141,8 @@ class _Desk:
         nights = await run_in_threadpool(self._given.shelf.nights, who.ehr.id)
         if nights:
             return RedirectResponse(_links(request, who.ehr).night(nights[0]), status_code=303)
-        failed = await run_in_threadpool(self._given.shelf.failed, who.ehr.id)
-        return self._pages.no_report(who, failed)
+        run = await run_in_threadpool(self._given.shelf.last_run, who.ehr.id)
+        return self._pages.no_report(who, run)
 
     async def report(self, request: Request) -> Response:
         """The report of a night, with every number for those named for the worklist."""
@@ -146,16 +152,19 @@ class _Desk:
         kept, nights = await self._kept(request, who)
         if kept is None:
             return self._pages.no_such_night(who, nights, _links(request, who.ehr, who))
-        failed = await run_in_threadpool(self._given.shelf.failed, who.ehr.id)
+        run = await run_in_threadpool(self._given.shelf.last_run, who.ehr.id)
         is_whole = who.role >= Role.WORKLIST
         view = report_view(
             kept.report if is_whole else self._given.shareable(kept.report),
             night=kept.night,
             nights=nights,
             links=_links(request, who.ehr, who),
-            files=tuple(self._given.files),
+            files=[
+                FileOffer(name, file.what, file.needs_all)
+                for name, file in self._given.files.items()
+            ],
             is_whole=is_whole,
-            failed=failed if kept.night == nights[0] else None,
+            run=run if kept.night == nights[0] else None,
         )
         return self._pages.report(who, view)
 
@@ -167,9 +176,9 @@ class _Desk:
         name = str(request.path_params["file"])
         wanted = self._given.files.get(name)
         kept, nights = await self._kept(request, who)
-        if wanted is None or kept is None:
-            return self._pages.no_such_night(who, nights, _links(request, who.ehr, who))
         is_whole = who.role >= Role.WORKLIST and request.query_params.get("form") != "shareable"
+        if wanted is None or kept is None or (wanted.needs_all and not is_whole):
+            return self._pages.no_such_night(who, nights, _links(request, who.ehr, who))
         form = "all-numbers" if is_whole else "shareable"
         await reader.write_down(
             self._given.door, who, what=(f"Report/{kept.night}", name, form), why="report-download"
@@ -185,9 +194,7 @@ class _Desk:
             headers={"Content-Disposition": f'attachment; filename="{called}"'},
         )
 
-    async def _kept(
-        self, request: Request, who: Reader
-    ) -> tuple[KeptReport | None, tuple[date, ...]]:
+    async def _kept(self, request: Request, who: Reader) -> tuple[Kept | None, tuple[date, ...]]:
         nights = tuple(await run_in_threadpool(self._given.shelf.nights, who.ehr.id))
         night = _night(request)
         if night is None or night not in nights:
@@ -209,13 +216,13 @@ class _Desk:
         if kept is None or rows is None:
             return self._pages.no_such_night(who, nights, links)
         known = [measure["id"] for measure in kept.report["measures"]]
-        bars = [bar["id"] for one in kept.report["distributions"] for bar in one["bars"]]
+        bars = bars_of(kept.report)
         try:
-            asked = read_query(request.query_params, known, bars)
+            asked = read_query(request.query_params, known, [bar.id for bar in bars])
         except NotAsked as problem:
             return self._pages.not_asked(who, str(problem), f"{links.night(kept.night)}/patients")
         begin = (asked.page - 1) * PAGE
-        shown = chosen(rows, asked)[begin : begin + PAGE]
+        shown = chosen(rows, asked, bars)[begin : begin + PAGE]
         view = worklist_view(
             kept.report,
             rows,

@@ -16,11 +16,13 @@ __all__ = [
     "count",
     "day_of_record",
     "day_of_text",
+    "how_many",
     "is_shown",
     "listed",
     "moment",
     "most",
     "of",
+    "of_patients",
     "percent",
     "plural",
     "sentence",
@@ -76,11 +78,11 @@ def percent(measure: Mapping[str, Any]) -> str:
 
 def change_in_words(change: Number, since: date | None) -> str:
     """As in "2 more than on 24 Nov 2026"."""
-    if since is None or change is None:
-        return "withheld" if since is not None else "first night: nothing to compare with"
+    if since is None:
+        return "first night"
     when = f"on {day_of_record(since)}"
     if not isinstance(change, int):
-        return f"change since {day_of_record(since)} withheld"
+        return "withheld" if change is not None else f"not counted {when}"
     if change == 0:
         return f"the same as {when}"
     return f"{abs(change):,} {'more' if change > 0 else 'fewer'} than {when}"
@@ -107,3 +109,16 @@ def total(numbers: Sequence[Number]) -> Number:
     """Their sum; where one is withheld the sum would give it away, or be wrong."""
     shown = [number for number in numbers if isinstance(number, int)]
     return sum(shown) if len(shown) == len(numbers) else None
+
+
+def how_many(number: Number) -> str:
+    """As in "1 patient", "Fewer than 11 patients" and "A withheld number of patients"."""
+    if isinstance(number, int):
+        return f"{count(number)} {'patient' if number == 1 else 'patients'}"
+    return "Fewer than 11 patients" if most(number) else "A withheld number of patients"
+
+
+def of_patients(number: Number) -> str:
+    """The same within a sentence."""
+    words = how_many(number)
+    return words if words[0].isdigit() else words[0].lower() + words[1:]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from enum import StrEnum
 from fractions import Fraction
 from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
-from smart_app.reports.shelf import Row
+from smart_app.reports.bars import Edges, edges_of
+from smart_app.reports.shelf import Report, Row
 
 PAGE = 25
 NOT_COMPUTABLE = "not-computable"
-_LONGEST = 64
+SUPPLY_ENDING = "supply-ending"
 
 
 class Order(StrEnum):
@@ -77,20 +77,43 @@ def read_query(query: QueryParams, known: Sequence[str], bars: Sequence[str]) ->
     return Asked(measures, unknown, bar, order, int(page[:6]))
 
 
-def chosen(rows: Sequence[Row], asked: Asked) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A range of the daily dose to choose by."""
+
+    id: str
+    label: str
+    edges: Edges
+
+
+def bars_of(report: Report) -> tuple[Bar, ...]:
+    """The ranges that a report's distributions show."""
+    return tuple(
+        Bar(bar["id"], f"{bar['label']} {one['unit']}", edges)
+        for one in report["distributions"]
+        for bar in one["bars"]
+        if (edges := edges_of(str(bar["id"]))) is not None
+    )
+
+
+def chosen(rows: Sequence[Row], asked: Asked, bars: Sequence[Bar]) -> list[Row]:
     """The patients who are asked for, in the order that is asked for."""
-    found = [row for row in rows if _fits(row, asked)]
+    edges = next((bar.edges for bar in bars if bar.id == asked.bar), None)
+    found = [row for row in rows if _fits(row, asked, edges)]
     return sorted(found, key=_KEYS[asked.order])
 
 
-def _fits(row: Row, asked: Asked) -> bool:
+def _fits(row: Row, asked: Asked, edges: Edges | None) -> bool:
     if not set(asked.measures) <= set(row["measures"]):
         return False
     if asked.unknown is not None and asked.unknown not in row["not_evaluable"]:
         return False
     if asked.bar == NOT_COMPUTABLE:
         return row["mg_per_day"] is None and row["dose_why_not"] is not None
-    return asked.bar is None or row.get("dose_bar") == asked.bar
+    if asked.bar is None:
+        return True
+    dose = row["mg_per_day"]
+    return edges is not None and dose is not None and edges.hold(Fraction(str(dose)))
 
 
 def _name(row: Row) -> tuple[str, str]:
@@ -105,8 +128,10 @@ def _by_dose(row: Row) -> tuple[object, ...]:
 
 
 def _by_supply(row: Row) -> tuple[object, ...]:
-    ends = row.get("supply_ends")
-    return (ends is None, date.fromisoformat(ends) if ends else date.max, *_name(row))
+    """Supply that ends first; then where that is not known."""
+    if SUPPLY_ENDING in row["measures"]:
+        return (0, *_name(row))
+    return (1 if SUPPLY_ENDING in row["not_evaluable"] else 2, *_name(row))
 
 
 _KEYS = {Order.DOSE: _by_dose, Order.NAME: _name, Order.SUPPLY: _by_supply}

@@ -10,7 +10,15 @@ from smart_app.planner.words import day_of_record, listed, plural, sentence
 from smart_app.reports.links import Links
 from smart_app.reports.shelf import Report, Row
 from smart_app.reports.words import count
-from smart_app.reports.worklist import NOT_COMPUTABLE, PAGE, Asked, Order, chosen
+from smart_app.reports.worklist import (
+    NOT_COMPUTABLE,
+    PAGE,
+    SUPPLY_ENDING,
+    Asked,
+    Order,
+    bars_of,
+    chosen,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +86,15 @@ def worklist_view(
 
     `planner` is the address that opens the planner from here.
     """
-    found = chosen(rows, asked)
+    bars = bars_of(report)
+    found = chosen(rows, asked, bars)
     begin = (asked.page - 1) * PAGE
     page = found[begin : begin + PAGE]
     if not page and asked.page > 1:
         return None
     titles = {measure["id"]: measure["title"] for measure in report["measures"]}
     here = f"{links.night(night)}/patients"
-    by = _filtered_by(asked, titles, report)
+    by = _filtered_by(asked, titles, {bar.id: bar.label for bar in bars})
 
     def to(**changed: object) -> str:
         query = asked.query(**{"page": 1, **changed})
@@ -121,7 +130,7 @@ def worklist_view(
 _ORDERS = {
     Order.DOSE: "highest dose first, unknown doses on top",
     Order.NAME: "name",
-    Order.SUPPLY: "supply that ends first",
+    Order.SUPPLY: "supply that ends within days first",
 }
 
 
@@ -131,18 +140,13 @@ def _headline(number: int, by: str | None) -> str:
     return f"{plural(number, 'patient')}: {by}"
 
 
-def _filtered_by(asked: Asked, titles: dict[str, str], report: Report) -> str | None:
+def _filtered_by(asked: Asked, titles: dict[str, str], bars: dict[str, str]) -> str | None:
     parts = [titles[key] for key in asked.measures]
     if asked.unknown:
         parts.append(f"not known whether: {titles[asked.unknown]}")
     if asked.bar == NOT_COMPUTABLE:
         parts.append("daily dose not computable")
     elif asked.bar:
-        bars = {
-            bar["id"]: f"{bar['label']} {one['unit']}"
-            for one in report["distributions"]
-            for bar in one["bars"]
-        }
         parts.append(bars[asked.bar])
     return listed(parts) if parts else None
 
@@ -202,9 +206,8 @@ def _dose(row: Row) -> str:
 
 
 def _supply(row: Row) -> str:
-    ends = row.get("supply_ends")
-    return (
-        f"supply ends {day_of_record(date.fromisoformat(ends))}"
-        if ends
-        else "end of supply not known"
-    )
+    if SUPPLY_ENDING in row["measures"]:
+        return sentence(row["why"].get(SUPPLY_ENDING) or "supply ends within days")
+    if SUPPLY_ENDING in row["not_evaluable"]:
+        return sentence(f"end of supply not known: {row['not_evaluable'][SUPPLY_ENDING]}")
+    return "No supply ends within days."

@@ -8,28 +8,29 @@ from typing import Any
 
 import sample_report
 
-from smart_app.reports.shelf import FailedRun, KeptReport
+from smart_app.reports.shelf import LastRun
+from store.reports import Kept
 
 
 class HandShelf:
-    """`kept` by night; `failure` is the last run's."""
+    """`kept` by night; `run` is the last one."""
 
     def __init__(self) -> None:
-        self.kept: dict[date, KeptReport] = {}
+        self.kept: dict[date, Kept] = {}
         self.rows: dict[date, list[dict[str, Any]]] = {}
-        self.failure: FailedRun | None = None
+        self.run: LastRun | None = None
         self.asked: list[str] = []
 
     def put(self, report: dict[str, Any], rows: list[dict[str, Any]]) -> None:
         night = date.fromisoformat(report["night"])
-        self.kept[night] = KeptReport(night, sample_report.MADE_AT, report)
+        self.kept[night] = Kept(sample_report.EHR, night, sample_report.MADE_AT, report)
         self.rows[night] = rows
 
     def nights(self, ehr_id: str) -> Sequence[date]:
         self.asked.append(f"nights of {ehr_id}")
         return sorted(self.kept, reverse=True)
 
-    def report(self, ehr_id: str, night: date) -> KeptReport | None:
+    def report(self, ehr_id: str, night: date) -> Kept | None:
         self.asked.append(f"report of {ehr_id}")
         return self.kept.get(night)
 
@@ -37,5 +38,6 @@ class HandShelf:
         self.asked.append(f"worklist of {ehr_id}")
         return self.rows.get(night)
 
-    def failed(self, ehr_id: str) -> FailedRun | None:
-        return self.failure
+    def last_run(self, ehr_id: str) -> LastRun | None:
+        self.asked.append(f"run of {ehr_id}")
+        return self.run

@@ -21,7 +21,7 @@ MEASURES: dict[str, tuple[str, str, int, int, str, int, int]] = {
         *(120, 480, "patients", 3, 2),
     ),
     "high-dose": (
-        "2 mg/day or more",
+        "2 mg a day or more",
         "The present daily dose of clonazepam is 2 mg or more.",
         *(34, 190, "patients on clonazepam", 5, -1),
     ),
@@ -103,13 +103,11 @@ MEASURES: dict[str, tuple[str, str, int, int, str, int, int]] = {
 }
 
 _BARS = [
-    ("0-0.5", "under 0.5", 41),
+    ("under-0.5", "under 0.5", 41),
     ("0.5-1", "0.5 to under 1", 62),
     ("1-2", "1 to under 2", 48),
-    ("2-3", "2 to under 3", 21),
-    ("3-4", "3 to under 4", 8),
-    ("4-6", "4 to under 6", 5),
-    ("6-", "6 and more", 0),
+    ("2-4", "2 to under 4", 27),
+    ("4-and-more", "4 and more", 7),
 ]
 
 
@@ -150,8 +148,24 @@ def report() -> dict[str, Any]:
             "group": "clinic",
             "transaction_time": "2026-11-26T01:40:12Z",
         },
-        "population": {"patients": 480, "with_benzodiazepine": 200, "with_clonazepam": 190},
+        "population": {
+            "patients": 480,
+            "with_benzodiazepine": 231,
+            "with_clonazepam": 209,
+            "on_clonazepam": 190,
+        },
         "measures": measures,
+        "options": [
+            {
+                "id": "long-term-use at 90 days",
+                "measure": "long-term-use",
+                "label": "Long-term use: at least 90 days",
+                "numerator": 131,
+                "denominator": 480,
+                "not_evaluable": 3,
+                "percent": "27.3",
+            }
+        ],
         "distributions": [
             {
                 "id": "daily-dose",
@@ -163,14 +177,14 @@ def report() -> dict[str, Any]:
             }
         ],
         "overlaps": [
-            {"id": "high-dose", "label": "2 mg/day or more", "count": 34},
+            {"id": "high-dose", "label": "2 mg a day or more", "count": 34},
             {"id": "older-adult+poly-cns", "label": "65 or older, three drugs", "count": 14},
-            {"id": "high-dose+older-adult", "label": "2 mg/day or more, 65 or older", "count": 13},
+            {"id": "high-dose+older-adult", "label": "2 mg or more, 65 or older", "count": 13},
             {"id": "older-adult+opioid-overlap", "label": "65 or older, opioid", "count": 12},
-            {"id": "high-dose+opioid-overlap", "label": "2 mg/day or more, opioid", "count": 6},
+            {"id": "high-dose+opioid-overlap", "label": "2 mg a day or more, opioid", "count": 6},
             {
                 "id": "high-dose+older-adult+opioid-overlap",
-                "label": "2 mg/day or more, 65 or older, opioid",
+                "label": "2 mg a day or more, 65 or older, opioid",
                 "count": 2,
             },
         ],
@@ -221,29 +235,30 @@ def first_night() -> dict[str, Any]:
 def small() -> dict[str, Any]:
     """The form to pass on: numbers under 11 withheld, and those that would give them away."""
     made = report()
+    made["history"] = []
     for measure in made["measures"]:
+        measure["change"] = None
         if measure["numerator"] < 11:
-            measure.update(numerator="<11", percent=None, change=None)
+            measure.update(numerator="<11", percent=None)
         if 0 < measure["not_evaluable"] < 11:
             measure["not_evaluable"] = "<11"
-        if measure["change"] is not None and measure["id"] == "high-dose":
-            measure["change"] = "suppressed"
+        if measure["id"] == "taper-on-plan":
+            measure.update(numerator="suppressed", percent=None)
     (dose,) = made["distributions"]
-    counts = {"3-4": "<11", "4-6": "<11", "2-3": "suppressed"}
+    counts = {"4-and-more": "<11", "2-4": "suppressed"}
     for bar in dose["bars"]:
         bar["count"] = counts.get(bar["id"], bar["count"])
     dose["not_computable"] = "<11"
     for overlap in made["overlaps"]:
         if overlap["count"] < 11:
             overlap["count"] = "<11"
-    for month in made["courses"]["off_by_month"]:
-        if month["off"] < 11:
-            month["off"] = "<11"
-    for reason in made["completeness"]["reasons"]:
-        reason["patients"] = "<11"
-        if reason["records"] < 11:
-            reason["records"] = "<11"
-    made["history"][0]["values"]["high-dose"] = ["<11", 190]
+    courses = made["courses"]
+    courses["off_by_month"] = [m for m in courses["off_by_month"] if m["month"] in (4, 7)]
+    completeness = made["completeness"]
+    completeness["quarantine"] = []
+    completeness["problems"] = ["1 problem; the full report names it"]
+    for reason in completeness["reasons"]:
+        reason.update(patients="<11", records="suppressed" if reason["records"] > 10 else "<11")
     return made
 
 
@@ -255,8 +270,6 @@ def worklist() -> list[dict[str, Any]]:
             "Ruth Synthetic-Alder",
             "1954-03-01",
             mg="2",
-            bar="2-3",
-            ends="2026-11-29",
             measures=[
                 "long-term-use",
                 "high-dose",
@@ -272,15 +285,16 @@ def worklist() -> list[dict[str, Any]]:
             mg=None,
             why_not="as needed, no maximum given",
             measures=["long-term-use"],
-            unknown={"high-dose": "the daily dose cannot be computed: as needed, no maximum given"},
+            unknown={
+                "high-dose": "the daily dose cannot be computed: as needed, no maximum given",
+                "supply-ending": "whether supply covers today is not known",
+            },
         ),
         _row(
             "cedar",
             "Ada Synthetic-Cedar",
             "1948-12-30",
             mg="0.5",
-            bar="0.5-1",
-            ends="2026-12-20",
             measures=["older-adult", "on-taper", "taper-on-plan"],
         ),
     ]
@@ -292,17 +306,10 @@ def worklist() -> list[dict[str, Any]]:
                 f"Person Synthetic-{number:03d}",
                 f"{1940 + number}-01-15",
                 mg=f"{quarters / 4:g}",
-                bar=_bar_of(quarters / 4),
-                ends=None if number % 3 else f"2027-01-{number % 28 + 1:02d}",
                 measures=["long-term-use", *(["high-dose"] if quarters >= 8 else [])],
             )
         )
     return rows
-
-
-def _bar_of(mg: float) -> str:
-    edges = [("0-0.5", 0.5), ("0.5-1", 1), ("1-2", 2), ("2-3", 3), ("3-4", 4), ("4-6", 6)]
-    return next((key for key, below in edges if mg < below), "6-")
 
 
 def _row(
@@ -312,9 +319,7 @@ def _row(
     *,
     mg: str | None,
     measures: list[str],
-    bar: str | None = None,
     why_not: str | None = None,
-    ends: str | None = None,
     unknown: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     return {
@@ -322,9 +327,7 @@ def _row(
         "name": name,
         "birth_date": born,
         "mg_per_day": mg,
-        "dose_bar": bar,
         "dose_why_not": why_not,
-        "supply_ends": ends,
         "measures": measures,
         "not_evaluable": unknown or {},
         "why": {key: f"{MEASURES[key][0]}: so it stands in the chart" for key in measures},
