@@ -11,6 +11,11 @@ import sample_report
 from smart_app.reports.shelf import LastRun
 from store.reports import Kept
 
+READER, WORKLIST, STRANGER = "Practitioner/ash", "Practitioner/hazel", "Practitioner/reed"
+"""Users of the sandbox: with the report, with the worklist too, and with neither."""
+
+PAGE = "/reports/sandbox/2026-11-25"
+
 
 class HandShelf:
     """`kept` by night; `run` is the last one."""
