@@ -20,8 +20,12 @@ from ehr import guard
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")
+_USER = re.compile(r"(?:Practitioner|PractitionerRole|Person)/[A-Za-z0-9.-]{1,64}", re.ASCII)
 _FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}", re.ASCII)
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+
+ANYBODY = "any"
+"""In `report_readers`: whoever this EHR signs in."""
 
 # Deviations of real EHRs that our code makes room for, by name. A name that no code knows is
 # a bad value: it would promise a tolerance that does not exist.
@@ -64,6 +68,9 @@ class TrustedEhr:
     than the issuer's on which its sign-in may live; `page_origins` are those of the EHR's own
     pages, which may show the app in a frame (without any: the issuer's origin).
 
+    `report_readers` may see the population report with small numbers withheld, `worklist_readers`
+    all of its numbers and the patients behind them: users as fhirUser references ("Type/id").
+
     `backend_client_id` is ours for work without a user (SMART Backend Services, always by key);
     without one nothing is read in the background. `backend_scopes` replace what such work asks
     for by itself, `bulk_group_id` is the FHIR id of the Group that is exported every night.
@@ -82,6 +89,8 @@ class TrustedEhr:
     endpoint_origins: tuple[str, ...] = ()
     page_origins: tuple[str, ...] = ()
     cds_clients: tuple[CdsClient, ...] = ()
+    report_readers: tuple[str, ...] = ()
+    worklist_readers: tuple[str, ...] = ()
     quirks: frozenset[str] = frozenset()
     backend_client_id: str | None = None
     backend_scopes: tuple[str, ...] = ()
@@ -285,6 +294,8 @@ def _ehr(table: _Table) -> TrustedEhr:
         endpoint_origins=table.origins("endpoint_origins"),
         page_origins=table.origins("page_origins"),
         cds_clients=tuple(_cds_client(client) for client in table.tables("cds_clients")),
+        report_readers=_readers(table, "report_readers", anybody=True),
+        worklist_readers=_readers(table, "worklist_readers", anybody=False),
         quirks=frozenset(quirks),
         backend_client_id=backend_client_id,
         backend_scopes=_backend_scopes(table, backend_client_id),
@@ -335,6 +346,21 @@ def _scopes(table: _Table) -> tuple[str, ...]:
         # Without them nobody knows who read a chart, and the audit has no "who".
         raise table.bad("scopes", 'scopes have to hold "openid" and "fhirUser"')
     return tuple(dict.fromkeys(scopes))
+
+
+def _readers(table: _Table, key: str, *, anybody: bool) -> tuple[str, ...]:
+    """Users of this EHR by reference. Patients' names are never for whoever happens to sign in."""
+    readers = table.texts(key)
+    for reader in readers:
+        if reader == ANYBODY:
+            if not anybody:
+                why = f"{key} names each user: a list of patients is not for {ANYBODY!r}"
+                raise table.bad(key, why)
+            if len(readers) > 1:
+                raise table.bad(key, f"{key}: {ANYBODY!r} stands alone, or users stand by name")
+        elif not _USER.fullmatch(reader):
+            raise table.bad(key, f"{key}: {reader!r} is no user like Practitioner/123")
+    return tuple(dict.fromkeys(readers))
 
 
 def _backend_scopes(table: _Table, client_id: str | None) -> tuple[str, ...]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx2
 from starlette.concurrency import run_in_threadpool
@@ -20,7 +19,8 @@ from ehr.token_endpoint import NotSignedIn
 from smart_app import security
 from smart_app.browser import browser_of
 from smart_app.collaborators import Collaborators
-from smart_app.launch import only_one, redirect_uri
+from smart_app.launch import Aim, only_one, redirect_uri
+from smart_app.purpose import Purpose
 from smart_app.refusal import Refusal
 from smart_app.session import Kept, keep_new
 from store import smart_sessions
@@ -30,11 +30,11 @@ from store.smart_sessions import AlreadyUsed, Expired, OtherBrowser, UnknownStat
 _LONGEST = 8000
 
 _ERRORS = {
-    "access_denied": "The EHR did not let the planner in: access was denied.",
-    "invalid_scope": "The EHR does not grant what the planner asks for.",
-    "unauthorized_client": "The EHR does not let the planner sign in this way.",
-    "invalid_request": "The EHR calls the planner's request malformed.",
-    "unsupported_response_type": "The EHR does not support the planner's way of signing in.",
+    "access_denied": "The EHR did not let TaperGuard in: access was denied.",
+    "invalid_scope": "The EHR does not grant what TaperGuard asks for.",
+    "unauthorized_client": "The EHR does not let TaperGuard sign in this way.",
+    "invalid_request": "The EHR calls TaperGuard's request malformed.",
+    "unsupported_response_type": "The EHR does not support TaperGuard's way of signing in.",
     "server_error": "The EHR had an error of its own while signing in.",
     "temporarily_unavailable": "The EHR's sign-in is not available at the moment.",
     "login_required": "The EHR wants you to sign in first.",
@@ -50,6 +50,7 @@ class _Return:
     ehr: TrustedEhr
     endpoints: Endpoints
     leaving: Departure = field(repr=False)
+    aim: Aim
 
 
 async def callback(request: Request, given: Collaborators) -> Response:
@@ -58,11 +59,29 @@ async def callback(request: Request, given: Collaborators) -> Response:
     error = only_one(request, "error")
     state = only_one(request, "state")
     if error is not None:
-        await run_in_threadpool(_use_up, given, state, browser)
+        purpose = await run_in_threadpool(_use_up, given, state, browser)
         sentence = _ERRORS.get(error, "The EHR ended the sign-in with an error it did not explain.")
-        raise Refusal(400, "ehr-error", sentence)
+        raise Refusal(400, "ehr-error", sentence, purpose=purpose)
     back = await run_in_threadpool(_take, given, state, browser)
     security.belongs_to(request, back.ehr)
+    try:
+        kept = await _signed_in(request, given, back)
+    except Refusal as refusal:
+        refusal.purpose = back.aim.purpose
+        raise
+    launch_id = secrets.token_urlsafe(18)
+    await run_in_threadpool(keep_new, given, back.ehr, launch_id, browser or "", kept)
+    if back.aim.purpose is Purpose.REPORT:
+        return security.see_other(back.aim.back_to or f"/reports/{back.ehr.id}")
+    if given.histories is not None and kept.tokens.patient_id is not None:
+        # Nobody waits for it: a worker reads on while the user looks at the first page.
+        patient = kept.tokens.patient_id
+        await run_in_threadpool(given.histories.seen, back.ehr.id, patient, wanted=True)
+    return security.see_other(f"/planner/{launch_id}")
+
+
+async def _signed_in(request: Request, given: Collaborators, back: _Return) -> Kept:
+    """Who signed in, with the tokens of the session. Raises Refusal."""
     _check_issuer(back, only_one(request, "iss"))
     code = only_one(request, "code")
     if code is None or len(code) > _LONGEST:
@@ -87,20 +106,25 @@ async def callback(request: Request, given: Collaborators) -> Response:
         raise Refusal(
             status, code_word, f"The sign-in could not be completed: {trouble}."
         ) from None
-    if tokens.patient_id is None:
+    if back.aim.purpose is Purpose.REPORT:
+        # It asks the EHR for nothing more, so nothing that could ask is kept; and whatever
+        # patient the EHR may have named is not what was signed in for.
+        tokens = replace(tokens, access="", refresh=None, patient_id=None, encounter_id=None)
+    elif tokens.patient_id is None:
         raise Refusal(
             400,
             "no-patient",
             "The EHR did not say which patient the planner is for.",
             next_step="Open the planner from a patient's chart, or choose a patient when asked.",
         )
-    launch_id = secrets.token_urlsafe(18)
-    kept = Kept(tokens, back.endpoints, user.fhir_user, user.subject, user.name)
-    await run_in_threadpool(keep_new, given, back.ehr, launch_id, browser or "", kept)
-    if given.histories is not None:
-        # Nobody waits for it: a worker reads on while the user looks at the first page.
-        await run_in_threadpool(given.histories.seen, back.ehr.id, tokens.patient_id, wanted=True)
-    return security.see_other(f"/planner/{launch_id}")
+    return Kept(
+        tokens,
+        back.endpoints,
+        user.fhir_user,
+        user.subject,
+        user.name,
+        purpose=back.aim.purpose,
+    )
 
 
 def _take(given: Collaborators, state: str | None, browser: str | None) -> _Return:
@@ -117,8 +141,7 @@ def _take(given: Collaborators, state: str | None, browser: str | None) -> _Retu
     except OtherBrowser:
         raise _refused(
             "other-browser",
-            "This sign-in began in another browser, or this one does not keep the planner's "
-            "cookie.",
+            "This sign-in began in another browser, or this one does not keep TaperGuard's cookie.",
         ) from None
     except AlreadyUsed:
         raise _refused("state-used", "This sign-in was already completed once.") from None
@@ -128,13 +151,16 @@ def _take(given: Collaborators, state: str | None, browser: str | None) -> _Retu
     if ehr is None:
         raise _refused("unknown-issuer", "The EHR of this sign-in is not registered any more.")
     leaving = Departure(state, kept["nonce"], kept["verifier"], tuple(kept["scopes"]))
-    return _Return(ehr, Endpoints.from_json(kept["endpoints"]), leaving)
+    aim = Aim(Purpose(kept.get("purpose", Purpose.PLANNER)), kept.get("back_to"))
+    return _Return(ehr, Endpoints.from_json(kept["endpoints"]), leaving, aim)
 
 
-def _use_up(given: Collaborators, state: str | None, browser: str | None) -> None:
-    """A sign-in that ended with an error cannot be continued by anybody."""
-    with contextlib.suppress(Refusal):
-        _take(given, state, browser)
+def _use_up(given: Collaborators, state: str | None, browser: str | None) -> Purpose:
+    """A sign-in that ended with an error cannot be continued by anybody; what it was for."""
+    try:
+        return _take(given, state, browser).aim.purpose
+    except Refusal:
+        return Purpose.PLANNER
 
 
 def _refused(code: str, sentence: str) -> Refusal:

@@ -9,7 +9,7 @@ import asyncio
 import hmac
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from weakref import WeakValueDictionary
@@ -26,6 +26,7 @@ from ehr.token_endpoint import NotSignedIn
 from smart_app import security
 from smart_app.browser import browser_of
 from smart_app.collaborators import Collaborators
+from smart_app.purpose import Purpose
 from smart_app.refusal import NOTHING_WRITTEN, Refusal
 from smart_app.visit import Visit
 from store import audit, smart_sessions
@@ -35,6 +36,9 @@ from store.smart_sessions import Session
 
 LIFE = timedelta(hours=10)
 """The longest session: one shift. An EHR that ends its token earlier ends the session."""
+
+REPORT_LIFE = timedelta(hours=2)
+"""The longest session of the report: it holds no token whose end the EHR could set."""
 
 SHORT = timedelta(seconds=90)
 """A token that lives no longer than this is renewed before it is used."""
@@ -53,6 +57,7 @@ class Kept:
     subject: str
     user_name: str | None = field(repr=False)
     csrf_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    purpose: Purpose = Purpose.PLANNER
 
     def to_json(self) -> dict[str, Any]:
         """As it is sealed. The id_token has done its work and is not kept."""
@@ -69,6 +74,7 @@ class Kept:
             "subject": self.subject,
             "user_name": self.user_name,
             "csrf_token": self.csrf_token,
+            "purpose": self.purpose.value,
         }
 
     @classmethod
@@ -84,6 +90,7 @@ class Kept:
             subject=kept["subject"],
             user_name=kept["user_name"],
             csrf_token=kept["csrf_token"],
+            purpose=Purpose(kept.get("purpose", Purpose.PLANNER)),
         )
 
     @property
@@ -97,6 +104,7 @@ def keep_new(
 ) -> None:
     """Keep a new session, and that it began."""
     now = given.now()
+    is_report = kept.purpose is Purpose.REPORT
     with writing(given.engine) as connection:
         smart_sessions.open_session(
             connection,
@@ -106,16 +114,18 @@ def keep_new(
             kept=kept.to_json(),
             sealer=given.sealer,
             now=now,
-            expires_at=now + LIFE,
+            expires_at=now + (REPORT_LIFE if is_report else LIFE),
         )
         deed = Deed(
             ehr_id=ehr.id,
             launch_id=launch_id,
             who=kept.who,
-            whose=fingerprint(given, ehr.id, kept.tokens.patient_id or ""),
+            whose=audit.EVERYBODY
+            if is_report
+            else fingerprint(given, ehr.id, kept.tokens.patient_id or ""),
             action=Action.LAUNCH,
-            what=("Patient",),
-            why="planner-opened",
+            what=("Report",) if is_report else ("Patient",),
+            why="report-opened" if is_report else "planner-opened",
         )
         audit.write_down(connection, deed, Stage.DONE, now=now)
 
@@ -148,7 +158,7 @@ class Sessions:
             raise _ended()
         security.belongs_to(request, ehr)
         kept = Kept.from_json(session.kept)
-        if kept.tokens.patient_id is None:
+        if kept.purpose is not Purpose.PLANNER or kept.tokens.patient_id is None:
             raise _ended()
         return Visit(
             launch_id=session.launch_id,
@@ -216,14 +226,7 @@ class Sessions:
             if rejected is None and kept.tokens.expires_at > self._given.now():
                 return kept.tokens.access
             raise _ended(str(trouble)) from None
-        fresh = Kept(
-            tokens,
-            kept.endpoints,
-            kept.fhir_user,
-            kept.subject,
-            kept.user_name,
-            kept.csrf_token,
-        )
+        fresh = replace(kept, tokens=tokens)
         await run_in_threadpool(self._keep, session, fresh)
         return tokens.access
 

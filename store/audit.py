@@ -19,6 +19,9 @@ from sqlalchemy.engine import Connection
 
 from store.tables import audit_events
 
+EVERYBODY = "everybody"
+"""In place of a patient's fingerprint: the deed concerned a whole population."""
+
 
 class Action(StrEnum):
     """What was done to the chart."""

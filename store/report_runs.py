@@ -88,6 +88,17 @@ def of_night(connection: Connection, ehr_id: str, night: date) -> Run | None:
     return _run(connection.execute(query))
 
 
+def latest(connection: Connection, ehr_id: str) -> Run | None:
+    """The run of the newest night that was asked for, or None."""
+    query = (
+        sa.select(report_runs)
+        .where(report_runs.c.ehr_id == ehr_id)
+        .order_by(report_runs.c.night.desc())
+        .limit(1)
+    )
+    return _run(connection.execute(query))
+
+
 def due(connection: Connection, now: datetime, limit: int = 20) -> list[Run]:
     """Runs that have not ended and that nobody looks at, the longest due first."""
     query = (

@@ -153,6 +153,27 @@ def again(connection: Connection, launch_id: str, *, sealer: Sealer) -> Session 
     return _session(connection, sealer, smart_sessions.c.launch_id == launch_id)
 
 
+def of_browser(
+    connection: Connection, *, browser: str | None, ehr_id: str, sealer: Sealer, now: datetime
+) -> list[Session]:
+    """The live sessions of a browser at an EHR, the newest first.
+
+    For pages whose path names no launch. Who asks looks what each session is for.
+    """
+    if browser is None:
+        return []
+    query = (
+        sa.select(smart_sessions)
+        .where(
+            smart_sessions.c.browser_fingerprint == _browser_key(sealer, browser),
+            smart_sessions.c.ehr_id == ehr_id,
+            smart_sessions.c.expires_at > now,
+        )
+        .order_by(smart_sessions.c.started_at.desc(), smart_sessions.c.launch_id)
+    )
+    return [_opened(row, sealer) for row in connection.execute(query).mappings()]
+
+
 def claim_renewal(
     connection: Connection, launch_id: str, turn: int, *, now: datetime, lease: timedelta
 ) -> bool:
@@ -201,8 +222,10 @@ def _session(
     connection: Connection, sealer: Sealer, *where: sa.ColumnElement[bool]
 ) -> Session | None:
     row = connection.execute(sa.select(smart_sessions).where(*where)).mappings().one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _opened(row, sealer)
+
+
+def _opened(row: sa.RowMapping, sealer: Sealer) -> Session:
     return Session(
         launch_id=row["launch_id"],
         ehr_id=row["ehr_id"],

@@ -19,6 +19,7 @@ from smart_app.session import Sessions, check_csrf
 from smart_app.visit import Visit
 from taperguard import wiring
 from taperguard.doors import new_id
+from taperguard.reports_door import report_routes
 from taperguard.wiring import House
 
 _TIMEOUT = httpx2.Timeout(20, connect=5)
@@ -28,7 +29,7 @@ HttpFactory = Callable[[], httpx2.AsyncClient]
 
 
 def smart_routes(house: House, *, http: HttpFactory | None = None) -> list[BaseRoute]:
-    """Launch, callback, key set and planner. Raises MalformedKeys or SettingsRefused.
+    """Launch, callback, key set, planner and report. Raises MalformedKeys or SettingsRefused.
 
     `http` makes the client for one piece of work with an EHR; tests give their own.
     """
@@ -48,7 +49,7 @@ def smart_routes(house: House, *, http: HttpFactory | None = None) -> list[BaseR
             new_id=new_id,
         )
     )
-    return door.routes(given, pages)
+    return door.routes(given, [*pages, *report_routes(given)])
 
 
 def collaborators(house: House, *, http: HttpFactory | None = None) -> Collaborators:

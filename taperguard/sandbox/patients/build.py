@@ -26,7 +26,7 @@ def build_all(
 
     `others` are further patients; they are not here today.
     """
-    resources = [_organization(), _practitioner()]
+    resources = [_organization(), *_staff()]
     for story, is_here in (*((one, True) for one in stories), *((one, False) for one in others)):
         try:
             resources += build(story, today, is_here=is_here)
@@ -143,20 +143,23 @@ def _allergies(story: Person, today: date) -> Iterable[Resource]:
         }
 
 
-def _practitioner() -> Resource:
-    return synthetic("Practitioner", PRACTITIONER) | {
-        "identifier": [{"system": "urn:sandbox-ehr:synthetic:staff", "value": "SYN-hazel"}],
-        "active": True,
-        "name": [
-            {
-                "use": "official",
-                "text": "Dr. Ida Synthetic-Hazel",
-                "family": "Synthetic-Hazel",
-                "given": ["Ida"],
-                "prefix": ["Dr."],
-            }
-        ],
-    }
+def _staff() -> Iterable[Resource]:
+    people = (
+        (PRACTITIONER, "Dr. Ida Synthetic-Hazel", "Prescriber"),
+        ("ash", "Noor Synthetic-Ash", "Quality lead"),
+        ("reed", "Sol Synthetic-Reed", "Front desk"),
+    )
+    for key, name, work in people:
+        *prefix, given, family = name.split()
+        yield synthetic("Practitioner", key) | {
+            "identifier": [{"system": "urn:sandbox-ehr:synthetic:staff", "value": f"SYN-{key}"}],
+            "active": True,
+            "name": [
+                {"use": "official", "text": name, "family": family, "given": [given]}
+                | ({"prefix": prefix} if prefix else {})
+            ],
+            "qualification": [{"code": {"text": work}}],
+        }
 
 
 def clinic(resources: Iterable[Resource]) -> Resource:

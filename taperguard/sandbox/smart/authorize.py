@@ -1,6 +1,7 @@
 """The authorization endpoint: from an app's request to a code (SMART App Launch 2.2.0, 2.1).
 
 The prescriber of this pretend clinic is always signed in and agrees: no password, no consent page.
+Only an app that asks who somebody is, and for no patient, lets one choose among the clinic's staff.
 """
 
 from __future__ import annotations
@@ -45,17 +46,30 @@ class PickPatient:
 
 
 @dataclass(frozen=True, slots=True)
+class PickUser:
+    """The request is about no patient: a page asks as whom, and sends this secret along."""
+
+    pending: str
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
 class Authorization:
-    """Answers authorization requests. `user` is the one who is signed in."""
+    """Answers authorization requests. `user` is the one who is signed in, first of the `staff`."""
 
     charts: Callable[[], Charts]
     clients: Mapping[str, Client]
     addresses: Addresses
     ledger: Ledger
-    user: str
+    staff: tuple[str, ...]
 
-    def answer(self, asked: Mapping[str, str]) -> str | PickPatient:
-        """The address to redirect to, or that a patient has to be picked. Raises NoWayBack."""
+    @property
+    def user(self) -> str:
+        """Who is signed in."""
+        return self.staff[0]
+
+    def answer(self, asked: Mapping[str, str]) -> str | PickPatient | PickUser:
+        """The address to redirect to, or what has to be picked first. Raises NoWayBack."""
         client = self.clients.get(asked.get("client_id", ""))
         if client is None:
             raise NoWayBack("No app with that client_id is registered here.")
@@ -75,14 +89,27 @@ class Authorization:
         """The address to redirect to after a patient was picked. Raises NoWayBack."""
         if self.charts().read("Patient", patient_id) is None:
             raise NoWayBack("There is no patient with this id in the sandbox.")
+        return self._code({**self._pending(pending, "patient"), "patient": patient_id})
+
+    def pick_user(self, pending: str, user: str) -> str:
+        """The address to redirect to after a member of staff was picked. Raises NoWayBack."""
+        if user not in self.staff:
+            raise NoWayBack("Nobody of that name works in the sandbox.")
+        return self._code({**self._pending(pending, "user"), "user": user})
+
+    def _pending(self, pending: str, what: str) -> Mapping[str, Any]:
+        """What was asked for, used up by this. A choice of one kind is not good for another."""
+        seen = self.ledger.look(Kind.PENDING, pending)
+        if seen is None or seen.said["picks"] != what:
+            raise NoWayBack("This choice was not asked for here. Start the app again.")
         entry = self.ledger.take(Kind.PENDING, pending)
         if entry is None or not entry.is_good:
             raise NoWayBack("This choice was made already, or took too long. Start the app again.")
-        return self._code({**entry.said, "patient": patient_id})
+        return {name: value for name, value in entry.said.items() if name != "picks"}
 
     def _answer(
         self, client: Client, redirect_uri: str, asked: Mapping[str, str]
-    ) -> str | PickPatient:
+    ) -> str | PickPatient | PickUser:
         self._check(asked)
         scopes = granted(asked.get("scope", ""), client.scopes)
         if not scopes:
@@ -99,10 +126,13 @@ class Authorization:
         if "launch" in asked:
             return self._code({**said, **self._launched(client, asked["launch"], scopes)})
         if "launch/patient" in scopes:
-            return PickPatient(self.ledger.issue(Kind.PENDING, _PENDING_SECONDS, said), client)
+            return PickPatient(self._kept(said, "patient"), client)
         if any(scope.startswith("patient/") for scope in scopes):
             raise Denied("invalid_scope", "Scopes of a patient need launch or launch/patient.")
-        return self._code(said)
+        return PickUser(self._kept(said, "user"), client)
+
+    def _kept(self, said: Mapping[str, Any], picks: str) -> str:
+        return self.ledger.issue(Kind.PENDING, _PENDING_SECONDS, {**said, "picks": picks})
 
     def _check(self, asked: Mapping[str, str]) -> None:
         if asked.get("response_type") != "code":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,7 +16,7 @@ from ..pages.chart_reader import ChartReader
 from ..pages.presenter import age_words, chart_page, name_of, sex_of
 from ..pages.views import EHR_NAME
 from ..records.store import Charts
-from .authorize import PickPatient
+from .authorize import PickPatient, PickUser
 
 _HERE = Path(__file__).parent
 _POLICY = (
@@ -59,6 +59,21 @@ class LaunchPages:
         target = _origin(redirect_uri)
         return _with_policy(page, f"form-action 'self' {target}; frame-ancestors 'self'")
 
+    def user_picker(self, pick: PickUser, redirect_uri: str, staff: Sequence[str]) -> Response:
+        """Choose as whom to sign in, for an app that is about no patient."""
+        reader = ChartReader(self.charts, self.fhir_base)
+        rows = [
+            {
+                "reference": user,
+                "name": name_of(reader.lookup(user) or {}),
+                "work": _work(reader, user),
+            }
+            for user in staff
+        ]
+        page = self._page("pick_user.html", app=pick.client.name, pending=pick.pending, staff=rows)
+        target = _origin(redirect_uri)
+        return _with_policy(page, f"form-action 'self' {target}; frame-ancestors 'self'")
+
     def framed(self, patient_id: str, launch_url: str) -> Response:
         """The app within this EHR. The frame's way leads through our own sign-in and back."""
         found = ChartReader(self.charts, self.fhir_base).read(patient_id)
@@ -80,6 +95,12 @@ class LaunchPages:
             )
         )
         return HTMLResponse(html, status_code=status)
+
+
+def _work(reader: ChartReader, user: str) -> str:
+    """What a member of staff does here, as their record says it."""
+    qualifications = (reader.lookup(user) or {}).get("qualification") or [{}]
+    return str(qualifications[0].get("code", {}).get("text", "work not stated"))
 
 
 def _environment() -> Environment:

@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from ..records.store import Charts
 from .assertion import Assertions, FetchKeys, fetch_keys
-from .authorize import Authorization, NoWayBack, PickPatient
+from .authorize import Authorization, NoWayBack, PickPatient, PickUser
 from .clients import Client, read_clients
 from .configuration import Addresses, openid_configuration, smart_configuration
 from .forms import BadForm, only_once, posted
@@ -27,6 +27,9 @@ from .pages import LaunchPages
 from .token import NoToken, TokenDesk
 
 PRESCRIBER = "Practitioner/hazel"
+STAFF = (PRESCRIBER, "Practitioner/ash", "Practitioner/reed")
+"""Who works in the pretend clinic: a prescriber, a quality lead, somebody at the front desk."""
+
 _FAILED = "The app cannot be signed in"
 
 
@@ -53,6 +56,7 @@ class SmartServer:
         return [
             Route("/auth/authorize", self._authorize, methods=["GET", "POST"]),
             Route("/auth/patient", self._pick, methods=["POST"]),
+            Route("/auth/user", self._pick_user, methods=["POST"]),
             Route("/auth/token", self._token, methods=["POST"]),
             Mount("/auth/static", StaticFiles(directory=Path(__file__).parent / "static")),
             Route("/.well-known/jwks.json", self._jwks, methods=["GET"]),
@@ -85,6 +89,11 @@ class SmartServer:
             way = await run_in_threadpool(self.authorization.answer, asked)
             if isinstance(way, PickPatient):
                 return await run_in_threadpool(self.pages.picker, way, asked["redirect_uri"])
+            if isinstance(way, PickUser):
+                staff = self.authorization.staff
+                return await run_in_threadpool(
+                    self.pages.user_picker, way, asked["redirect_uri"], staff
+                )
             return RedirectResponse(way, status_code=303)
 
         return await self._or_page(answer)
@@ -94,6 +103,15 @@ class SmartServer:
             form = await posted(request)
             pending, patient = form.get("pending", ""), form.get("patient", "")
             way = await run_in_threadpool(self.authorization.pick, pending, patient)
+            return RedirectResponse(way, status_code=303)
+
+        return await self._or_page(answer)
+
+    async def _pick_user(self, request: Request) -> Response:
+        async def answer() -> Response:
+            form = await posted(request)
+            pending, user = form.get("pending", ""), form.get("user", "")
+            way = await run_in_threadpool(self.authorization.pick_user, pending, user)
             return RedirectResponse(way, status_code=303)
 
         return await self._or_page(answer)
@@ -186,7 +204,7 @@ def smart_server(
         ledger=ledger,
         key=key,
         launches=Launches(charts, clients, addresses, ledger),
-        authorization=Authorization(charts, clients, addresses, ledger, PRESCRIBER),
+        authorization=Authorization(charts, clients, addresses, ledger, STAFF),
         desk=TokenDesk(clients, addresses, ledger, assertions, key, clock),
         pages=LaunchPages(charts, today, addresses.issuer, service_url),
     )
