@@ -11,6 +11,7 @@ from urllib.parse import quote
 from weakref import WeakValueDictionary
 
 import jinja2
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -20,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from clinical.policy import Policy
 from ehr.read.chart import Resources
 from smart_app.planner.forms import Fields, Planned, make_plan, read_form
+from smart_app.planner.handout import handout_pdf
 from smart_app.planner.plan_presenter import (
     CONFIRMATIONS,
     error_list,
@@ -29,7 +31,7 @@ from smart_app.planner.plan_presenter import (
     preview,
     schedule_view,
 )
-from smart_app.planner.presenter import patient_view
+from smart_app.planner.presenter import patient_view, recipient
 from smart_app.planner.save import InChart, Saving, in_chart, saving
 from smart_app.planner.situation import Situation, situation
 from smart_app.visit import Chart, NotWritten, Visit, Written
@@ -64,6 +66,7 @@ def routes(given: PlannerCollaborators) -> list[BaseRoute]:
         Route("/planner/{launch_id}", desk.page, methods=["GET"]),
         Route("/planner/{launch_id}/save", desk.save, methods=["POST"]),
         Route("/planner/{launch_id}/plan.txt", desk.text, methods=["GET"]),
+        Route("/planner/{launch_id}/handout.pdf", desk.handout, methods=["GET"]),
         Mount(given.static_prefix, static, name="planner-static"),
     ]
 
@@ -120,12 +123,24 @@ class _Desk:
         """The plan as text to copy."""
         visit = await self.given.visit_of(request)
         looked = await self._look(visit, request.query_params)
-        if looked.found.blocked is not None:
-            blocked = looked.found.blocked
-            words = [blocked.title, "", *blocked.why, "", *blocked.possible, ""]
-            return PlainTextResponse("\n".join(words), status_code=409)
-        status = 422 if looked.planned.form.errors else 200
-        return PlainTextResponse(plan_text(looked.found, looked.planned), status_code=status)
+        if looked.found.blocked is not None or looked.planned.form.errors:
+            return _no_plan(looked)
+        return PlainTextResponse(plan_text(looked.found, looked.planned))
+
+    async def handout(self, request: Request) -> Response:
+        """The plan for the patient, as PDF; where there is none, why, as text."""
+        visit = await self.given.visit_of(request)
+        looked = await self._look(visit, request.query_params)
+        schedule = looked.planned.schedule
+        if looked.found.blocked is not None or schedule is None:
+            return _no_plan(looked)
+        whose = recipient(looked.found, signed=looked.held.signed)
+        pdf = await run_in_threadpool(handout_pdf, schedule, whose)
+        # Saved as a file: a tab of its own has no cookie of a planner in an EHR's frame, and the
+        # name says nothing of the patient.
+        name = "clonazepam-plan.pdf"
+        disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(pdf, media_type="application/pdf", headers=disposition)
 
     async def save(self, request: Request) -> Response:
         """Write the plan, once; then show it, or say why it was not written."""
@@ -226,12 +241,26 @@ class _Desk:
         return Response(body, status_code=status, media_type="text/html; charset=utf-8")
 
 
+def _no_plan(looked: _Looked) -> Response:
+    """Why there is no plan, as text: a patient who cannot be tapered, or fields to correct."""
+    blocked = looked.found.blocked
+    if blocked is not None:
+        words = [blocked.title, "", *blocked.why, "", *blocked.possible, ""]
+        return PlainTextResponse("\n".join(words), status_code=409)
+    return PlainTextResponse(plan_text(looked.found, looked.planned), status_code=422)
+
+
 def _paths(request: Request, looked: _Looked) -> dict[str, str]:
     """Where the pages of this visit are, below whatever the application is mounted at."""
     root = request.scope.get("root_path", "")
     page = f"{root}/planner/{quote(looked.found.visit.launch_id, safe='')}"
     query = looked.planned.form.query
-    return {"page": page, "save": f"{page}/save", "text": f"{page}/plan.txt?{query}"}
+    return {
+        "page": page,
+        "save": f"{page}/save",
+        "text": f"{page}/plan.txt?{query}",
+        "handout": f"{page}/handout.pdf?{query}",
+    }
 
 
 def _pairs(looked: _Looked) -> Fields:

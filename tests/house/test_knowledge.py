@@ -45,3 +45,11 @@ def test_every_pace_cites_sources_that_exist():
     for pace in read(KNOWLEDGE / "paces.toml")["paces"]:
         for key in pace["sources"]:
             cite(key)
+
+
+def test_every_word_to_patients_cites_sources_that_exist():
+    words = read(KNOWLEDGE / "handout.toml")
+    for row in [*words["forms"].values(), *words["parts"]]:
+        assert row["sources"]
+        for key in row["sources"]:
+            cite(key)
