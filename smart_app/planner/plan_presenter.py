@@ -16,7 +16,7 @@ from smart_app.planner.forms import AS_NOW, Goal, PlanForm, Planned
 from smart_app.planner.presenter import banner
 from smart_app.planner.save import Draft, InChart, Saving
 from smart_app.planner.situation import Situation
-from smart_app.planner.taper_picture import taper_picture
+from smart_app.planner.taper_picture import taper_line, taper_picture
 from smart_app.planner.words import (
     day_in_plan,
     intakes_in_words,
@@ -128,10 +128,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleView:
-    """The schedule: its one-sentence summary, pictures for two widths, rows and warnings."""
+    """The schedule: its one-sentence summary, a small line, pictures for two widths, rows."""
 
     title: str
     summary: str
+    line: Markup
     wide: Markup
     narrow: Markup
     rows: tuple[Row, ...]
@@ -147,6 +148,7 @@ def schedule_view(schedule: Schedule, beside: Schedule | None = None) -> Schedul
     return ScheduleView(
         title=_title(schedule),
         summary=_summary(schedule),
+        line=taper_line(schedule),
         wide=taper_picture(schedule, contacts, key="taper-wide", width=600, beside=beside),
         narrow=taper_picture(schedule, contacts, key="taper-narrow", width=350, beside=beside),
         rows=_rows(schedule),

@@ -17,7 +17,9 @@
   // and cannot be saved. The answer takes both marks away.
   document.addEventListener("input", ({ target }) => {
     if (target.form !== form() || !form().hasAttribute("hx-get")) return;
-    document.getElementById("result").setAttribute("aria-busy", "true");
+    for (const part of document.querySelectorAll("#result, .outcome")) {
+      part.setAttribute("aria-busy", "true");
+    }
     document.querySelector(".save button")?.setAttribute("disabled", "");
   });
 
