@@ -62,6 +62,12 @@ def test_a_changed_pace_redraws_schedule_picture_and_texts_and_keeps_the_place(v
     page.reload()
     expect(chosen).to_be_checked()
     expect(schedule(page)).to_contain_text(HALF_MG)
+    # So does the way back from another page.
+    with page.expect_navigation():
+        page.get_by_role("link", name="Open the text alone").click()
+    page.go_back()
+    expect(chosen).to_be_checked()
+    expect(schedule(page)).to_contain_text(HALF_MG)
 
 
 def test_what_is_typed_stays_whatever_is_answered(view: Any) -> None:

@@ -253,6 +253,14 @@ def test_a_plan_is_a_draft_in_the_hand_out_until_its_orders_are_signed(client, c
     assert "Draft: to be checked" not in pdf_words.words_of(client.get(address).content)
 
 
+def test_once_saved_the_hand_out_is_offered_where_that_is_said(client):
+    fields = dict(re.findall(r'name="(seen|csrf_token)" value="([^"]*)"', client.get(PAGE).text))
+    confirm = ["pdmp", "supply", "treatment", "consent"]
+    saved = client.post(f"{PAGE}/save", data={**fields, "confirm": confirm})
+    page = client.get(saved.headers["location"]).text
+    assert page.index("Saved: this plan is in the chart") < page.index("Hand-out of this plan")
+
+
 def test_a_nurse_is_no_prescriber_on_the_hand_out(client, visit):
     object.__setattr__(visit, "user", "RelatedPerson/x")
     said = pdf_words.words_of(client.get(f"{PAGE}/handout.pdf").content)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 PAGE = "/planner/L1"
+NOTICE = Path(__file__).parents[4] / "NOTICE"
 LIVE = {"HX-Request": "true", "HX-Request-Type": "partial"}
 FIELDS = {
     "form": "1",
@@ -97,3 +99,9 @@ def test_every_field_of_the_plan_asks_by_itself(name, client):
         assert re.search(r'class="(?:short )?(?:now|typed)"', field)
     trigger = re.search(r'hx-trigger="([^"]+)"', page)[1]
     assert trigger == "change target:.now, input target:.typed delay:350ms"
+
+
+def test_the_script_of_others_is_the_release_that_the_notice_names(client):
+    script = client.get("/planner-static/htmx.min.js").text
+    version = re.search(r'this\.version="([\d.]+)"', script)[1]
+    assert f"htmx {version}, unchanged" in NOTICE.read_text(encoding="utf-8")
