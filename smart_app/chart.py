@@ -19,6 +19,7 @@ from ehr.read.json import as_list, as_object, reference_key
 from ehr.read.supplied import Supplied, WrongPatient, read_prefetch
 from ehr.write import ladder
 from smart_app.collaborators import Collaborators
+from smart_app.last_reads import LastReads
 from smart_app.refusal import NOTHING_WRITTEN, Refusal
 from smart_app.session import Sessions, fingerprint
 from smart_app.visit import NotWritten, Resource, Visit, Written
@@ -52,6 +53,7 @@ class SmartChart:
         self._given = given
         self._sessions = sessions
         self._capabilities: dict[str, tuple[datetime, Mapping[str, Any]]] = {}
+        self._last = LastReads(given.now)
 
     async def read(self, visit: Visit) -> Resources:
         """Everything of `ehr.needs` that the scopes allow, all pages; gaps where not.
@@ -66,6 +68,7 @@ class SmartChart:
         types = tuple(dict.fromkeys(search.need.resource_type for search in wanted))
         deed = await self._deed(visit, Action.READ, types)
         line = await self._audit(deed, Stage.ASKED)
+        begun = self._last.begin()
         supplied: Supplied | None = None
         try:
             lists = await self._with_token(visit, lambda client: _read_all(client, visit, wanted))
@@ -77,7 +80,9 @@ class SmartChart:
             gaps=supplied.gaps,
             notes=tuple(supplied.notes),
         )
-        return await self._completed(visit, resources)
+        resources = await self._completed(visit, resources)
+        self._last.keep(visit, resources, begun)
+        return resources
 
     async def _completed(self, visit: Visit, resources: Resources) -> Resources:
         """With the kept history, for lists that this user may read."""
@@ -100,6 +105,18 @@ class SmartChart:
             words = history.BEING_READ
         background = found.background or (None if words is None else Background(words))
         return replace(found, gaps={**found.gaps, **refused}, background=background)
+
+    async def read_again(self, visit: Visit) -> Resources:
+        """What `read` found for this visit within the last minute; else the same as `read`.
+
+        Nothing is asked of the EHR for it, and it is audited as a read all the same.
+        """
+        kept = self._last.of(visit)
+        if kept is None:
+            return await self.read(visit)
+        deed = await self._deed(visit, Action.READ, tuple(kept.by_type), why="taper-planner-redraw")
+        await self._audit(deed, Stage.PARTLY if kept.gaps else Stage.DONE)
+        return kept
 
     async def can_write(self, visit: Visit) -> tuple[str, ...]:
         """The rungs of the ladder that this EHR and these scopes allow, best first.
@@ -156,6 +173,7 @@ class SmartChart:
             stage = Stage.REFUSED
             raise
         finally:
+            self._last.written()
             done = Deed(
                 deed.ehr_id,
                 deed.launch_id,
@@ -185,7 +203,9 @@ class SmartChart:
             safe=NOTHING_WRITTEN,
         )
 
-    async def _deed(self, visit: Visit, action: Action, what: tuple[str, ...]) -> Deed:
+    async def _deed(
+        self, visit: Visit, action: Action, what: tuple[str, ...], why: str = "taper-planner"
+    ) -> Deed:
         return Deed(
             ehr_id=visit.ehr_id,
             launch_id=visit.launch_id,
@@ -193,7 +213,7 @@ class SmartChart:
             whose=fingerprint(self._given, visit.ehr_id, visit.patient_id),
             action=action,
             what=what,
-            why="taper-planner",
+            why=why,
         )
 
     async def _audit(self, deed: Deed, stage: Stage, about: str | None = None) -> str:

@@ -60,6 +60,10 @@ class Chart(Protocol):
         """Everything of `ehr.needs` that the scopes allow, all pages; gaps where not."""
         ...
 
+    async def read_again(self, visit: Visit) -> Resources:
+        """The last read of this visit if it is younger than a minute, else as `read`."""
+        ...
+
     async def can_write(self, visit: Visit) -> tuple[str, ...]:
         """The rungs of the ladder that this EHR and these scopes allow, best first."""
         ...

@@ -45,7 +45,14 @@ def evidence() -> dict[str, Any]:
     }
 
 
-_DOCUMENTS = ("checks.toml", "paces.toml", "follow_up.toml", "dosage.toml", "sources.toml")
+_DOCUMENTS = (
+    "checks.toml",
+    "paces.toml",
+    "follow_up.toml",
+    "handout.toml",
+    "dosage.toml",
+    "sources.toml",
+)
 
 
 def _review(row: Mapping[str, Any]) -> dict[str, Any]:

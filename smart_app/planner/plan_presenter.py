@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from markupsafe import Markup
 
 from clinical.follow_up import check_in_rules, check_ins
 from clinical.quantities import plain
-from clinical.taper import Schedule, default_products, pace, paces
+from clinical.taper import Schedule, TaperStep, Target, default_products, pace, paces
 from ehr.write import ladder
 from smart_app.planner.forms import AS_NOW, Goal, PlanForm, Planned
 from smart_app.planner.presenter import banner
 from smart_app.planner.save import Draft, InChart, Saving
 from smart_app.planner.situation import Situation
-from smart_app.planner.taper_picture import taper_picture
+from smart_app.planner.taper_picture import taper_line, taper_picture
 from smart_app.planner.words import (
     day_in_plan,
     intakes_in_words,
     order_name,
     plural,
-    sentence,
 )
 
 CONFIRMATIONS = {
@@ -128,10 +128,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleView:
-    """The schedule: its one-sentence summary, pictures for two widths, rows and warnings."""
+    """The schedule: its one-sentence summary, a small line, pictures for two widths, rows."""
 
     title: str
     summary: str
+    line: Markup
     wide: Markup
     narrow: Markup
     rows: tuple[Row, ...]
@@ -143,49 +144,17 @@ class ScheduleView:
 
 def schedule_view(schedule: Schedule, beside: Schedule | None = None) -> ScheduleView:
     """The schedule in words and pictures; `beside` is drawn as an outline to compare with."""
-    chosen, contacts = pace(schedule.pace_id), check_ins(schedule)
-    rows = [
-        Row(
-            day_in_plan(step.starts),
-            str(step.days),
-            plain(step.dose.value),
-            intakes_in_words(step.intakes),
-            str(step.cut_percent),
-            str(step.cut_percent_14_days),
-            step.warnings,
-        )
-        for step in schedule.steps
-    ]
-    target = schedule.target
-    rows.append(
-        Row(
-            day_in_plan(schedule.ends_on),
-            "on",
-            plain(target.dose.value),
-            intakes_in_words(target.intakes),
-            str(target.cut_percent),
-            str(target.cut_percent_14_days),
-            target.warnings,
-        )
-    )
-    about = check_in_rules()
+    contacts = check_ins(schedule)
     return ScheduleView(
-        title=f"{schedule.from_mg}/day to {schedule.to_mg}/day, {chosen.title}",
-        summary=(
-            f"{plural(len(rows), 'cut')} from {day_in_plan(schedule.starts_on)}; "
-            f"{schedule.to_mg}/day begins on {day_in_plan(schedule.ends_on)}, "
-            f"after {plural(schedule.days, 'day')}."
-        ),
+        title=_title(schedule),
+        summary=_summary(schedule),
+        line=taper_line(schedule),
         wide=taper_picture(schedule, contacts, key="taper-wide", width=600, beside=beside),
         narrow=taper_picture(schedule, contacts, key="taper-narrow", width=350, beside=beside),
-        rows=tuple(rows),
-        warnings=tuple(w for w in schedule.warnings if w not in target.warnings),
-        check_ins=tuple(
-            f"{day_in_plan(contact.on)}: "
-            + " and ".join(f"day {days} of {dose}/day" for days, dose in contact.after)
-            for contact in contacts
-        ),
-        about_check_ins=f"Each asks about {about.what}.",
+        rows=_rows(schedule),
+        warnings=_warnings(schedule),
+        check_ins=_check_ins(schedule),
+        about_check_ins=_about_check_ins(),
         outline=(
             ""
             if beside is None
@@ -193,6 +162,51 @@ def schedule_view(schedule: Schedule, beside: Schedule | None = None) -> Schedul
             f"{beside.to_mg}/day on {day_in_plan(beside.ends_on)}."
         ),
     )
+
+
+def _title(schedule: Schedule) -> str:
+    return f"{schedule.from_mg}/day to {schedule.to_mg}/day, {pace(schedule.pace_id).title}"
+
+
+def _summary(schedule: Schedule) -> str:
+    return (
+        f"{plural(len(schedule.steps) + 1, 'cut')} from {day_in_plan(schedule.starts_on)}; "
+        f"{schedule.to_mg}/day begins on {day_in_plan(schedule.ends_on)}, "
+        f"after {plural(schedule.days, 'day')}."
+    )
+
+
+def _rows(schedule: Schedule) -> tuple[Row, ...]:
+    steps = tuple(_row(step.starts, str(step.days), step) for step in schedule.steps)
+    return (*steps, _row(schedule.ends_on, "on", schedule.target))
+
+
+def _row(starts: date, days: str, of: TaperStep | Target) -> Row:
+    return Row(
+        day_in_plan(starts),
+        days,
+        plain(of.dose.value),
+        intakes_in_words(of.intakes),
+        str(of.cut_percent),
+        str(of.cut_percent_14_days),
+        of.warnings,
+    )
+
+
+def _warnings(schedule: Schedule) -> tuple[str, ...]:
+    return tuple(words for words in schedule.warnings if words not in schedule.target.warnings)
+
+
+def _check_ins(schedule: Schedule) -> tuple[str, ...]:
+    return tuple(
+        f"{day_in_plan(contact.on)}: "
+        + " and ".join(f"day {days} of {dose}/day" for days, dose in contact.after)
+        for contact in check_ins(schedule)
+    )
+
+
+def _about_check_ins() -> str:
+    return f"Each asks about {check_in_rules().what}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +352,18 @@ def maintain_view(planned: Planned, found: Situation) -> Maintain | None:
     )
 
 
+def spoken(found: Situation, planned: Planned) -> str:
+    """What a screen reader says after a changed field: what the page below now shows."""
+    if found.blocked is not None:
+        return f"{found.blocked.title}."
+    kept = maintain_view(planned, found)
+    if kept is not None:
+        return kept.words
+    if planned.schedule is None:
+        return " ".join(["There is no schedule yet.", *planned.form.errors.values()])
+    return f"{_title(planned.schedule)}: {_summary(planned.schedule)}"
+
+
 def plan_text(found: Situation, planned: Planned) -> str:
     """The plan as text to copy into a chart where nothing can be written."""
     who = banner(found)
@@ -349,18 +375,17 @@ def plan_text(found: Situation, planned: Planned) -> str:
     if schedule is None:
         why = [*planned.form.errors.values()]
         return "\n".join([*lines, "There is no plan:", *(f"- {words}" for words in why), ""])
-    view = schedule_view(schedule)
-    lines += [f"Clonazepam taper: {view.title}", view.summary, ""]
-    for row in view.rows:
+    lines += [f"Clonazepam taper: {_title(schedule)}", _summary(schedule), ""]
+    for row in _rows(schedule):
         days = plural(int(row.days), "day") if row.days.isdigit() else "from then on"
         lines.append(f"{row.starts} ({days}): {row.dose} mg/day, {row.tablets} (-{row.cut} %)")
         lines += [f"    Warning: {note}" for note in row.notes]
-    lines += ["", *(f"Note: {words}" for words in view.warnings)]
+    lines += ["", *(f"Note: {words}" for words in _warnings(schedule))]
     lines += [f"Agree first: {gate.why}" for gate in found.notices]
     lines += ["", "Discontinue when the taper is signed, or the doses add up:"]
     lines += [f"- {order_name(record)}" for record in found.to_discontinue]
-    lines += ["", "Check-ins:", *(f"- {words}" for words in view.check_ins)]
-    lines += [sentence(view.about_check_ins), "", _signature(found)]
+    lines += ["", "Check-ins:", *(f"- {words}" for words in _check_ins(schedule))]
+    lines += [_about_check_ins(), "", _signature(found)]
     return "\n".join(lines)
 
 

@@ -22,12 +22,15 @@ from clinical.policy import Policy
 from clinical.quantities import plain
 from clinical.totals import total_on
 from ehr.read.json import as_list, as_object, as_text
+from smart_app.planner.handout_presenter import Recipient
 from smart_app.planner.history_picture import history_picture
+from smart_app.planner.save import requester_of
 from smart_app.planner.situation import Resource, Situation, not_counted
 from smart_app.planner.words import day_of_record, listed, sentence
 
 _FALLS = ("falls_history", "fall_event", "fracture")
 _HTEST = "HTEST"
+_NO_NAME = "name not supplied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,7 @@ def _name(patient: Resource | None) -> str:
         words = as_text(name.get("text")) or f"{given} {as_text(name.get('family')) or ''}".strip()
         if words:
             return words
-    return "name not supplied"
+    return _NO_NAME
 
 
 def _born(found: Situation) -> str:
@@ -185,6 +188,22 @@ def _sex(patient: Resource | None) -> str:
 def _is_synthetic(patient: Resource | None) -> bool:
     tags = as_list(as_object((patient or {}).get("meta")).get("tag"))
     return any(as_object(tag).get("code") == _HTEST for tag in tags)
+
+
+def recipient(found: Situation, *, signed: bool) -> Recipient:
+    """Whose hand-out it is; what the chart does not say is a line to write on."""
+    patient, visit, born = found.patient, found.visit, found.facts.birth_date
+    name = _name(patient)
+    exact = not isinstance(born, Unknown) and born.earliest == born.latest
+    return Recipient(
+        name=None if name == _NO_NAME else name,
+        born=born.earliest if exact and not isinstance(born, Unknown) else None,
+        clinic=visit.ehr_name,
+        prescriber=visit.user_name if requester_of(visit.user) is not None else None,
+        synthetic=_is_synthetic(patient),
+        signed=signed,
+        rules_version=found.assessment.rules_version,
+    )
 
 
 def headline(found: Situation) -> str:

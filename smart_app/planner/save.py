@@ -74,10 +74,14 @@ class Saving:
 
 @dataclass(frozen=True, slots=True)
 class InChart:
-    """What the chart already holds of tapers: references of this plan, and of other drafts."""
+    """What the chart already holds of tapers: references of this plan, and of other drafts.
+
+    `signed` is whether this plan is there with none of it a draft any more.
+    """
 
     this_plan: tuple[str, ...]
     others: tuple[str, ...]
+    signed: bool = False
 
 
 def saving(
@@ -87,7 +91,7 @@ def saving(
     context = OrderContext(
         patient_id=found.visit.patient_id,
         authored_on=found.visit.today,
-        requester=_requester(found.visit.user),
+        requester=requester_of(found.visit.user),
     )
     key = _key(found, schedule, policy)
     chosen = pace(schedule.pace_id)
@@ -107,7 +111,7 @@ def saving(
 
 def in_chart(resources: Resources, key: str | None) -> InChart:
     """Draft orders and plans of a taper that the chart holds already."""
-    this_plan, others = [], []
+    this_plan, others, drafts = [], [], []
     for kind, name in (("CarePlan", "identifier"), ("MedicationRequest", "groupIdentifier")):
         for resource in resources.by_type.get(kind, ()):
             values = {
@@ -120,9 +124,12 @@ def in_chart(resources: Resources, key: str | None) -> InChart:
                 continue
             if key in values:
                 this_plan.append(source_of(resource))
+                # An EHR signs orders; whether it also moves the care plan on is its own affair.
+                drafts.append(status == "draft" and kind == "MedicationRequest")
             elif status == "draft":
                 others.append(source_of(resource))
-    return InChart(tuple(this_plan), tuple(others))
+    orders = [ref for ref in this_plan if ref.startswith("MedicationRequest/")]
+    return InChart(tuple(this_plan), tuple(others), bool(orders) and not any(drafts))
 
 
 def _best(allowed: tuple[str, ...]) -> str:
@@ -213,8 +220,8 @@ def _urn(key: str) -> str:
     return f"urn:uuid:{uuid5(_URNS, key)}"
 
 
-def _requester(user: str | None) -> str | None:
-    """The user as a requester, where the user is somebody who can order."""
+def requester_of(user: str | None) -> str | None:
+    """The user as a requester of orders; None for somebody who cannot order."""
     if user is None:
         return None
     relative = "/".join(user.rstrip("/").split("/")[-2:])

@@ -64,6 +64,15 @@ class Svg:
             f'height="{_n(max(height, 0))}"/>'
         )
 
+    def quiet(self) -> Markup:
+        """The picture where the words beside it say the same: hidden from screen readers."""
+        body = "".join(self._parts)
+        # Each word of it is escaped where it is added.
+        return Markup(  # noqa: S704  # nosec B704
+            f'<svg class="picture line" viewBox="0 0 {self.width} {self.height}" '
+            f'aria-hidden="true" xmlns="http://www.w3.org/2000/svg">{body}</svg>'
+        )
+
     def done(self, key: str, title: str, description: str) -> Markup:
         """The picture. `key` makes its ids unique on the page."""
         body = "".join(self._parts)

@@ -71,6 +71,20 @@ def taper_picture(
     return svg.done(key, _title(schedule), _description(schedule, contacts))
 
 
+def taper_line(schedule: Schedule) -> Markup:
+    """The same as a small line without words, for beside the sentence that says it."""
+    width, height = 120, 36
+    days, most = max(schedule.days, 1) * 1.12, float(schedule.from_mg.value)
+    svg = Svg(width, height)
+    points = [f"M1 {2:.1f}"]
+    falls = [*((s.starts, s.dose.value) for s in schedule.steps)]
+    for day, mg in [*falls, (schedule.ends_on, schedule.to_mg.value)]:
+        x = 8 + (width - 8) * (day - schedule.starts_on).days / days
+        points.append(f"H{x:.1f}V{2 + (height - 4) * (1 - float(mg) / most):.1f}")
+    svg.path("".join([*points, f"H{width - 1}"]), "tread-edge")
+    return svg.quiet()
+
+
 def _axes(svg: Svg, at: _Canvas, schedule: Schedule) -> None:
     svg.text(2, _TOP - 10, "mg/day", "soft")
     most = float(schedule.from_mg.value)

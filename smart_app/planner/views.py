@@ -1,4 +1,8 @@
-"""The planner's requests: look, save, copy. Everything on a page is asked from the chart anew."""
+"""The planner's requests: look, save, copy, take away.
+
+A page and a save ask the chart anew. What only shows the same plan again (a changed field, the
+text, the hand-out) may draw from what was read for this visit a moment ago.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from urllib.parse import quote
 from weakref import WeakValueDictionary
 
 import jinja2
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -20,6 +25,7 @@ from starlette.staticfiles import StaticFiles
 from clinical.policy import Policy
 from ehr.read.chart import Resources
 from smart_app.planner.forms import Fields, Planned, make_plan, read_form
+from smart_app.planner.handout import handout_pdf
 from smart_app.planner.plan_presenter import (
     CONFIRMATIONS,
     error_list,
@@ -28,8 +34,9 @@ from smart_app.planner.plan_presenter import (
     plan_text,
     preview,
     schedule_view,
+    spoken,
 )
-from smart_app.planner.presenter import patient_view
+from smart_app.planner.presenter import patient_view, recipient
 from smart_app.planner.save import InChart, Saving, in_chart, saving
 from smart_app.planner.situation import Situation, situation
 from smart_app.visit import Chart, NotWritten, Visit, Written
@@ -59,13 +66,24 @@ class PlannerCollaborators:
 def routes(given: PlannerCollaborators) -> list[BaseRoute]:
     """The page, the save, the text to copy, and the style sheet."""
     desk = _Desk(given)
-    static = StaticFiles(directory=str(files("smart_app") / "static"))
+    static = _Static(directory=str(files("smart_app") / "static"))
     return [
         Route("/planner/{launch_id}", desk.page, methods=["GET"]),
         Route("/planner/{launch_id}/save", desk.save, methods=["POST"]),
         Route("/planner/{launch_id}/plan.txt", desk.text, methods=["GET"]),
+        Route("/planner/{launch_id}/handout.pdf", desk.handout, methods=["GET"]),
         Mount(given.static_prefix, static, name="planner-static"),
     ]
+
+
+class _Static(StaticFiles):
+    """Files that a browser keeps, and asks whether they have changed before it uses them."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """The file, or 304."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,25 +125,38 @@ class _Desk:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._template = environment.get_template("planner/page.html")
+        self._page = environment.get_template("planner/page.html")
+        self._main = environment.get_template("planner/main.html")
 
     async def page(self, request: Request) -> Response:
-        """The planner, with the plan that the address names."""
+        """The planner, with the plan that the address names; only its main part when live."""
         visit = await self.given.visit_of(request)
-        looked = await self._look(visit, request.query_params)
+        looked = await self._look(visit, request.query_params, again=_is_live(request))
         said = _Said(saved_key=request.query_params.get("saved"))
         return await self._render(request, looked, said, 422 if looked.planned.form.errors else 200)
 
     async def text(self, request: Request) -> Response:
         """The plan as text to copy."""
         visit = await self.given.visit_of(request)
-        looked = await self._look(visit, request.query_params)
-        if looked.found.blocked is not None:
-            blocked = looked.found.blocked
-            words = [blocked.title, "", *blocked.why, "", *blocked.possible, ""]
-            return PlainTextResponse("\n".join(words), status_code=409)
-        status = 422 if looked.planned.form.errors else 200
-        return PlainTextResponse(plan_text(looked.found, looked.planned), status_code=status)
+        looked = await self._look(visit, request.query_params, again=True)
+        if looked.found.blocked is not None or looked.planned.form.errors:
+            return _no_plan(looked)
+        return PlainTextResponse(plan_text(looked.found, looked.planned))
+
+    async def handout(self, request: Request) -> Response:
+        """The plan for the patient, as PDF; where there is none, why, as text."""
+        visit = await self.given.visit_of(request)
+        looked = await self._look(visit, request.query_params, again=True)
+        schedule = looked.planned.schedule
+        if looked.found.blocked is not None or schedule is None:
+            return _no_plan(looked)
+        whose = recipient(looked.found, signed=looked.held.signed)
+        pdf = await run_in_threadpool(handout_pdf, schedule, whose)
+        # Saved as a file: a tab of its own has no cookie of a planner in an EHR's frame, and the
+        # name says nothing of the patient.
+        name = "clonazepam-plan.pdf"
+        disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(pdf, media_type="application/pdf", headers=disposition)
 
     async def save(self, request: Request) -> Response:
         """Write the plan, once; then show it, or say why it was not written."""
@@ -173,8 +204,9 @@ class _Desk:
         query = f"{looked.planned.form.query}{saved}"
         return RedirectResponse(f"{where}?{query}#saved", status_code=303)
 
-    async def _look(self, visit: Visit, fields: Fields) -> _Looked:
-        resources = await self.given.chart.read(visit)
+    async def _look(self, visit: Visit, fields: Fields, *, again: bool = False) -> _Looked:
+        chart = self.given.chart
+        resources = await (chart.read_again(visit) if again else chart.read(visit))
         found = situation(resources, visit, self.given.policy)
         form = read_form(fields, found)
         if found.blocked is not None:
@@ -182,7 +214,7 @@ class _Desk:
         planned = make_plan(form, found)
         write = None
         if planned.schedule is not None:
-            allowed = await self.given.chart.can_write(visit)
+            allowed = await chart.can_write(visit)
             write = saving(found, planned.schedule, allowed, self.given.policy)
         return _Looked(resources, found, planned, write)
 
@@ -205,25 +237,39 @@ class _Desk:
                 saved_key=said.saved_key,
             )
         has_text = planned.schedule is not None or planned.review_on is not None
-        return self._page(
-            status,
+        live = _is_live(request)
+        body = (self._main if live else self._page).render(
             view=patient_view(found, self.given.policy),
             blocked=found.blocked,
             notices=found.notices,
             **plan,
             said=said,
+            live=live,
+            spoken=spoken(found, planned) if live else "",
             text=plan_text(found, planned) if has_text else None,
             pairs=planned.form.pairs,
             csrf_token=found.visit.csrf_token,
-            paths={**_paths(request, looked), "css": f"{self.given.static_prefix}/planner.css"},
+            paths={**_paths(request, looked), "static": self.given.static_prefix},
             confirm_errors=error_list({"confirm": said.confirm_error})
             if said.confirm_error
             else (),
         )
+        media_type = "text/html; charset=utf-8"
+        return Response(body, status, {"Vary": "HX-Request-Type"}, media_type)
 
-    def _page(self, status: int, **values: Any) -> Response:
-        body = self._template.render(**values)
-        return Response(body, status_code=status, media_type="text/html; charset=utf-8")
+
+def _is_live(request: Request) -> bool:
+    """Whether htmx asks for a part of the page (it asks for a whole one to go back to)."""
+    return request.method == "GET" and request.headers.get("hx-request-type") == "partial"
+
+
+def _no_plan(looked: _Looked) -> Response:
+    """Why there is no plan, as text: a patient who cannot be tapered, or fields to correct."""
+    blocked = looked.found.blocked
+    if blocked is not None:
+        words = [blocked.title, "", *blocked.why, "", *blocked.possible, ""]
+        return PlainTextResponse("\n".join(words), status_code=409)
+    return PlainTextResponse(plan_text(looked.found, looked.planned), status_code=422)
 
 
 def _paths(request: Request, looked: _Looked) -> dict[str, str]:
@@ -231,7 +277,12 @@ def _paths(request: Request, looked: _Looked) -> dict[str, str]:
     root = request.scope.get("root_path", "")
     page = f"{root}/planner/{quote(looked.found.visit.launch_id, safe='')}"
     query = looked.planned.form.query
-    return {"page": page, "save": f"{page}/save", "text": f"{page}/plan.txt?{query}"}
+    return {
+        "page": page,
+        "save": f"{page}/save",
+        "text": f"{page}/plan.txt?{query}",
+        "handout": f"{page}/handout.pdf?{query}",
+    }
 
 
 def _pairs(looked: _Looked) -> Fields:

@@ -55,3 +55,11 @@ def test_every_number_and_measure_of_the_report_cites_sources_that_exist():
         assert row["sources"]
         for key in row["sources"]:
             cite(key)
+
+
+def test_every_word_to_patients_cites_sources_that_exist():
+    words = read(KNOWLEDGE / "handout.toml")
+    for row in [*words["forms"].values(), *words["parts"]]:
+        assert row["sources"]
+        for key in row["sources"]:
+            cite(key)

@@ -30,8 +30,15 @@ class ChartInMemory:
         self.differences = ()
         self.lists = True
         self.transactions = []
+        self.reads = 0
+        self.reads_again = 0
+
+    async def read_again(self, visit):
+        self.reads_again += 1
+        return await self.read(visit)
 
     async def read(self, _visit):
+        self.reads += 1
         by_type = {}
         for resource in self.resources:
             by_type.setdefault(resource["resourceType"], []).append(resource)

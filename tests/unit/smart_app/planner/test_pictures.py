@@ -1,5 +1,6 @@
 """The pictures say in words what they draw, and are well-formed SVG without looks of their own."""
 
+import re
 from datetime import date
 from fractions import Fraction
 from xml.etree import ElementTree as ET
@@ -11,7 +12,7 @@ from clinical.follow_up import check_ins
 from clinical.quantities import Milligrams
 from clinical.taper import TaperRequest, pace, plan
 from smart_app.planner.history_picture import history_picture
-from smart_app.planner.taper_picture import taper_picture
+from smart_app.planner.taper_picture import taper_line, taper_picture
 
 SVG = "{http://www.w3.org/2000/svg}"
 TODAY = date(2026, 11, 23)
@@ -41,6 +42,21 @@ def test_every_taper_is_drawn_inside_its_frame(pace_id, from_mg, width):
         assert node.get("style") is None
     title = root.find(f"{SVG}title")
     assert f"{from_mg} mg/day to 0 mg/day in {len(schedule.steps) + 1} cuts" in title.text
+
+
+@pytest.mark.parametrize("to_mg", ["0", "1"])
+def test_the_small_line_falls_step_by_step_and_says_nothing(to_mg):
+    """nardi-2010 from 2 mg has six cuts to 0 (CLINICAL 6), and two to 1."""
+    schedule = plan(TaperRequest(Milligrams.of(2), Milligrams.of(to_mg), TODAY, pace("nardi-2010")))
+    root = drawn(taper_line(schedule))
+    assert root.get("aria-hidden") == "true"
+    assert words_in(root) == []
+    (path,) = root.iter(f"{SVG}path")
+    levels = [float(y) for y in re.findall(r"V([\d.]+)", path.get("d"))]
+    assert len(levels) == (6 if to_mg == "0" else 2)
+    assert levels == sorted(levels)
+    # 36 high with an edge of 2: 0 mg lies at 34, half of the dose in the middle.
+    assert levels[-1] == (34 if to_mg == "0" else 18)
 
 
 def test_each_tread_carries_its_dose_and_each_fall_its_date():
