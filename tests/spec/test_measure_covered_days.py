@@ -163,6 +163,14 @@ def test_a_record_that_comes_twice_changes_nothing(tell):
     assert days_of(fill, fill) == days_of(fill)
 
 
+@pytest.mark.parametrize(("second", "episodes"), [(40, 1), (39, 2)])
+def test_a_gap_of_thirty_days_is_within_an_episode_and_one_of_31_ends_it(tell, second, episodes):
+    """100-71, then from the 40th or the 39th day: 30 or 31 days lie between."""
+    taken = days_of(tell.fill("a", 30, ago=100), tell.fill("b", 30, ago=second))
+    assert len(taken.episodes(30)) == episodes
+    assert taken.episodes(30)[0][0] == tell.ago(100)
+
+
 # What is no use
 
 

@@ -227,3 +227,15 @@ def test_what_could_not_be_worked_out_is_listed_with_its_record(measured, tell):
         ),
         ("MedicationRequest/a", "no dosage was given"),
     )
+
+
+def test_an_opioid_beside_it_that_could_not_be_worked_out_is_listed_too(measured, tell):
+    opioid = tell.order("o", "20", ago=10, name="oxycodone 5 mg tablet")
+    found = measured(tell.fill("c", 30, ago=10, mg_per_day="1"), opioid)
+    assert [source for source, _ in found.uncomputable] == ["MedicationRequest/o"]
+    assert measured(opioid).uncomputable == ()
+
+
+def test_what_was_long_over_before_the_year_is_not_listed(measured, tell):
+    old = tell.order("old", ago=900, status="completed")
+    assert measured(old, tell.order("a", ago=10, supply=30)).uncomputable == ()
