@@ -157,12 +157,12 @@ def test_a_worker_that_is_killed_leaves_an_export_that_completes(
     first = night.worker()
     going_on = night.ehr.pause_at(path)
     night.begin()
-    until(lambda: night.ehr.count("GET", path) > 0, 40, f"the worker is not {moment}")
+    until(lambda: night.ehr.count("GET", path) > 0, 60, f"the worker is not {moment}")
     first.kill_all()
     going_on.set()
     assert not night.is_over()
     night.worker()
-    until(night.is_over, 60, f"the export does not complete after a kill: {moment}")
+    until(night.is_over, 90, f"the export does not complete after a kill: {moment}")
     assert night.export().state is ExportState.COMPLETE
     assert night.held() == whole(night.ehr)
     assert night.ehr.count("GET", "$export") == kick_offs
@@ -180,7 +180,7 @@ def test_no_token_address_or_patient_stands_in_logs_queue_or_cache(
     night.ehr.fault("GET", "/files/0", bulk_ehr.Answer(500, bulk_ehr.outcome("transient")))
     night.worker()
     night.begin()
-    until(night.is_over, 60, "the export does not complete")
+    until(night.is_over, 90, "the export does not complete")
     assert night.held() == whole(night.ehr)
     places = [
         *night.folder.glob("worker-*.log"),
