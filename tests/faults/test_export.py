@@ -94,6 +94,15 @@ class Night:
 
 
 @pytest.fixture
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of the kind that the test names."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgres").new_empty_database()
+        return url
+    return f"sqlite:///{tmp_path / 'taperguard.db'}"
+
+
+@pytest.fixture
 def night(
     make_settings: Callable[..., Any],
     store_url: str,
@@ -122,13 +131,15 @@ def night(
 
 
 @pytest.mark.parametrize(
-    ("moment", "path", "kick_offs", "fetched"),
+    ("store_url", "moment", "path", "kick_offs", "fetched"),
     [
-        ("asked for, and the EHR's answer is on its way", "$export", 2, 3),
-        ("looking at the status", "/jobs/", 1, 3),
-        ("in the middle of a file", "/files/1", 1, 4),
+        ("postgresql", "asking for the export", "$export", 2, 3),
+        ("sqlite", "looking at the status", "/jobs/", 1, 3),
+        ("sqlite", "in the middle of a file", "/files/1", 1, 4),
+        ("postgresql", "in the middle of a file", "/files/1", 1, 4),
     ],
-    ids=["kick-off", "look", "file"],
+    indirect=["store_url"],
+    ids=["kick-off", "look", "file-sqlite", "file-postgresql"],
 )
 def test_a_worker_that_is_killed_leaves_an_export_that_completes(
     night: Night,
@@ -146,12 +157,12 @@ def test_a_worker_that_is_killed_leaves_an_export_that_completes(
     first = night.worker()
     going_on = night.ehr.pause_at(path)
     night.begin()
-    until(lambda: night.ehr.count("GET", path) > 0, 40, f"the worker is not {moment}")
+    until(lambda: night.ehr.count("GET", path) > 0, 60, f"the worker is not {moment}")
     first.kill_all()
     going_on.set()
     assert not night.is_over()
     night.worker()
-    until(night.is_over, 60, f"the export does not complete after a kill: {moment}")
+    until(night.is_over, 90, f"the export does not complete after a kill: {moment}")
     assert night.export().state is ExportState.COMPLETE
     assert night.held() == whole(night.ehr)
     assert night.ehr.count("GET", "$export") == kick_offs
@@ -160,6 +171,7 @@ def test_a_worker_that_is_killed_leaves_an_export_that_completes(
     assert len(night.ehr.deleted) == 1
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_no_token_address_or_patient_stands_in_logs_queue_or_cache(
     night: Night, until: Callable[..., None], short_folder: Path
 ) -> None:
@@ -168,7 +180,7 @@ def test_no_token_address_or_patient_stands_in_logs_queue_or_cache(
     night.ehr.fault("GET", "/files/0", bulk_ehr.Answer(500, bulk_ehr.outcome("transient")))
     night.worker()
     night.begin()
-    until(night.is_over, 60, "the export does not complete")
+    until(night.is_over, 90, "the export does not complete")
     assert night.held() == whole(night.ehr)
     places = [
         *night.folder.glob("worker-*.log"),
@@ -188,6 +200,7 @@ def test_no_token_address_or_patient_stands_in_logs_queue_or_cache(
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)
 def test_workers_killed_at_random_moments_leave_the_same_folder(
     night: Night, until: Callable[..., None], seed: int
 ) -> None:
