@@ -30,8 +30,8 @@ from workers.report.files import RunFolder, only_one
 from workers.report.finish import Finishing, finish
 from workers.report.shards import NothingToRead
 
-LOOK_AGAIN = timedelta(seconds=10)
-"""While an export is under way."""
+LOOK_AGAIN = timedelta(seconds=2)
+"""While an export is under way: two looks at once bring nothing."""
 STEP_LEASE = timedelta(seconds=jobs.VISIBILITY_SECONDS)
 """A step that was posted is posted again after this: no task runs longer."""
 GIVE_UP_AFTER = timedelta(hours=20)
@@ -158,7 +158,7 @@ def _look_at(tools: Tools, run: Run, post: Post) -> None:
         return
     match run.state:
         case RunState.ASKED:
-            _ask(tools, run)
+            _ask(tools, run, post)
         case RunState.EXPORTING:
             _look_at_export(tools, run, post)
         case RunState.PREPARING:
@@ -171,14 +171,15 @@ def _look_at(tools: Tools, run: Run, post: Post) -> None:
             pass
 
 
-def _ask(tools: Tools, run: Run) -> None:
+def _ask(tools: Tools, run: Run, post: Post) -> None:
     ehr = tools.registry.get(run.ehr_id)
     if ehr is None:
         _fail(tools, run, "the EHR is no longer registered")
         return
     # The run's own id: who is killed between the two finds the export that was begun.
     tools.exports.begin(run.id, ehr, run.group_id, tools.now())
-    _go(tools, run.id, RunState.ASKED, RunState.EXPORTING, export_id=run.id)
+    if _go(tools, run.id, RunState.ASKED, RunState.EXPORTING, export_id=run.id):
+        post(jobs.LOOK_AT_EXPORTS)
 
 
 def _look_at_export(tools: Tools, run: Run, post: Post) -> None:
