@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from small_clinic import write_clinic
 
-from clinical.policy import default_policy
-from ehr import seal
-from workers.report.files import RunFolder
 from workers.report.finish import Finished
-from workers.report.make import Making, make_report
 
-ON = date(2026, 11, 25)
-
-
-def make(source: Path, run: Path, in_a_bucket: int, key: bytes = b"h" * 32) -> Finished:
-    sealer = seal.Sealer([seal.SealKey("k1", b"1" * 32)], key)
-    return make_report(
-        Making(
-            source=source,
-            run=RunFolder(run),
-            ehr_id="sandbox",
-            on=ON,
-            policy=default_policy(),
-            made_at=datetime(2026, 11, 25, 2, 0, 5, tzinfo=UTC),
-            fingerprint=lambda patient: sealer.fingerprint("patient", "sandbox", patient),
-            about_source={"kind": "ndjson", "group": None, "transaction_time": None},
-            patients_in_a_bucket=in_a_bucket,
-        )
-    )
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """The report, counted in buckets of three."""
-    folder = tmp_path_factory.mktemp("clinic")
-    return make(write_clinic(folder / "in"), folder / "run", 3)
+Make = Callable[..., Finished]
 
 
 def test_the_population(done: Finished) -> None:
@@ -171,7 +143,7 @@ def test_the_first_night_has_nothing_to_compare_with(done: Finished) -> None:
 
 
 def test_the_report_does_not_depend_on_buckets_or_on_the_key_of_the_hash(
-    done: Finished, tmp_path: Path
+    done: Finished, make: Make, tmp_path: Path
 ) -> None:
     """One bucket of eleven, and buckets of one by another key."""
     source = write_clinic(tmp_path / "in")
@@ -180,7 +152,7 @@ def test_the_report_does_not_depend_on_buckets_or_on_the_key_of_the_hash(
 
 
 def test_records_that_come_twice_change_nothing_but_their_tally(
-    done: Finished, tmp_path: Path
+    done: Finished, make: Make, tmp_path: Path
 ) -> None:
     source = write_clinic(tmp_path / "in")
     for file in list(source.iterdir()):
