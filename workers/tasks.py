@@ -85,6 +85,10 @@ def register(app: Celery, tools: Callable[[], Tools]) -> None:
         at_hand = tools()
         fetching.fetch_file(export_id, position, at_hand, at_hand.now())
         post_downloads(export_id)
+        export = at_hand.exports.look(export_id)
+        if export is not None and export.complete:
+            # Whoever waits for it need not wait for the next tick.
+            app.send_task(jobs.LOOK_AT_REPORTS)
 
     def post_downloads(export_id: str) -> None:
         for position in fetching.files_to_fetch(export_id, tools(), tools().now()):
