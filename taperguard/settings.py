@@ -131,7 +131,8 @@ class Settings(BaseSettings):
         default=60,
         ge=1,
         le=3600,
-        description="Seconds after which a promise that was posted and not kept is posted again.",
+        description="Seconds after which a promise that was posted and not kept is posted again, "
+        "and a step of an export whose worker gave no sign of life is taken again.",
     )
     history_kept_hours: int = Field(
         default=12,

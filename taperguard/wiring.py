@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import httpx2
@@ -19,7 +19,7 @@ import redis
 from sqlalchemy.engine import Engine
 
 from ehr import seal
-from ehr.backend import BackendTokens
+from ehr.backend import BackendTokens, OwnMemory
 from ehr.keys import OurKeys, new_key_set
 from ehr.registry import ClientAuth, Registry, TrustedEhr, parse_registry, read_registry
 from store import cards_shown, migrate, outbox
@@ -51,6 +51,7 @@ class House:
     sealer: seal.Sealer
     relay: Relay = field(repr=False)
     clock: Clock = field(default=utc_now, repr=False)
+    alone: bool = False
 
     def now(self) -> datetime:
         """The instant, in UTC."""
@@ -97,7 +98,7 @@ class House:
             engine=self.engine,
             sealer=self.sealer,
             registry=self.registry,
-            histories=self._kept_histories(WORKER_SECONDS),
+            kept=self._kept_histories(WORKER_SECONDS),
             open_server=server_opener(self.tokens),
             now=self.now,
             fresh=timedelta(minutes=self.settings.history_fresh_minutes),
@@ -112,10 +113,26 @@ class House:
         """Access tokens for work without a user; made when a worker first needs one."""
         return BackendTokens(
             keys=our_keys(self.settings, self.registry),
-            cache=SealedCache(connect(self.settings.broker, WORKER_SECONDS), self.sealer),
+            cache=OwnMemory(self.now)
+            if self.alone
+            else SealedCache(connect(self.settings.broker, WORKER_SECONDS), self.sealer),
             now=self.now,
             http=worker_http,
         )
+
+    @property
+    def exports_folder(self) -> Path:
+        """Below it each export has its folder."""
+        return self.settings.data / "exports"
+
+    @property
+    def lease(self) -> timedelta:
+        """After so long without a sign of life a worker's step is somebody else's."""
+        return timedelta(seconds=self.settings.outbox_lease_seconds)
+
+    def http(self) -> httpx2.Client:
+        """A client for one piece of work of a worker; it follows no redirects."""
+        return worker_http()
 
     def migrations_at_head(self) -> bool:
         """Whether the database is reachable (else it raises) and as this code needs it."""
@@ -137,11 +154,18 @@ class House:
     def close(self) -> None:
         """Give up connections."""
         self.relay.stop()
+        for made in ("histories", "history_reader"):
+            if made in self.__dict__:
+                kept: Histories = getattr(self, made).kept
+                kept.close()
         self.engine.dispose()
 
 
-def build(settings: Settings, *, clock: Clock = utc_now) -> House:
-    """A house for this process. Raises BadRegistry, MalformedKey or UnusableDatabaseUrl."""
+def build(settings: Settings, *, clock: Clock = utc_now, alone: bool = False) -> House:
+    """A house for this process. Raises BadRegistry, MalformedKey or UnusableDatabaseUrl.
+
+    `alone`: a command that shares nothing with workers and needs no Redis.
+    """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = make_engine(settings.database)
     return House(
@@ -156,6 +180,7 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> House:
             lease=timedelta(seconds=settings.outbox_lease_seconds),
         ),
         clock=clock,
+        alone=alone,
     )
 
 
@@ -231,7 +256,13 @@ def our_keys(settings: Settings, registry: Registry) -> OurKeys | None:
 def worker_http() -> httpx2.Client:
     """A client for one piece of work of a worker. It follows no redirects."""
     return httpx2.Client(
-        verify=ssl.create_default_context(),
+        verify=_trust(),
         timeout=httpx2.Timeout(20, connect=5),
         follow_redirects=False,
     )
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """The authorities of this machine; read once, they are many."""
+    return ssl.create_default_context()

@@ -13,6 +13,8 @@ from store import outbox
 from store.database import writing
 from store.sealing import Sealer
 from workers import app as jobs
+from workers.export import fetching, steps
+from workers.export.tools import ExportTools
 from workers.history.read import Reader, read_wanted
 from workers.recording import record_cards_shown
 from workers.relay import Relay
@@ -20,7 +22,7 @@ from workers.relay import Relay
 KEEP_DONE_LETTERS = timedelta(days=7)
 
 
-class Tools(Protocol):
+class Tools(ExportTools, Protocol):
     """What the gate gives to tasks."""
 
     @property
@@ -70,3 +72,27 @@ def register(app: Celery, tools: Callable[[], Tools]) -> None:
     app.task(read_history, name=jobs.READ_HISTORY)
     app.task(post_due, name=jobs.POST_DUE_LETTERS)
     app.task(forget_done, name=jobs.FORGET_DONE_LETTERS)
+
+    def look_at_exports() -> None:
+        at_hand = tools()
+        for export_id in steps.due(at_hand, at_hand.now()):
+            steps.advance(export_id, at_hand, at_hand.now())
+            post_downloads(export_id)
+
+    def download_export_file(export_id: str, position: int) -> None:
+        at_hand = tools()
+        fetching.fetch_file(export_id, position, at_hand, at_hand.now())
+        post_downloads(export_id)
+
+    def post_downloads(export_id: str) -> None:
+        for position in fetching.files_to_fetch(export_id, tools(), tools().now()):
+            app.send_task(jobs.DOWNLOAD_EXPORT_FILE, args=[export_id, position])
+
+    app.task(look_at_exports, name=jobs.LOOK_AT_EXPORTS)
+    app.task(
+        download_export_file,
+        name=jobs.DOWNLOAD_EXPORT_FILE,
+        acks_late=False,
+        time_limit=jobs.DOWNLOAD_LIMIT_SECONDS,
+        soft_time_limit=jobs.DOWNLOAD_LIMIT_SECONDS - 60,
+    )

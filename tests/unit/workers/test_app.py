@@ -75,3 +75,13 @@ def test_a_stopped_broker_refuses_and_takes_letters_again_when_it_is_back(
 def test_a_kind_without_a_task_is_refused_before_any_connection() -> None:
     with pytest.raises(UnknownKind):
         Letterbox("redis+socket:///nowhere/broker.sock").post("nonsense", "a" * 32)
+
+
+def test_a_download_may_last_hours_because_no_broker_waits_for_it() -> None:
+    """It is acknowledged when it is received; the lease of its file brings it back."""
+    app = jobs.make_app("redis://localhost/0")
+    tasks.register(app, lambda: pytest.fail("no task runs here"))
+    download = app.tasks[jobs.DOWNLOAD_EXPORT_FILE]
+    assert download.acks_late is False
+    assert download.time_limit == 6 * 3600
+    assert app.tasks[jobs.LOOK_AT_EXPORTS].acks_late is True

@@ -41,7 +41,7 @@ class Desk:
             engine=engine,
             sealer=sealer,
             registry=Registry((NORTH,)),
-            histories=kept,
+            kept=kept,
             open_server=self._open,
             now=lambda: self.time,
             fresh=timedelta(hours=1),

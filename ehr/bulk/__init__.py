@@ -1,0 +1,1 @@
+"""Bulk Data exports of one EHR: kick off, look, fetch, release; one exchange each, no sleep."""
