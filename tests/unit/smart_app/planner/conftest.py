@@ -30,12 +30,17 @@ class ChartInMemory:
         self.differences = ()
         self.lists = True
         self.transactions = []
+        self.background = None
 
     async def read(self, _visit):
         by_type = {}
         for resource in self.resources:
             by_type.setdefault(resource["resourceType"], []).append(resource)
-        return Resources({kind: tuple(found) for kind, found in by_type.items()}, gaps=self.gaps)
+        return Resources(
+            {kind: tuple(found) for kind, found in by_type.items()},
+            gaps=self.gaps,
+            background=self.background,
+        )
 
     async def can_write(self, _visit):
         return self.rungs
