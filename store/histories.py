@@ -60,6 +60,10 @@ class Histories:
         self._cache = cache
         self._life = life
 
+    def close(self) -> None:
+        """Give up connections."""
+        self._cache.close()
+
     def get(self, ehr_id: str, patient_id: str) -> bytes | None:
         """The history as it was kept, or None."""
         return self._cache.get(_HISTORY, ehr_id, patient_id)

@@ -100,7 +100,7 @@ class House:
             engine=self.engine,
             sealer=self.sealer,
             registry=self.registry,
-            histories=self._kept_histories(WORKER_SECONDS),
+            kept=self._kept_histories(WORKER_SECONDS),
             open_server=server_opener(self.tokens),
             now=self.now,
             fresh=timedelta(minutes=self.settings.history_fresh_minutes),
@@ -176,6 +176,10 @@ class House:
     def close(self) -> None:
         """Give up connections."""
         self.relay.stop()
+        for made in ("histories", "history_reader"):
+            if made in self.__dict__:
+                kept: Histories = getattr(self, made).kept
+                kept.close()
         self.engine.dispose()
 
 

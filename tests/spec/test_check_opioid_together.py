@@ -44,6 +44,28 @@ def test_morphine_equivalents_are_shown(check, tell):
     assert verdict.details[0] == "Opioids come to 30 MME/day (CDC 2022 factors)."
 
 
+def test_an_order_and_its_dispense_are_one_dose(check, tell):
+    """CLINICAL 1: never summed. 20 mg x 1.5 = 30 MME/day, not 60."""
+    verdict = check(
+        drafts=[tell.draft("1")],
+        medications=[
+            tell.record(
+                "fill",
+                "oxycodone 5 mg tablet",
+                "20",
+                kind=RecordKind.DISPENSE,
+                status="completed",
+                period_starts=TODAY,
+                period_ends=TODAY,
+            ),
+            tell.record("oxy", "oxycodone 5 mg tablet", "20"),
+        ],
+    )
+    assert isinstance(verdict, Fired)
+    assert verdict.details[0] == "Opioids come to 30 MME/day (CDC 2022 factors)."
+    assert "MedicationDispense/fill" in verdict.sources
+
+
 def test_both_in_one_signing(check, tell):
     drafts = [tell.draft("1"), tell.draft("20", key="oxy", name="oxycodone 5 mg tablet")]
     assert isinstance(check(drafts=drafts), Fired)

@@ -60,7 +60,7 @@ class Reader:
     engine: Engine
     sealer: Sealer
     registry: Registry
-    histories: Histories
+    kept: Histories
     open_server: OpensServers
     now: Callable[[], datetime]
     fresh: timedelta
@@ -85,21 +85,21 @@ def read_wanted(letter_id: str, given: Reader) -> Outcome:
         return _done(given, letter_id, wanted, Outcome.OVER)
     if _is_fresh(given, wanted):
         return _done(given, letter_id, wanted, Outcome.FRESH)
-    lease = given.histories.begin(wanted)
+    lease = given.kept.begin(wanted)
     if lease is None:
         return _later(given, letter_id, LOOK_AGAIN, Outcome.HELD)
     try:
         return _read(given, ehr, letter_id, letter.attempts, wanted, lease)
     finally:
         with contextlib.suppress(CacheDown):
-            given.histories.end(wanted, lease)
+            given.kept.end(wanted, lease)
 
 
 def _read(
     given: Reader, ehr: TrustedEhr, letter_id: str, attempts: int, wanted: Wanted, lease: str
 ) -> Outcome:
     def hold() -> None:
-        if not given.histories.go_on(wanted, lease):
+        if not given.kept.go_on(wanted, lease):
             raise _Superseded
 
     logger = log.get(__name__)
@@ -115,9 +115,9 @@ def _read(
         logger.warning("history not read", letter=letter_id, ehr=ehr.id, exc_info=True)
         if _may_pass(error) and attempts < MOST_TRIES:
             return _later(given, letter_id, TRY_AGAIN, Outcome.LATER)
-        given.histories.failed(wanted.ehr_id, wanted.patient_id, f"{_FAILED}: {error}")
+        given.kept.failed(wanted.ehr_id, wanted.patient_id, f"{_FAILED}: {error}")
         return _done(given, letter_id, wanted, Outcome.FAILED)
-    given.histories.keep(wanted.ehr_id, wanted.patient_id, history.to_bytes())
+    given.kept.keep(wanted.ehr_id, wanted.patient_id, history.to_bytes())
     logger.info(
         "history read",
         letter=letter_id,
@@ -140,7 +140,7 @@ def _may_pass(error: Exception) -> bool:
 
 
 def _is_fresh(given: Reader, wanted: Wanted) -> bool:
-    raw = given.histories.get(wanted.ehr_id, wanted.patient_id)
+    raw = given.kept.get(wanted.ehr_id, wanted.patient_id)
     if raw is None:
         return False
     try:
@@ -154,7 +154,7 @@ def _done(given: Reader, letter_id: str, wanted: Wanted, outcome: Outcome) -> Ou
     with writing(given.engine) as connection:
         outbox.mark_done(connection, letter_id, given.now())
     # Last: until the letter is done nobody has to write another.
-    given.histories.unask(wanted)
+    given.kept.unask(wanted)
     return outcome
 
 

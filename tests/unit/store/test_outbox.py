@@ -162,3 +162,17 @@ def test_a_database_error_does_not_quote_what_was_to_be_written(
     with pytest.raises(StatementError) as caught:
         _put(store, sealer, now="Jane Doe")  # type: ignore[arg-type]
     assert "Jane" not in str(caught.value).replace("'str' object", "")
+
+
+def test_a_postponed_letter_is_due_at_that_instant_and_a_done_one_stays_done(
+    store: Engine, sealer: Sealer
+) -> None:
+    letter_id = _put(store, sealer)
+    with writing(store) as connection:
+        outbox.postpone(connection, letter_id, NOON + MINUTE)
+    assert _due(store, NOON) == []
+    assert [letter.id for letter in _due(store, NOON + MINUTE)] == [letter_id]
+    with writing(store) as connection:
+        outbox.mark_done(connection, letter_id, NOON)
+        outbox.postpone(connection, letter_id, NOON)
+    assert _due(store, NOON + MINUTE) == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,12 @@ import paged_ehr
 import pytest
 from starlette.testclient import TestClient
 
+from ehr.client import Found
 from ehr.history import KeptHistory
 from ehr.history_read import read_history
 from store import migrate
 from taperguard import wiring
 from taperguard.app import create_app
-from taperguard.histories import DoorHistories
 
 MOMENT = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
 NOBODY = "http://127.0.0.1:1/fhir"
@@ -31,11 +30,11 @@ class Nothing:
     pages = 1
 
     def read(self, reference: str) -> dict[str, Any]:
-        return {"resourceType": "Patient", "id": "p1"}
+        return {"resourceType": "Patient", "id": reference.removeprefix("Patient/")}
 
     def search(self, kind: str, parameters: object) -> Any:
-        from ehr.client import Found
-
+        assert kind
+        assert parameters
         return Found(cds.searchset(), 1)
 
 
@@ -191,13 +190,3 @@ def test_feedback_on_the_review_s_card_is_kept(house, rows) -> None:
         assert client.post(f"{url}/feedback", json={"feedback": [report]}).status_code == 200
     (row,) = rows(house.engine, "card_feedback")
     assert (row["card_uuid"], row["service"]) == (card["uuid"], "clonazepam-review")
-
-
-def test_the_doors_histories_never_raise(house) -> None:
-    class Broken:
-        def __getattr__(self, name: str) -> Any:
-            raise AssertionError(name)
-
-    seen = replace(house.histories, engine=Broken()).seen("nobody", "p1", wanted=True)
-    assert isinstance(house.histories, DoorHistories)
-    assert seen.being_read is False

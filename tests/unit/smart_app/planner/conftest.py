@@ -32,6 +32,7 @@ class ChartInMemory:
         self.transactions = []
         self.reads = 0
         self.reads_again = 0
+        self.background = None
 
     async def read_again(self, visit):
         self.reads_again += 1
@@ -42,7 +43,11 @@ class ChartInMemory:
         by_type = {}
         for resource in self.resources:
             by_type.setdefault(resource["resourceType"], []).append(resource)
-        return Resources({kind: tuple(found) for kind, found in by_type.items()}, gaps=self.gaps)
+        return Resources(
+            {kind: tuple(found) for kind, found in by_type.items()},
+            gaps=self.gaps,
+            background=self.background,
+        )
 
     async def can_write(self, _visit):
         return self.rungs

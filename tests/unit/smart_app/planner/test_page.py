@@ -5,6 +5,8 @@ import re
 import cds
 import pytest
 
+from ehr.read.chart import Background
+
 PAGE = "/planner/L1"
 
 
@@ -29,6 +31,13 @@ def test_what_will_be_written_is_what_the_first_28_days_take(client, chart):
     words = text_of(client.get(PAGE))
     assert words.count("draft order") >= 5
     assert "Save 6 drafts to the chart" in words
+
+
+def test_the_dose_history_says_how_fresh_the_background_history_is(client, chart):
+    assert "Medication history read" not in text_of(client.get(PAGE))
+    chart.background = Background("medication history read 4 minutes ago: 1,000 records")
+    words = text_of(client.get(PAGE))
+    assert "Medication history read 4 minutes ago: 1,000 records." in words
 
 
 def test_the_findings_are_those_of_the_card(client, chart):
