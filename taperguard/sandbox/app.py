@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
+from .cds import http
 from .cds.discovery import Discovery
 from .cds.feedback import Sender
 from .cds.hooks import SafetyCheck
@@ -137,6 +138,7 @@ def create_app(
 
     @asynccontextmanager
     async def sending(_: Starlette) -> AsyncIterator[None]:
+        await run_in_threadpool(http.prepare)
         sender.start()
         try:
             yield

@@ -166,7 +166,7 @@ def lonely(ehr_asking: Callable[[str], str]) -> str:
     return ehr_asking(f"http://127.0.0.1:{free_port()}")
 
 
-def _wait(ready: Callable[[], bool], log: Path, seconds: float = 60) -> None:
+def _wait(ready: Callable[[], bool], log: Path, seconds: float = 150) -> None:
     until = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > until:
