@@ -230,7 +230,7 @@ class Window:
     def sign(self, name: str | re.Pattern[str]) -> None:
         """Press the button that signs; when there are cards first, see them and press again."""
         self.press(self.page.get_by_role("button", name=name))
-        if self.page.get_by_text("Not signed yet").count():
+        if self.page.get_by_text("Not signed yet: see what the safety check says.").count():
             self.press(self.page.get_by_role("button", name=re.compile(r"^Sign \d+ order")))
 
     def look(self, name: str, page: Any = None) -> None:
