@@ -22,6 +22,7 @@ from starlette.routing import Mount, Route
 
 from .bulk.door import BulkDoor
 from .bulk.jobs import Exports, Habits
+from .cds import http
 from .cds.discovery import Discovery
 from .cds.feedback import Sender
 from .cds.hooks import SafetyCheck
@@ -156,6 +157,7 @@ def create_app(
 
     @asynccontextmanager
     async def sending(_: Starlette) -> AsyncIterator[None]:
+        await run_in_threadpool(http.prepare)
         sender.start()
         try:
             yield

@@ -166,7 +166,7 @@ def lonely(ehr_asking: Callable[[str], str]) -> str:
     return ehr_asking(f"http://127.0.0.1:{free_port()}")
 
 
-def _wait(ready: Callable[[], bool], log: Path, seconds: float = 60) -> None:
+def _wait(ready: Callable[[], bool], log: Path, seconds: float = 150) -> None:
     until = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > until:
@@ -230,7 +230,7 @@ class Window:
     def sign(self, name: str | re.Pattern[str]) -> None:
         """Press the button that signs; when there are cards first, see them and press again."""
         self.press(self.page.get_by_role("button", name=name))
-        if self.page.get_by_text("Not signed yet").count():
+        if self.page.get_by_text("Not signed yet: see what the safety check says.").count():
             self.press(self.page.get_by_role("button", name=re.compile(r"^Sign \d+ order")))
 
     def look(self, name: str, page: Any = None) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 from ehr_screen import Screen
-from planner_screen import SLOW, Planner
+from planner_screen import FASTER, SLOW, Planner
 
 from store import smart_sessions
 from store.database import make_engine, reading
@@ -28,12 +28,24 @@ def drafts_of(ehr: str, patient: str) -> dict[str, dict[str, Any]]:
     return {entry["resource"]["id"]: entry["resource"] for entry in answer.get("entry", [])}
 
 
-def type_an_order(page: Any) -> None:
-    """Clonazepam 1 mg three times a day, into the form of the ordering screen."""
+def order_again(view: Any, patient: str) -> None:
+    """Clonazepam 1 mg three times a day, in the ordering screen."""
+    page = view.page
+    page.goto(f"/patients/{patient}/orders")
     page.get_by_label("Medication", exact=True).fill("clonazepam 1 mg tablet")
     page.get_by_label("Dose each time").fill("1")
     page.get_by_label("How often").select_option(label="three times a day")
     page.get_by_label("Quantity").fill("90")
+    view.press(page.get_by_role("button", name="Add to orders"))
+
+
+def from_the_card(demo: Any, page: Any) -> Any:
+    """Click the planner's link of the first card; the tab that it opens."""
+    with page.expect_popup() as popup:
+        page.get_by_role("article").first.get_by_role("link", name="Open the taper planner").click()
+    tab = popup.value
+    tab.wait_for_url(f"{demo.service}/planner/**")
+    return tab
 
 
 def from_app(page: Any) -> list[str]:
@@ -59,17 +71,13 @@ def test_from_the_card_into_the_planner_and_back_into_the_chart(
     page = view.page
     asked: list[str] = []
     page.context.on("request", lambda request: asked.append(request.url))
-    page.goto("/patients/kestrel/orders")
-    type_an_order(page)
-    view.press(page.get_by_role("button", name="Add to orders"))
-    with page.expect_popup() as popup:
-        page.get_by_role("article").first.get_by_role("link", name="Open the taper planner").click()
-    tab = popup.value
-    tab.wait_for_url(f"{demo.service}/planner/**")
+    order_again(view, "kestrel")
+    tab = from_the_card(demo, page)
     planner = Planner(tab)
     assert "Synthetic-Kestrel" in planner.words
     assert "synthetic" in planner.words
-    planner.choose(SLOW)
+    assert tab.get_by_role("radio", name=SLOW).is_checked()  # recommended, after years of use
+    planner.choose(FASTER)
     assert drafts_of(demo.ehr, "kestrel") == {}
     planner.save()
     view.look("planner-saved", tab)
@@ -110,9 +118,7 @@ def test_from_the_card_into_the_planner_and_back_into_the_chart(
     assert "Status active" in " ".join(page.locator(".plan dl").inner_text().split())
 
     # The next order.
-    page.goto("/patients/kestrel/orders")
-    type_an_order(page)
-    view.press(page.get_by_role("button", name="Add to orders"))
+    order_again(view, "kestrel")
     assert "a taper is in progress" in page.get_by_role("article").first.inner_text()
 
 

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 SLOW = "10 % of the current dose every 4 weeks"
+FASTER = "10 % of the current dose every 2 weeks"
 
 
 class Planner:

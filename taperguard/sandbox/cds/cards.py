@@ -50,7 +50,7 @@ class Link:
     label: str
     url: str
     is_smart: bool
-    app_context: str
+    app_context: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,20 +37,33 @@ class Ask:
     body: str = ""
 
 
-def exchange(asks: Sequence[Ask], *, total_seconds: float = TOTAL_SECONDS) -> list[Exchange]:
-    """Ask them all at once; each has `total_seconds`. Never raises for what a service does."""
-    return asyncio.run(_all(asks, total_seconds)) if asks else []
+def prepare() -> None:
+    """Do now what would otherwise take its time from the first exchange."""
+    _certificates()
 
 
-async def _all(asks: Sequence[Ask], seconds: float) -> list[Exchange]:
+def exchange(
+    asks: Sequence[Ask], *, total_seconds: float = TOTAL_SECONDS, of_seconds: float | None = None
+) -> list[Exchange]:
+    """Ask them all at once; each has `total_seconds`. Never raises for what a service does.
+
+    `of_seconds` is what a person is told of the time, where a part of it was spent before.
+    """
+    if not asks:
+        return []
+    return asyncio.run(_all(asks, total_seconds, of_seconds or total_seconds))
+
+
+async def _all(asks: Sequence[Ask], seconds: float, told: float) -> list[Exchange]:
     timeout = httpx2.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
     async with httpx2.AsyncClient(
         timeout=timeout, trust_env=False, verify=_certificates(), follow_redirects=False
     ) as client:
-        return list(await asyncio.gather(*(_one(client, ask, seconds) for ask in asks)))
+        return list(await asyncio.gather(*(_one(client, ask, seconds, told) for ask in asks)))
 
 
-async def _one(client: httpx2.AsyncClient, ask: Ask, seconds: float) -> Exchange:
+async def _one(client: httpx2.AsyncClient, ask: Ask, seconds: float, told: float) -> Exchange:
+    too_late = f"it did not answer within {told:g} second{'' if told == 1 else 's'}"
     began = time.monotonic()
     status: int | None = None
     text = problem = ""
@@ -58,11 +71,11 @@ async def _one(client: httpx2.AsyncClient, ask: Ask, seconds: float) -> Exchange
         async with asyncio.timeout(seconds):
             status, text = await _read(client, ask)
     except TimeoutError:
-        problem = f"it did not answer within {seconds:g} seconds"
+        problem = too_late
     except httpx2.ConnectTimeout:
         problem = "it could not be reached in time"
     except httpx2.TimeoutException:
-        problem = f"it did not answer within {seconds:g} seconds"
+        problem = too_late
     except httpx2.ConnectError:
         problem = "it could not be reached"
     except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL):
