@@ -117,7 +117,7 @@ def courses_figure(courses: Mapping[str, Any]) -> Figure:
     )
     followed = [one for one in months if one["followed"]]
     beside = (
-        f"Published course (Nardi 2010, panic disorder, tapers that were asked for): {published}."
+        f"Published course (Nardi 2010, panic disorder, tapers of a study): {published}."
     )
     if not followed:
         return Figure(
