@@ -117,9 +117,9 @@ def lonely(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def served() -> Callable[..., Any]:
-    """The service in this process, its store at hand: `with served() as (house, running)`.
+    """The service in this process with its store at hand: a context manager.
 
-    The sandbox EHR beside it is a process of its own, as in the demo.
+    Gives the house and where it runs. The sandbox EHR beside it is a process, as in the demo.
     """
 
     @contextmanager
