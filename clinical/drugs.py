@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 
 from clinical.drug.description import Coded, DrugDescription, IngredientAsWritten, RecognisedBy
 from clinical.drug.forms import is_parenteral
@@ -89,6 +89,7 @@ class Unrecognised:
     named: str | None
 
 
+@lru_cache(maxsize=4096)
 def recognise(description: DrugDescription) -> Drug | Unrecognised:
     """The drug that a record describes (CLINICAL section 1).
 

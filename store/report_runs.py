@@ -130,15 +130,19 @@ def advance(
     expected: RunState,
     to: RunState,
     now: datetime,
+    next_look_at: datetime | None = None,
     export_id: str | None = None,
     why: str | None = None,
 ) -> bool:
-    """Go from one state to the next, due at once; False when the run was elsewhere by now."""
+    """Go from one state to the next; False when the run was elsewhere by now.
+
+    It is looked at again at once, or when the caller says.
+    """
     values: dict[str, object] = {
         "state": to.value,
         "why": why,
         "updated_at": now,
-        "next_look_at": now,
+        "next_look_at": next_look_at or now,
         "turn": report_runs.c.turn + 1,
     }
     if export_id is not None:

@@ -105,6 +105,50 @@ audit_events = sa.Table(
 )
 sa.Index("audit_events_whose", audit_events.c.ehr_id, audit_events.c.whose)
 
+bulk_exports = sa.Table(
+    "bulk_exports",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("ehr_id", sa.String(64), nullable=False),
+    sa.Column("group_id", sa.String(64), nullable=True),
+    sa.Column("types", sa.JSON, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("why", sa.Text, nullable=True),
+    sa.Column("status_url", sa.LargeBinary, nullable=True),
+    sa.Column("needs_token", sa.Boolean, nullable=False),
+    sa.Column("transaction_time", UtcDateTime, nullable=True),
+    sa.Column("problems", sa.JSON, nullable=False),
+    sa.Column("manifests", sa.Integer, nullable=False),
+    sa.Column("looks", sa.Integer, nullable=False),
+    sa.Column("begun_at", UtcDateTime, nullable=False),
+    sa.Column("next_look_at", UtcDateTime, nullable=True),
+    sa.Column("lease", sa.String(32), nullable=True),
+    sa.Column("leased_until", UtcDateTime, nullable=True),
+)
+sa.Index("bulk_exports_due", bulk_exports.c.next_look_at)
+
+bulk_export_files = sa.Table(
+    "bulk_export_files",
+    metadata,
+    sa.Column("export_id", sa.String(64), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("type", sa.String(64), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("is_error", sa.Boolean, nullable=False),
+    sa.Column("url", sa.LargeBinary, nullable=False),
+    sa.Column("count", sa.Integer, nullable=True),
+    sa.Column("lines", sa.Integer, nullable=True),
+    sa.Column("sha256", sa.String(64), nullable=True),
+    sa.Column("size", sa.BigInteger, nullable=True),
+    sa.Column("problems", sa.JSON, nullable=False),
+    sa.Column("done_at", UtcDateTime, nullable=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_attempt_at", UtcDateTime, nullable=False),
+    sa.Column("posted_until", UtcDateTime, nullable=True),
+    sa.Column("lease", sa.String(32), nullable=True),
+    sa.Column("leased_until", UtcDateTime, nullable=True),
+)
+
 report_runs = sa.Table(
     "report_runs",
     metadata,

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
+from datetime import time
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -131,7 +133,14 @@ class Settings(BaseSettings):
         default=60,
         ge=1,
         le=3600,
-        description="Seconds after which a promise that was posted and not kept is posted again.",
+        description="Seconds after which a promise that was posted and not kept is posted again, "
+        "and a step of an export whose worker gave no sign of life is taken again.",
+    )
+    report_at: time = Field(
+        default=time(2),
+        description="From which time of day on, where the EHR's clinic is, the report of the night "
+        "is made, like `02:00`.",
+        json_schema_extra={"default_words": "`02:00`"},
     )
     log_format: Literal["json", "console"] = Field(
         default="json", description="Log records as JSON lines or for a person's eye."
@@ -139,6 +148,13 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="The least severe log record that is written."
     )
+
+    @field_validator("report_at", mode="before")
+    @classmethod
+    def _a_time_of_day(cls, value: object) -> object:
+        if isinstance(value, str) and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value, re.ASCII):
+            raise ValueError("has to be a time of day like 02:00")
+        return value
 
     @field_validator("data", mode="after")
     @classmethod

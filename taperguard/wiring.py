@@ -10,7 +10,7 @@ import ssl
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import httpx2
 import redis
 from sqlalchemy.engine import Engine
 
+from clinical.policy import Policy, default_policy
 from ehr import seal
 from ehr.backend import BackendTokens
 from ehr.keys import OurKeys, new_key_set
@@ -29,6 +30,7 @@ from store.sealed_cache import WORKER_SECONDS, SealedCache, connect
 from taperguard.settings import Settings, SettingsRefused
 from workers.letterbox import Letterbox
 from workers.relay import Relay
+from workers.report.exports import BulkExports
 
 Clock = Callable[[], datetime]
 
@@ -83,6 +85,40 @@ class House:
             now=self.now,
             http=worker_http,
         )
+
+    @property
+    def exports_folder(self) -> Path:
+        """Below it each export has its folder."""
+        return self.settings.data / "exports"
+
+    @property
+    def reports_folder(self) -> Path:
+        """Below it each report that is being made has its folder."""
+        return self.settings.data / "reports"
+
+    @property
+    def report_at(self) -> time:
+        """From which time of day on a night's report is made."""
+        return self.settings.report_at
+
+    @property
+    def policy(self) -> Policy:
+        """The site's choices."""
+        return default_policy()
+
+    @cached_property
+    def exports(self) -> BulkExports:
+        """Bulk Data exports for the report."""
+        return BulkExports(self)
+
+    @property
+    def lease(self) -> timedelta:
+        """After so long without a sign of life a worker's step is somebody else's."""
+        return timedelta(seconds=self.settings.outbox_lease_seconds)
+
+    def http(self) -> httpx2.Client:
+        """A client for one piece of work of a worker; it follows no redirects."""
+        return worker_http()
 
     def migrations_at_head(self) -> bool:
         """Whether the database is reachable (else it raises) and as this code needs it."""

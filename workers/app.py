@@ -10,6 +10,8 @@ QUEUE = "taperguard"
 RECORD_CARDS_SHOWN = "taperguard.record_cards_shown"
 POST_DUE_LETTERS = "taperguard.post_due_letters"
 FORGET_DONE_LETTERS = "taperguard.forget_done_letters"
+LOOK_AT_EXPORTS = "taperguard.look_at_exports"
+DOWNLOAD_EXPORT_FILE = "taperguard.download_export_file"
 LOOK_AT_REPORTS = "taperguard.look_at_reports"
 PREPARE_REPORT = "taperguard.prepare_report"
 COUNT_BUCKET = "taperguard.count_report_bucket"
@@ -26,6 +28,11 @@ WORKING_SOCKET_SECONDS = 20.0
 
 BEAT_POSTS_EVERY_SECONDS = 30.0
 BEAT_FORGETS_EVERY_SECONDS = 3600.0
+BEAT_LOOKS_AT_EXPORTS_EVERY_SECONDS = 10.0
+
+# An EHR may take hours to send one file. Such a task is acknowledged when it is received: not the
+# broker but the file's lease brings it back when its worker dies.
+DOWNLOAD_LIMIT_SECONDS = 6 * 3600
 BEAT_LOOKS_AT_REPORTS_EVERY_SECONDS = 10.0
 
 
@@ -69,6 +76,11 @@ def make_app(broker_url: str, *, posting_only: bool = False) -> Celery:
                 "task": FORGET_DONE_LETTERS,
                 "schedule": BEAT_FORGETS_EVERY_SECONDS,
                 "options": {"expires": BEAT_FORGETS_EVERY_SECONDS},
+            },
+            "look at exports": {
+                "task": LOOK_AT_EXPORTS,
+                "schedule": BEAT_LOOKS_AT_EXPORTS_EVERY_SECONDS,
+                "options": {"expires": BEAT_LOOKS_AT_EXPORTS_EVERY_SECONDS},
             },
             # Begins the nights that are due, and finds runs that nobody carries on.
             "look at reports": {

@@ -13,13 +13,17 @@ from store import outbox
 from store.database import writing
 from store.sealing import Sealer
 from workers import app as jobs
+from workers.export import fetching, steps
+from workers.export.tools import ExportTools
 from workers.recording import record_cards_shown
 from workers.relay import Relay
+from workers.report import night
+from workers.report import tasks as report_tasks
 
 KEEP_DONE_LETTERS = timedelta(days=7)
 
 
-class Tools(Protocol):
+class Tools(ExportTools, night.Tools, Protocol):
     """What the gate gives to tasks."""
 
     @property
@@ -60,3 +64,32 @@ def register(app: Celery, tools: Callable[[], Tools]) -> None:
     app.task(record, name=jobs.RECORD_CARDS_SHOWN)
     app.task(post_due, name=jobs.POST_DUE_LETTERS)
     app.task(forget_done, name=jobs.FORGET_DONE_LETTERS)
+
+    def look_at_exports() -> None:
+        at_hand = tools()
+        for export_id in steps.due(at_hand, at_hand.now()):
+            steps.advance(export_id, at_hand, at_hand.now())
+            post_downloads(export_id)
+
+    def download_export_file(export_id: str, position: int) -> None:
+        at_hand = tools()
+        fetching.fetch_file(export_id, position, at_hand, at_hand.now())
+        post_downloads(export_id)
+        export = at_hand.exports.look(export_id)
+        if export is not None and export.complete:
+            # Whoever waits for it need not wait for the next tick.
+            app.send_task(jobs.LOOK_AT_REPORTS)
+
+    def post_downloads(export_id: str) -> None:
+        for position in fetching.files_to_fetch(export_id, tools(), tools().now()):
+            app.send_task(jobs.DOWNLOAD_EXPORT_FILE, args=[export_id, position])
+
+    app.task(look_at_exports, name=jobs.LOOK_AT_EXPORTS)
+    app.task(
+        download_export_file,
+        name=jobs.DOWNLOAD_EXPORT_FILE,
+        acks_late=False,
+        time_limit=jobs.DOWNLOAD_LIMIT_SECONDS,
+        soft_time_limit=jobs.DOWNLOAD_LIMIT_SECONDS - 60,
+    )
+    report_tasks.register(app, tools)

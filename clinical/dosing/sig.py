@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 from clinical.dosage import Bounds, Ceiling, DosageLine, SaidAmount, SaidAs, Timing, UnitKind
@@ -44,8 +44,9 @@ def _longest_text() -> int:
     return int(document("dosage.toml")["numbers"]["longest_text"]["value"])
 
 
+@lru_cache(maxsize=4096)
 def read_sig(text: str) -> SigReading:
-    """The dosage that a text states."""
+    """The dosage that a text states. Clinics write the same few texts again and again."""
     if len(text) > _longest_text():
         return SigReading(why="the text is too long to be read as a dosage")
     tokens = tokens_of(text)

@@ -75,11 +75,11 @@ class Tokens(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a file turned out to be: lines that are not blank, SHA-256 (hex) and size, plain."""
+    """What a file turned out to be: lines that are not blank, SHA-256 (hex), size in bytes."""
 
     lines: int
     sha256: str
-    bytes: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,11 @@ _MOST_DIGITS = 300
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line that was read: its number, from 1, and its resource (fractions are decimals)."""
+    """A line that was read: its number, from 1, its resource (fractions are decimals), its bytes."""
 
     number: int
     resource: dict[str, Any] = field(repr=False)
+    raw: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def read(
             if not line:
                 continue
             try:
-                yield Line(number, resource_of(line, kind, identified=identified))
+                yield Line(number, resource_of(line, kind, identified=identified), line)
             except BadLine as bad:
                 yield Quarantined(number, hashlib.sha256(line).hexdigest(), str(bad))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import importlib.util
 import os
@@ -9,18 +10,27 @@ import re
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from ehr import log
+from store import reports
+from store.database import make_engine, reading
 from taperguard import supervise, valkey
 from taperguard.commands import starting
 from taperguard.refusal import Refusal
 from taperguard.settings import Settings
 from taperguard.supervise import Part
 
+SANDBOX = "sandbox"
+"""The id of the sandbox among the EHRs we trust (`ehrs.toml`)."""
+
 _LONGEST_SOCKET_FOLDER = 60
+_LOOKS_FOR_THE_REPORT = 600
 
 
 def run(*, verbose: bool = False, say: Callable[[str], None]) -> int:
@@ -50,16 +60,37 @@ def run(*, verbose: bool = False, say: Callable[[str], None]) -> int:
             # Under make: when make is killed, nobody would be left to press Ctrl-C.
             end_with_parent="MAKELEVEL" in os.environ,
         )
-        return supervisor.run(
-            _stages(settings, server, folder),
-            lambda: say(
+
+        def say_ready() -> None:
+            say(
                 f"Ready: TaperGuard {settings.base_url} and the sandbox EHR "
                 f"http://localhost:{settings.sandbox_port} (Ctrl-C ends both)"
-            ),
-        )
+            )
+            _say_when_the_report_is_there(settings, say)
+
+        return supervisor.run(_stages(settings, server, folder), say_ready)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
+
+
+def _say_when_the_report_is_there(settings: Settings, say: Callable[[str], None]) -> None:
+    """Look for the night's report until it is there, in a thread: the demo is ready without it."""
+
+    def look() -> None:
+        engine = make_engine(settings.database)
+        try:
+            for _ in range(_LOOKS_FOR_THE_REPORT):
+                with contextlib.suppress(SQLAlchemyError), reading(engine) as connection:
+                    nights = reports.nights(connection, SANDBOX)
+                    if nights:
+                        say(f"Report of {nights[0]}: {settings.base_url}/reports")
+                        return
+                time.sleep(1)
+        finally:
+            engine.dispose()
+
+    threading.Thread(target=look, name="report", daemon=True).start()
 
 
 def _short_folder(data: Path) -> Path:
@@ -87,6 +118,8 @@ def _stages(settings: Settings, server: valkey.BrokerServer, folder: Path) -> li
         "TAPERGUARD_DATA": str(settings.data),
         "TAPERGUARD_BROKER_URL": f"redis+socket://{socket_file}",
         "PYTHONUNBUFFERED": "1",
+        # The first report is made at once, whatever time it is.
+        "TAPERGUARD_REPORT_AT": "00:00",
     }
     python = (sys.executable, "-m")
     broker = Part(

@@ -17,7 +17,9 @@ from pathlib import Path
 import uvicorn
 
 from .app import DATA_FILE, create_app
+from .bulk.jobs import Habits
 from .patients import UnreadableStory
+from .population import people
 from .records.store import UnusableStore
 
 
@@ -37,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             today=_today(asked.today),
             service_url=asked.service_url,
             public_url=asked.public_url or address,
+            others=list(people(asked.patients)),
+            exporting=Habits(asked.export_seconds, asked.export_rows),
         )
     except (OSError, ValueError, UnusableStore, UnreadableStory) as problem:
         sys.stderr.write(f"sandbox EHR: {problem}\n")
@@ -80,6 +84,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--public-url", help="where a browser finds it, if not host and port")
     parser.add_argument("--today", type=_day, help="a fixed day (2026-11-23) instead of the clock")
+    parser.add_argument(
+        "--patients", type=int, default=300, help="how many generated patients beside the stories"
+    )
+    parser.add_argument(
+        "--export-seconds", type=float, default=1.0, help="how long a bulk export takes"
+    )
+    parser.add_argument(
+        "--export-rows", type=int, default=500, help="the most resources of one exported file"
+    )
     parser.add_argument("--fresh", action="store_true", help="forget what earlier runs wrote")
     return parser
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import date
+from datetime import date, datetime
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,13 +19,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
+from .bulk.door import BulkDoor
+from .bulk.jobs import Exports, Habits
 from .cds.discovery import Discovery
 from .cds.feedback import Sender
 from .cds.hooks import SafetyCheck
 from .orders.formulary import Formulary
 from .pages.ordering import OrderingPages
 from .pages.views import Pages
-from .patients import Story, build_all, read_stories
+from .patients import Person, Story, build_all, clinic, edition, read_stories
 from .patients.story import read_formulary
 from .records.api import FhirApi, refusal
 from .records.outcome import Refused
@@ -36,20 +38,28 @@ from .smart.server import now, smart_server
 from .web import EveryResponse
 
 DATA_FILE = "sandbox-ehr.sqlite3"
+AT_ONCE = Habits()
 
 
 class TodaysCharts:
-    """The charts, with the stories told as they are true today.
+    """The charts, with the patients told as they are true today.
 
-    A demo that stays up for a week keeps its 72-year-old 72 and her last fill recent.
+    A demo that stays up for a week keeps its 72-year-old 72 and her last fill recent. `others` are
+    the generated patients.
     """
 
     def __init__(
-        self, charts: Charts, stories: Mapping[str, Story], today: Callable[[], date]
+        self,
+        charts: Charts,
+        stories: Mapping[str, Story],
+        today: Callable[[], date],
+        others: Sequence[Person] = (),
     ) -> None:
         self._charts = charts
         self._stories = stories
+        self._others = others
         self._today = today
+        self._edition = f"{edition()}, {len(others)} generated"
         self._lock = threading.Lock()
         self._told_on: date | None = None
         self()
@@ -59,7 +69,9 @@ class TodaysCharts:
         on = self._today()
         with self._lock:
             if on != self._told_on:
-                self._charts.tell(build_all(self._stories.values(), on), on=on)
+                if not self._charts.was_told(on=on, edition=self._edition):
+                    told = build_all(self._stories.values(), on, self._others)
+                    self._charts.tell([*told, clinic(told)], on=on, edition=self._edition)
                 self._told_on = on
         return self._charts
 
@@ -71,20 +83,25 @@ def create_app(
     service_url: str,
     public_url: str,
     open_fhir: bool = True,
+    exporting: Habits = AT_ONCE,
+    others: Sequence[Person] = (),
+    clock: Callable[[], datetime] = now,
 ) -> Starlette:
     """The sandbox EHR.
 
     `data_dir` holds its one file; `today` gives the day of a request; `service_url` is the safety
     service that this EHR calls; `public_url` is where a browser finds this EHR (`/fhir` below it
-    is the FHIR base). ValueError for a URL that is none, UnusableStore for a file that is none,
-    UnreadableStory for a story that is none.
+    is the FHIR base). `exporting` says how long an export takes and how large its files are;
+    `others` are patients beside those of the stories; `clock` gives the time with a zone.
+    ValueError for a URL that is none, UnusableStore for a file that is none, UnreadableStory for a
+    story that is none.
     """
     public = _web_address(public_url, "public_url")
     service = _web_address(service_url, "service_url")
     fhir_base = f"{public}/fhir"
     stories = {story.key: story for story in read_stories()}
     charts = Charts(data_dir / DATA_FILE)
-    todays = TodaysCharts(charts, stories, today)
+    todays = TodaysCharts(charts, stories, today, others)
     pages = Pages(todays, stories, today=today, fhir_base=fhir_base, service_url=service)
     sender = Sender(charts)
     ordering = OrderingPages(
@@ -100,13 +117,15 @@ def create_app(
         message=pages.message,
     )
     fhir = FhirApi(todays, base=fhir_base, version=_release())
-    smart = smart_server(todays, public_url=public, service_url=service, today=today)
+    smart = smart_server(todays, public_url=public, service_url=service, today=today, clock=clock)
+    exports = Exports(todays, base=fhir_base, clock=clock, habits=exporting)
+    bulk = BulkDoor(todays, exports, fhir_base, clock)
     writes = FhirWrites(
         todays,
         base=fhir_base,
         version=_release(),
         today=today,
-        clock=now,
+        clock=clock,
         authorize=smart.addresses.authorize,
         token=smart.addresses.token,
     )
@@ -153,7 +172,15 @@ def create_app(
         routes=[
             Route("/healthz", say_whether_ready, methods=["GET"]),
             Route("/fhir", writes.transaction, methods=["POST"]),
-            Mount("/fhir", routes=[*smart.fhir_routes(), *writes.routes(), *fhir.routes()]),
+            Mount(
+                "/fhir",
+                routes=[
+                    *smart.fhir_routes(),
+                    *bulk.routes(),
+                    *writes.routes(),
+                    *fhir.routes(),
+                ],
+            ),
             *smart.routes(),
             *ordering.routes(),
             *pages.routes(),

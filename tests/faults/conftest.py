@@ -75,10 +75,13 @@ class Worker:
 def start_worker(
     keep: Callable[..., Any], until: Callable[..., None], tmp_path: Path
 ) -> Callable[..., Worker]:
-    """`start_worker(house)`: a worker process on the store and broker of a house, ready."""
+    """`start_worker(house)`: a worker process on the store and broker of a house, ready.
+
+    Further settings are given as variables: `start_worker(house, TAPERGUARD_EHRS_FILE=...)`.
+    """
     started = 0
 
-    def start(house: Any) -> Worker:
+    def start(house: Any, **more: str) -> Worker:
         nonlocal started
         started += 1
         ready = tmp_path / f"worker-{started}.ready"
@@ -92,6 +95,7 @@ def start_worker(
                 "TAPERGUARD_DATABASE_URL": settings.database,
                 "TAPERGUARD_BROKER_URL": settings.broker,
                 "TAPERGUARD_WORKER_PROCESSES": "1",
+                **more,
             },
         )
         until(ready.exists, 40, f"the worker did not come up, see {log}")

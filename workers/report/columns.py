@@ -23,8 +23,8 @@ from workers.report import duck
 from workers.report.files import RunFolder, read_json, whole, write_json
 from workers.report.shards import KEPT, SHARED, NothingToRead, key_in_sql, read_shard, shards_of
 
-PATIENTS_IN_A_BUCKET = 500
-"""Patients of one task: seconds of work, far from a task's limit."""
+PATIENTS_IN_A_BUCKET = 200
+"""Patients of one task: with a hundred records each it ends well before a task's limit."""
 
 _BATCH = 10_000
 _DEEPEST = 3

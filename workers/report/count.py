@@ -20,7 +20,7 @@ from ehr.decode import decode
 from ehr.read.chart import Resources, read_chart
 from ehr.read.json import reference_key
 from workers.report import duck
-from workers.report.files import RunFolder, read_json, write_json
+from workers.report.files import RunFolder, only_one, read_json, write_json
 from workers.report.shards import SHARED
 from workers.report.worklist import row_of
 
@@ -46,11 +46,16 @@ class Counting:
 def count_bucket(counting: Counting, number: int) -> None:
     """Measure the patients of one bucket and keep the result. A result that is there stays.
 
-    The same bucket gives the same result, whoever counts it and however often.
+    The same bucket gives the same result, whoever counts it and however often. Whoever comes
+    while another counts it leaves it to that one.
     """
+    with only_one(counting.run.counts / f"{number:05}.lock") as mine:
+        if mine and not counting.run.count(number).exists():
+            _count(counting, number)
+
+
+def _count(counting: Counting, number: int) -> None:
     run = counting.run
-    if run.count(number).exists():
-        return
     gaps: dict[str, str] = read_json(run.prepared)["gaps"]
     tally = Tally.empty()
     patients = []

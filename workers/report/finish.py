@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from clinical.measures import Tally, report_of
+from clinical.facts import PatientFacts, Unknown
+from clinical.measures import PatientMeasures, Tally, measure_patient, report_of
 from clinical.policy import Policy
+from ehr.read.chart import Resources
 from workers.report.files import RunFolder, read_json
-from workers.report.worklist import Row
+from workers.report.worklist import Row, row_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,18 @@ def finish(finishing: Finishing) -> Finished:
         key=lambda patient: str(patient["id"]),
     )
     others = ledger["population"]["patients"] - len(patients)
+    compared = finishing.compared
+    gone = _gone(finishing, {patient["id"] for patient in patients})
     tally = Tally.sum(
         [
             Tally.without_benzodiazepine(others),
             *(Tally.from_json(result["tally"]) for result in results),
+            *(_answers_only(Tally.of(measures)) for measures in gone.values()),
         ]
     )
-    compared = finishing.compared
+    worklist = [patient["row"] for patient in patients]
+    worklist += [row_of(key, Resources({}), measures) for key, measures in gone.items()]
+    worklist.sort(key=lambda row: str(row["patient"]))
     counted = report_of(
         tally,
         on=finishing.on,
@@ -76,12 +83,41 @@ def finish(finishing: Finishing) -> Finished:
             "completeness": _completeness(ledger, counted, finishing.problems),
             "history": [_values(report) for report in reversed(finishing.earlier)],
         },
-        worklist=[patient["row"] for patient in patients],
+        worklist=worklist,
         compared={
             "tally": tally.to_json(),
             "patients": {patient["id"]: _answers(patient["measures"]) for patient in patients},
         },
     )
+
+
+def _gone(finishing: Finishing, tonight: Collection[str]) -> dict[str, PatientMeasures]:
+    """Who was measured last night and has no benzodiazepine in tonight's records, or no records.
+
+    Of these only the measures that look back at last night are asked.
+    """
+    if finishing.compared is None:
+        return {}
+    nothing = PatientFacts(birth_date=Unknown("no record of tonight says anything of the patient"))
+    before = {
+        key: PatientMeasures.from_json(answers)
+        for key, answers in sorted(finishing.compared["patients"].items())
+        if key not in tonight
+    }
+    measured = {
+        key: measure_patient(nothing, finishing.on, finishing.policy, before=answers)
+        for key, answers in before.items()
+    }
+    return {
+        key: measures
+        for key, measures in measured.items()
+        if any(result.counted for result in measures.results.values())
+    }
+
+
+def _answers_only(tally: Tally) -> Tally:
+    """Without the patient, who is counted where the population is."""
+    return Tally({key: count for key, count in tally.counts.items() if key != "patients"})
 
 
 def _answers(measures: Mapping[str, Any]) -> dict[str, Any]:

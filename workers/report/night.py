@@ -6,6 +6,7 @@ leaves both behind, and the next look goes on from there.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import IntegrityError
 
 from clinical.policy import Policy
 from ehr import log
@@ -30,10 +32,10 @@ from workers.report.files import RunFolder, only_one
 from workers.report.finish import Finishing, finish
 from workers.report.shards import NothingToRead
 
-LOOK_AGAIN = timedelta(seconds=10)
-"""While an export is under way."""
-STEP_LEASE = timedelta(seconds=jobs.VISIBILITY_SECONDS)
-"""A step that was posted is posted again after this: no task runs longer."""
+LOOK_AGAIN = timedelta(seconds=2)
+"""While an export is under way: two looks at once bring nothing."""
+BUCKETS_AT_ONCE = 50
+"""Buckets that are posted together; the next look posts the next ones."""
 GIVE_UP_AFTER = timedelta(hours=20)
 """A run that has not ended by then has failed: the next night is near."""
 NIGHTS_IN_THE_TREND = 30
@@ -54,8 +56,8 @@ class Exported:
 class Exports(Protocol):
     """Bulk Data exports, begun here and carried on elsewhere."""
 
-    def begin(self, ehr: TrustedEhr, group_id: str | None, now: datetime) -> str:
-        """Ask for an export of a group (None: of all); its id."""
+    def begin(self, export_id: str, ehr: TrustedEhr, group_id: str | None, now: datetime) -> None:
+        """Ask for an export of a group (None: of all). One of this id that is there stays."""
         ...
 
     def look(self, export_id: str) -> Exported | None:
@@ -96,6 +98,11 @@ class Tools(Protocol):
         ...
 
     @property
+    def lease(self) -> timedelta:
+        """A step that was posted is posted again after so long. Who is at it holds a lock."""
+        ...
+
+    @property
     def report_at(self) -> time:
         """From which time of day on, at the EHR, its night's report is made."""
         ...
@@ -121,7 +128,7 @@ def look(tools: Tools, post: Post) -> None:
         runs = report_runs.due(connection, tools.now())
     for run in runs:
         with writing(tools.engine) as connection:
-            mine = report_runs.claim(connection, run, until=tools.now() + _patience(run))
+            mine = report_runs.claim(connection, run, until=tools.now() + _patience(tools, run))
         if mine:
             _look_at(tools, run, post)
     clear_up(tools)
@@ -137,7 +144,8 @@ def begin_due_nights(tools: Tools) -> None:
         there = tools.now().astimezone(ehr.time_zone)
         if ehr.bulk_group_id is None or there.time() < tools.report_at:
             continue
-        with writing(tools.engine) as connection:
+        # Of two who look at the same time the database lets one begin.
+        with contextlib.suppress(IntegrityError), writing(tools.engine) as connection:
             if report_runs.of_night(connection, ehr.id, there.date()) is None:
                 report_runs.begin(
                     connection,
@@ -148,8 +156,8 @@ def begin_due_nights(tools: Tools) -> None:
                 )
 
 
-def _patience(run: Run) -> timedelta:
-    return LOOK_AGAIN if run.state in (RunState.ASKED, RunState.EXPORTING) else STEP_LEASE
+def _patience(tools: Tools, run: Run) -> timedelta:
+    return LOOK_AGAIN if run.state in (RunState.ASKED, RunState.EXPORTING) else tools.lease
 
 
 def _look_at(tools: Tools, run: Run, post: Post) -> None:
@@ -158,7 +166,7 @@ def _look_at(tools: Tools, run: Run, post: Post) -> None:
         return
     match run.state:
         case RunState.ASKED:
-            _ask(tools, run)
+            _ask(tools, run, post)
         case RunState.EXPORTING:
             _look_at_export(tools, run, post)
         case RunState.PREPARING:
@@ -171,13 +179,15 @@ def _look_at(tools: Tools, run: Run, post: Post) -> None:
             pass
 
 
-def _ask(tools: Tools, run: Run) -> None:
+def _ask(tools: Tools, run: Run, post: Post) -> None:
     ehr = tools.registry.get(run.ehr_id)
     if ehr is None:
         _fail(tools, run, "the EHR is no longer registered")
         return
-    export_id = tools.exports.begin(ehr, run.group_id, tools.now())
-    _go(tools, run.id, RunState.ASKED, RunState.EXPORTING, export_id=export_id)
+    # The run's own id: who is killed between the two finds the export that was begun.
+    tools.exports.begin(run.id, ehr, run.group_id, tools.now())
+    if _go(tools, run.id, RunState.ASKED, RunState.EXPORTING, export_id=run.id):
+        post(jobs.LOOK_AT_EXPORTS)
 
 
 def _look_at_export(tools: Tools, run: Run, post: Post) -> None:
@@ -193,10 +203,18 @@ def _look_at_export(tools: Tools, run: Run, post: Post) -> None:
 def _go(
     tools: Tools, run_id: str, expected: RunState, to: RunState, *, export_id: str | None = None
 ) -> bool:
-    """From one state to the next; whether it was us."""
+    """From one state to the next; whether it was us. Then the next step is ours to post."""
+    now = tools.now()
+    wait = LOOK_AGAIN if to is RunState.EXPORTING else tools.lease
     with writing(tools.engine) as connection:
         went = report_runs.advance(
-            connection, run_id, expected=expected, to=to, now=tools.now(), export_id=export_id
+            connection,
+            run_id,
+            expected=expected,
+            to=to,
+            now=now,
+            next_look_at=now + wait,
+            export_id=export_id,
         )
     if went:
         log.get(__name__).info("report advanced", run=run_id, state=to.value)
@@ -255,7 +273,7 @@ def prepare_report(tools: Tools, run_id: str, post: Post) -> None:
 def _post_buckets(tools: Tools, run_id: str, post: Post) -> None:
     """A task for every bucket that is not counted; the next step when none is left."""
     left = folder_of(tools, run_id).uncounted()
-    for number in left:
+    for number in left[:BUCKETS_AT_ONCE]:
         post(jobs.COUNT_BUCKET, run_id, number)
     if not left and _go(tools, run_id, RunState.COUNTING, RunState.FINISHING):
         post(jobs.FINISH_REPORT, run_id)
@@ -307,11 +325,7 @@ def finish_report(tools: Tools, run_id: str) -> None:
             on=run.night,
             policy=tools.policy,
             made_at=made_at,
-            source={
-                "kind": "bulk",
-                "group": run.group_id,
-                "transaction_time": None if export is None else export.transaction_time,
-            },
+            source=from_bulk(run.group_id, export),
             problems=() if export is None else export.problems,
             earlier=[kept.report for kept in earlier],
             compared=_compared(tools, run.ehr_id, run.night),
@@ -338,6 +352,12 @@ def finish_report(tools: Tools, run_id: str) -> None:
         )
     log.get(__name__).info("report kept", run=run_id)
     clear_up(tools)
+
+
+def from_bulk(group_id: str | None, export: Exported | None) -> dict[str, Any]:
+    """Where the records of an export came from, as the report says it."""
+    at = None if export is None else export.transaction_time
+    return {"kind": "bulk", "group": group_id, "transaction_time": at}
 
 
 def _in_state(tools: Tools, run_id: str, state: RunState) -> Run | None:

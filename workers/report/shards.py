@@ -7,7 +7,9 @@ fails or finds anything odd, that file, and only that, is judged line by line.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +18,22 @@ from typing import Any
 import duckdb
 
 from ehr.ask import CARE_PLANS, MEDICATION
+from ehr.bulk import ndjson
+from ehr.bulk.ndjson import Line, Quarantined
 from ehr.needs import CONDITIONS, PATIENT
+from ehr.read.json import as_object, reference_key
 from ehr.read.medications import MEDICATION_RECORDS
 from workers.report import duck
 from workers.report.files import RunFolder, read_json, whole, write_json
-from workers.report.lines import LONGEST_LINE, PATIENT_REFERENCE, is_gzip, read_lines
 
 OWNED = frozenset({*MEDICATION_RECORDS, CONDITIONS.resource_type, CARE_PLANS.resource_type})
 """Types that are kept and belong to a patient."""
 SHARED = frozenset({MEDICATION.resource_type, "Substance"})
 """Types that are kept and that records of any patient may refer to."""
 KEPT = OWNED | SHARED | {PATIENT.resource_type}
+
+LONGEST_LINE = 16_000_000
+"""Bytes of one resource; within what DuckDB reads in the memory it is given."""
 
 LISTED_AT_MOST = 100
 """Quarantined lines of one file that are listed one by one; all are counted."""
@@ -110,21 +117,49 @@ def _judge(file: Path, clean: Path) -> list[dict[str, Any]]:
     quarantine = []
     clean.touch(mode=0o600)
     with clean.open("wb") as out:
-        for line in read_lines(file, OWNED):
-            if line.why_not is None:
-                out.write(line.raw + b"\n")
+        for line in ndjson.read(file):
+            found = _usable(line)
+            if isinstance(found, bytes):
+                out.write(found + b"\n")
             else:
                 quarantine.append(
                     {
                         "file": file.name,
-                        "line": line.number,
-                        "sha256": line.sha256,
-                        "why": line.why_not,
+                        "line": found.number,
+                        "sha256": found.sha256,
+                        "why": found.why,
                     }
                 )
     return quarantine
 
 
+def _usable(line: Line | Quarantined) -> bytes | Quarantined:
+    """The line, or why it is not used: what we look at has to say whose it is."""
+    if isinstance(line, Quarantined):
+        return line
+    kind = line.resource["resourceType"]
+    why = None
+    if len(line.raw) > LONGEST_LINE:
+        why = "the line is too long"
+    elif not _TYPE.fullmatch(kind):
+        why = "it has no resourceType that FHIR knows"
+    elif kind in OWNED and patient_of(line.resource) is None:
+        why = f"the {kind} names no patient"
+    if why is None:
+        return line.raw
+    return Quarantined(line.number, hashlib.sha256(line.raw).hexdigest(), why)
+
+
+def patient_of(resource: dict[str, Any]) -> str | None:
+    """The id of the patient whom the resource belongs to, from `subject` or `patient`."""
+    for name in ("subject", "patient"):
+        key = reference_key(as_object(resource.get(name)).get("reference"))
+        if key is not None and key.startswith("Patient/"):
+            return key.removeprefix("Patient/")
+    return None
+
+
+_TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
 _TEXTS = (
     "$.resourceType",
     "$.id",
@@ -137,8 +172,12 @@ _TEXTS = (
 )
 _DRUG = ("$.medicationCodeableConcept", "$.medicationReference", "$.medication", "$.contained")
 _SHAPES = ("$", "$.resourceType", "$.id")
-# Outside a text these follow a colon, a comma or a bracket; within one they cost a second look.
-_NOT_JSON = r"[:\[,]\s*[-+]?(?i:nan|inf)|,\s*[\]}]"
+# Outside a text these follow a colon, a comma or a bracket; within one they cost a second look:
+# NaN and infinity, a comma too many, numbers that no double holds.
+_DOUBTFUL = (
+    r"[:\[,]\s*[-+]?(?i:nan|inf)|,\s*[\]}]"
+    r"|[:\[,]\s*-?[0-9][0-9.]*[eE][-+]?[0-9]{3}|[:\[,]\s*-?[0-9.]{40}"
+)
 _DEEPEST = 400
 """Openings of objects and lists beyond which our decoder may refuse the nesting."""
 
@@ -151,8 +190,7 @@ def key_in_sql(text: str, types: str) -> str:
 
 
 def _patient_in_sql(text: str) -> str:
-    bare = f"rtrim(regexp_replace(trim({text}), '[?#].*$', ''), '/')"
-    return f"nullif(regexp_extract({bare}, {duck.quoted(PATIENT_REFERENCE)}, 1), '')"
+    return f"nullif(substr({key_in_sql(text, PATIENT.resource_type)}, {len('Patient/') + 1}), '')"
 
 
 def _list(values: Sequence[str]) -> str:
@@ -169,7 +207,9 @@ def _query(compression: str) -> str:
             SELECT json AS raw,
                    json_extract_string(json, {_list(_TEXTS)}) AS text,
                    json_type(json, {_list(_SHAPES)}) AS shape
-            FROM read_ndjson_objects(?, format = 'newline_delimited', compression = '{compression}')
+            FROM read_ndjson_objects(
+                ?, format = 'newline_delimited', compression = '{compression}'
+            )
         ), named AS (
             SELECT raw, text, shape, text[1] AS type, trim(text[2]) AS id,
                    CASE WHEN text[1] = 'Patient' THEN trim(text[2])
@@ -188,25 +228,32 @@ def _query(compression: str) -> str:
                    OR NOT regexp_full_match(type, '[A-Z][A-Za-z]{{1,63}}') OR id = ''
                    OR (patient IS NULL AND list_contains({owned}, type))
                    OR strlen(raw) > {LONGEST_LINE}
-                   OR regexp_matches(raw, {duck.quoted(_NOT_JSON)})
+                   OR len(list_distinct(json_keys(raw))) <> len(json_keys(raw))
+                   OR regexp_matches(raw, {duck.quoted(_DOUBTFUL)})
                    OR (length(raw) > 2 * {_DEEPEST}
                        AND length(raw) - length(translate(raw, '[{{', '')) > {_DEEPEST}) AS odd
         FROM named
     """  # noqa: S608  only our own words are put into it
 
 
+def _is_gzip(file: Path) -> bool:
+    """Whether the file is compressed, by its first bytes: names promise nothing."""
+    with file.open("rb") as handle:
+        return handle.read(2) == b"\x1f\x8b"
+
+
 def _by_duckdb(
     connection: duckdb.DuckDBPyConnection, file: Path, draft: Path, *, judge: bool
 ) -> dict[str, int] | None:
     """Write the columns of a file; how many lines of each type, or None when any is doubtful."""
-    compression = "gzip" if is_gzip(file) else "none"
+    compression = "gzip" if _is_gzip(file) else "none"
     try:
         connection.execute(
             f"COPY ({_query(compression)}) TO {duck.quoted(str(draft))} "
             "(FORMAT parquet, COMPRESSION zstd)",
             [duck.pattern(file)],
         )
-    except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException):
+    except duckdb.Error:
         if judge:
             return None
         raise

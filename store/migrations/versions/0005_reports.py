@@ -1,8 +1,4 @@
-"""Reports of the nights, and how far each night's run is.
-
-Revision ID: 0005
-Revises: 0003
-"""
+"""Reports of the nights, and how far each night's run is."""
 
 from __future__ import annotations
 
@@ -12,7 +8,7 @@ from alembic import op
 from store.database import UtcDateTime
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -19,6 +19,7 @@ from ..records.store import Charts, Stored
 
 _TOKEN = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_MOST_MATCHES = 400
 
 
 class CannotFill(Exception):
@@ -68,7 +69,11 @@ def _answer(query: str, charts: Charts, base: str) -> Any:
 
 
 def _searchset(resource_type: str, parameters: str, charts: Charts, base: str) -> dict[str, Any]:
-    """All pages of a search as one Bundle. Unknown parameters are refused: they would widen it."""
+    """All pages of a search as one Bundle. Unknown parameters are refused: they would widen it.
+
+    Of more than 400 matches it is the first page, with a link to the next: a prefetch is to be
+    quick, and no EHR sends a thousand records with every click.
+    """
     asked = parse_qsl(parameters, keep_blank_values=True)
     own_count = any(name == "_count" for name, _ in asked)
     pairs = asked if own_count else [*asked, ("_count", str(LARGEST_COUNT))]
@@ -80,7 +85,8 @@ def _searchset(resource_type: str, parameters: str, charts: Charts, base: str) -
         matches += page.matches
         included |= {(item.type, item.id): item for item in page.included}
         question.offset += question.count
-        if own_count or not page.matches or question.offset >= page.total:
+        is_whole = not page.matches or question.offset >= page.total
+        if own_count or is_whole or page.total > _MOST_MATCHES:
             break
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "total": page.total}
     if question.offset < page.total:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ..patients import Story
+from ..population import is_generated
 from ..records.json_text import Resource
 from .presenter import age_words, name_of, sex_of
 
@@ -61,6 +62,8 @@ def groups_of(
         if _holds(words, f"{line.name} {heading} {line.title} {line.line} {story.story} {key}"):
             found.setdefault(heading, []).append(line)
     for key, patient in by_id.items():
+        if is_generated(key) and not words:
+            continue  # a clinic's worth of them would bury the stories: one asks for them
         line = _line(patient, today, "No story", "")
         if _holds(words, f"{line.name} {key}"):
             found.setdefault(OTHERS, []).append(line)

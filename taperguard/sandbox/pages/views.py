@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ..patients import Story
+from ..population import is_generated
 from ..records.store import Charts
 from . import presenter
 from .chart_reader import ChartReader
@@ -74,6 +75,7 @@ class Pages:
             groups=groups,
             asked=asked,
             count=len(patients),
+            generated=sum(is_generated(str(patient.get("id"))) for patient in patients),
             shown=sum(len(group.patients) for group in groups),
         )
 

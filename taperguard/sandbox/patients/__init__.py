@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from .build import build_all
-from .story import Story, UnreadableStory, read_stories
+from .build import build_all, clinic
+from .edition import edition
+from .story import Person, Story, UnreadableStory, read_stories
 
-__all__ = ["Story", "UnreadableStory", "build_all", "read_stories"]
+__all__ = [
+    "Person",
+    "Story",
+    "UnreadableStory",
+    "build_all",
+    "clinic",
+    "edition",
+    "read_stories",
+]

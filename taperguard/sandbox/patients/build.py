@@ -9,21 +9,27 @@ from collections.abc import Iterable
 from datetime import date
 
 from ..records.json_text import Resource
-from .story import Story, UnreadableStory
+from .story import Person, UnreadableStory
 from .treatment import courses
 from .vocabulary import CONDITION_CLINICAL, ICD10, RXNORM, concept, reference, synthetic
 from .words import UnknownPhrase, day
 
 PRACTITIONER = "hazel"
 ORGANIZATION = "clinic"
+GROUP = "clinic"
 
 
-def build_all(stories: Iterable[Story], today: date) -> list[Resource]:
-    """Every resource of every story as it is true on a day; UnreadableStory if one cannot be."""
+def build_all(
+    stories: Iterable[Person], today: date, others: Iterable[Person] = ()
+) -> list[Resource]:
+    """Every resource of every story as it is true on a day; UnreadableStory if one cannot be.
+
+    `others` are further patients; they are not here today.
+    """
     resources = [_organization(), *_staff()]
-    for story in stories:
+    for story, is_here in (*((one, True) for one in stories), *((one, False) for one in others)):
         try:
-            resources += build(story, today)
+            resources += build(story, today, is_here=is_here)
         except UnknownPhrase as unknown:
             raise UnreadableStory(f"{story.key}: {unknown}") from unknown
     seen: set[tuple[str, str]] = set()
@@ -35,18 +41,21 @@ def build_all(stories: Iterable[Story], today: date) -> list[Resource]:
     return resources
 
 
-def build(story: Story, today: date) -> list[Resource]:
-    """The resources of one story: the patient first, then what the chart says."""
+def build(story: Person, today: date, *, is_here: bool = True) -> list[Resource]:
+    """The resources of one patient, who comes first, then what the chart says.
+
+    A patient who is here has a visit today.
+    """
     return [
         _patient(story, today),
-        _encounter(story, today),
+        *([_encounter(story, today)] if is_here else []),
         *_conditions(story, today),
         *_allergies(story, today),
         *courses(story, today, requester=f"Practitioner/{PRACTITIONER}"),
     ]
 
 
-def _patient(story: Story, today: date) -> Resource:
+def _patient(story: Person, today: date) -> Resource:
     patient = synthetic("Patient", story.key) | {
         "identifier": [{"system": "urn:sandbox-ehr:synthetic:mrn", "value": f"SYN-{story.key}"}],
         "active": True,
@@ -75,7 +84,7 @@ def _birth_date(born: str, today: date) -> str:
     return f"{born_on.year:04d}" if year_only else born_on.isoformat()
 
 
-def _encounter(story: Story, today: date) -> Resource:
+def _encounter(story: Person, today: date) -> Resource:
     """Today's visit, in which an order would be written."""
     return synthetic("Encounter", f"{story.key}-visit") | {
         "status": "in-progress",
@@ -91,7 +100,7 @@ def _encounter(story: Story, today: date) -> Resource:
     }
 
 
-def _conditions(story: Story, today: date) -> Iterable[Resource]:
+def _conditions(story: Person, today: date) -> Iterable[Resource]:
     for number, problem in enumerate(story.has, start=1):
         over = problem.until is not None
         began = day(problem.since, today).isoformat()
@@ -117,7 +126,7 @@ def _conditions(story: Story, today: date) -> Iterable[Resource]:
         yield condition
 
 
-def _allergies(story: Story, today: date) -> Iterable[Resource]:
+def _allergies(story: Person, today: date) -> Iterable[Resource]:
     for number, reaction in enumerate(story.reacts_to, start=1):
         yield synthetic("AllergyIntolerance", f"{story.key}-allergy-{number}") | {
             "clinicalStatus": concept(
@@ -151,6 +160,25 @@ def _staff() -> Iterable[Resource]:
             ],
             "qualification": [{"code": {"text": work}}],
         }
+
+
+def clinic(resources: Iterable[Resource]) -> Resource:
+    """The Group of everybody who is treated here: the patients among these resources."""
+    members = [
+        {"entity": reference("Patient", resource["id"])}
+        for resource in resources
+        if resource["resourceType"] == "Patient"
+    ]
+    group = synthetic("Group", GROUP) | {
+        "identifier": [{"system": "urn:sandbox-ehr:synthetic:group", "value": "SYN-clinic"}],
+        "active": True,
+        "type": "person",
+        "actual": True,
+        "name": "Everybody in the Synthetic Clinic (pretend)",
+        "managingEntity": reference("Organization", ORGANIZATION),
+        "quantity": len(members),
+    }
+    return group | {"member": members} if members else group
 
 
 def _organization() -> Resource:

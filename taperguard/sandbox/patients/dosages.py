@@ -55,6 +55,11 @@ def from_to(first: date, last: date) -> Resource:
     return {"boundsPeriod": {"start": first.isoformat(), "end": last.isoformat()}}
 
 
+def from_on(first: date) -> Resource:
+    """The bounds from a day on, with no end."""
+    return {"boundsPeriod": {"start": first.isoformat()}}
+
+
 def for_days(count: int) -> Resource:
     """The bounds of so many days."""
     return {"boundsDuration": days(count)}

@@ -17,6 +17,7 @@ from .toml_file import Table, TomlFile, UnreadableStory
 
 __all__ = [
     "Course",
+    "Person",
     "Problem",
     "Product",
     "Reaction",
@@ -58,7 +59,9 @@ class Course:
     is what was typed instead of the product's name. `renewed` and `filled` are rhythms ("every 6
     months"); `because` is a condition's code; `written` is one of WRITTEN; `status` is that of the
     last order where it is not active or ended; `by` is who reported it. `steps` follow each other
-    from `since`; they are `written` as "orders of a plan" or as "one order".
+    from `since`; they are `written` as "orders of a plan" or as "one order". A plan of orders may
+    be `held` ("at step 2": that step goes on, later ones wait) or given up on the day `until`, and
+    it is `filled` "with each step". What is reported and `renewed` was told again each time.
     """
 
     since: str
@@ -76,6 +79,7 @@ class Course:
     called: str | None = None
     status: str | None = None
     by: str = "the patient"
+    held: str | None = None
     steps: tuple[Step, ...] = ()
 
 
@@ -89,31 +93,37 @@ class Reaction:
     rxnorm: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
-    """One patient: who it is, what the story is for, and what the chart holds.
-
-    `title` says what the story shows, `line` stands in the patient list, `story` is told on the
-    chart and `to_try` is an order worth writing. `expect` is what a safety service should answer
-    to it: no page shows that.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """One patient: who it is, and what the chart holds. `key` is the id."""
 
     key: str
     given: str
     family: str
     sex: str
     born: str | None
+    has: tuple[Problem, ...] = ()
+    takes: tuple[Course, ...] = ()
+    took: tuple[Course, ...] = ()
+    reports: tuple[Course, ...] = ()
+    reacts_to: tuple[Reaction, ...] = ()
+    died: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story(Person):
+    """A patient who is there to show something.
+
+    `title` says what the story shows, `line` stands in the patient list, `story` is told on the
+    chart and `to_try` is an order worth writing. `expect` is what a safety service should answer
+    to it: no page shows that.
+    """
+
+    title: str
     line: str
     story: str
-    has: tuple[Problem, ...]
-    takes: tuple[Course, ...]
-    took: tuple[Course, ...]
-    reports: tuple[Course, ...]
-    reacts_to: tuple[Reaction, ...]
-    title: str
     to_try: str
     expect: AnswerKey
-    died: str | None = None
 
 
 def read_stories(folder: Path = STORIES) -> list[Story]:
@@ -186,6 +196,7 @@ WRITTEN = (
     "orders of a plan",
     "one order",
 )
+WITH_EACH_STEP = "with each step"
 _STATUSES = frozenset({"on-hold", "entered-in-error"})
 _REPORTERS = frozenset({"the patient", "another clinic"})
 
@@ -205,6 +216,14 @@ def _course(table: Table, formulary: Mapping[str, Product]) -> Course:
         raise table.refusal("steps are written as 'orders of a plan' or as 'one order'")
     if course.steps and (course.medicine is None or course.dose or course.renewed):
         raise table.refusal("a course of steps has a medicine, and no dose or rhythm of its own")
+    is_plan = course.written == "orders of a plan"
+    if (course.filled == WITH_EACH_STEP or course.held is not None) and not is_plan:
+        raise table.refusal("only orders of a plan are held, or filled with each step")
+    if is_plan and course.filled not in (None, WITH_EACH_STEP):
+        raise table.refusal("orders of a plan are filled 'with each step'", "filled")
+    steps = [f"at step {number}" for number in range(1, len(course.steps) + 1)]
+    if course.held is not None and course.held not in steps:
+        raise table.refusal(f"{course.held!r} is no step of a plan", "held")
     if course.status is not None and course.status not in _STATUSES:
         raise table.refusal(f"{course.status!r} is no status of a story", "status")
     if course.by not in _REPORTERS:

@@ -9,24 +9,24 @@ from datetime import date, timedelta
 from ..records.json_text import Resource
 from .dosages import DAYS_OF_A_FILL, days, dosage, from_to, is_counted, supply, text_only
 from .medicine import Product, coded, medication
-from .story import Course, Story
-from .tapering import as_one_order, as_orders_of_a_plan
+from .story import Course, Person
+from .tapering import as_one_order, as_orders_of_a_plan, fills_of_a_plan
 from .vocabulary import concept, reference, synthetic
 from .words import Dose, day, days_from, dose
 
 
-def courses(story: Story, today: date, *, requester: str) -> Iterator[Resource]:
+def courses(story: Person, today: date, *, requester: str) -> Iterator[Resource]:
     """Every medication resource of a story."""
     for course in (*story.takes, *story.took):
         yield from _Course(story, course, today, requester).resources(is_past=course in story.took)
     for course in story.reports:
-        yield _statement(story, course, today)
+        yield from _statements(story, course, today)
 
 
 class _Course:
     """One course on its way to resources."""
 
-    def __init__(self, story: Story, course: Course, today: date, requester: str) -> None:
+    def __init__(self, story: Person, course: Course, today: date, requester: str) -> None:
         self.story = story
         self.course = course
         self.today = today
@@ -39,6 +39,8 @@ class _Course:
         match self.course.written:
             case "orders of a plan":
                 yield from as_orders_of_a_plan(self.course, self.id, self.today, self._frame)
+                if self.course.filled is not None:
+                    yield from fills_of_a_plan(self.course, self.id, self.today, self._fill)
             case "one order":
                 yield as_one_order(self.course, self.id, self.today, self._frame)
             case _:
@@ -117,16 +119,21 @@ class _Course:
             return
         for number, on in enumerate(days_from(self.began, self.course.filled, until), start=1):
             in_force = max(ordered for ordered in orders if ordered <= on)
-            yield synthetic("MedicationDispense", f"{self.id}-fill-{number}") | {
-                "status": "completed",
-                **self._medicine(self.course.medicine),
-                "subject": reference("Patient", self.story.key),
+            yield self._fill(f"{self.id}-fill-{number}", on, self.course.medicine) | {
                 "authorizingPrescription": [reference("MedicationRequest", orders[in_force])],
                 "quantity": supply(self.dose, DAYS_OF_A_FILL),
                 "daysSupply": days(DAYS_OF_A_FILL),
-                "whenHandedOver": on.isoformat(),
                 "dosageInstruction": [self._dosage(None)],
             }
+
+    def _fill(self, fill_id: str, on: date, product: Product | None) -> Resource:
+        """A dispense of this course without its dosage."""
+        return synthetic("MedicationDispense", fill_id) | {
+            "status": "completed",
+            **self._medicine(product),
+            "subject": reference("Patient", self.story.key),
+            "whenHandedOver": on.isoformat(),
+        }
 
     def _medicine(self, product: Product | None) -> Resource:
         if product is None:
@@ -150,12 +157,38 @@ class _Course:
         return None
 
 
-def _statement(story: Story, course: Course, today: date) -> Resource:
-    """What the patient or another clinic says is taken, with nobody's order here."""
+def _statements(story: Person, course: Course, today: date) -> Iterator[Resource]:
+    """What the patient or another clinic says is taken, with nobody's order here.
+
+    Told again and again, each telling ends the one before.
+    """
+    told = days_from(day(course.since, today), course.renewed or "every 1200 months", today)
+    course_id = f"{story.key}-{course.id or _first_word(course)}"
+    for number, on in enumerate(told, start=1):
+        is_last = number == len(told)
+        statement = synthetic(
+            "MedicationStatement", course_id if is_last else f"{course_id}-{number}"
+        )
+        asserted = on if course.renewed else today - timedelta(days=1)
+        period = {"start": on.isoformat()}
+        if not is_last:
+            period["end"] = (told[number] - timedelta(days=1)).isoformat()
+        yield (
+            statement
+            | _said(story, course)
+            | {
+                "status": "active" if is_last else "completed",
+                "effectivePeriod": period,
+                "dateAsserted": asserted.isoformat(),
+            }
+        )
+
+
+def _said(story: Person, course: Course) -> Resource:
+    """What is taken, and who says so."""
     by_patient = course.by == "the patient"
     taken = _dose(course)
-    return synthetic("MedicationStatement", f"{story.key}-{course.id or _first_word(course)}") | {
-        "status": "active",
+    return {
         "category": concept(
             "http://terminology.hl7.org/CodeSystem/medication-statement-category",
             "patientspecified" if by_patient else "community",
@@ -165,8 +198,6 @@ def _statement(story: Story, course: Course, today: date) -> Resource:
             coded(course.medicine, course.called) if course.medicine else {"text": course.text}
         ),
         "subject": reference("Patient", story.key),
-        "effectivePeriod": {"start": day(course.since, today).isoformat()},
-        "dateAsserted": (today - timedelta(days=1)).isoformat(),
         "informationSource": (
             reference("Patient", story.key)
             if by_patient

@@ -13,6 +13,7 @@ from .outcome import Refused
 from .parameters import PARAMETERS, values_at
 
 _KEY = "sandbox.access"
+_OF_MANY = {"Group"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,15 @@ class Access:
     """What an app may do: interactions by type ("cruds"), in the compartment of one patient.
 
     `patient_id` is None where the app was given no patient: then it sees no patient's records.
-    `user` is the reference of the person who uses the app.
+    `user` is the reference of the person who uses the app. A system (`is_system`) has neither: it
+    reads everybody's records of its types and writes none. `app` is the id of the app or system.
     """
 
     letters: Mapping[str, str]
     patient_id: str | None
     user: str
+    app: str = ""
+    is_system: bool = False
 
     def allows(self, resource_type: str, letter: str) -> bool:
         """Whether a scope allows c(reate), r(ead), u(pdate), d(elete) or s(earch) on a type."""
@@ -43,6 +47,10 @@ class Access:
 
     def may_see(self, resource: Resource, base: str) -> bool:
         """Whether a resource is in the patient's compartment, or is nobody's (a Medication)."""
+        if self.is_system:
+            return True
+        if resource["resourceType"] in _OF_MANY:
+            return False  # a list of patients is for systems, not for an app in one chart
         if not is_of_a_patient(resource["resourceType"]):
             return True
         return self.patient_id is not None and self.patient_id in patients_of(resource, base)

@@ -45,11 +45,11 @@ class FhirApi:
         ]
 
     async def _answer_metadata(self, request: Request) -> Response:
-        _want_json(request, request.query_params.multi_items())
+        want_json(request, request.query_params.multi_items())
         return reply(capability_statement(base=self._base, version=self._version))
 
     async def _answer_read(self, request: Request) -> Response:
-        _want_json(request, request.query_params.multi_items())
+        want_json(request, request.query_params.multi_items())
         resource_type = _known_type(request)
         resource_id = request.path_params["id"]
         if not _ID.fullmatch(resource_id):
@@ -76,7 +76,7 @@ class FhirApi:
         return await self._search(request, [*request.query_params.multi_items(), *posted])
 
     async def _search(self, request: Request, pairs: Pairs) -> Response:
-        _want_json(request, pairs)
+        want_json(request, pairs)
         resource_type = _known_type(request)
         question = understand(
             resource_type, pairs, base=self._base, strict=_is_strict(request.headers)
@@ -109,7 +109,7 @@ def _is_strict(headers: Headers) -> bool:
     return any(wish.replace(" ", "").lower() == "handling=strict" for wish in wishes)
 
 
-def _want_json(request: Request, pairs: Pairs) -> None:
+def want_json(request: Request, pairs: Pairs) -> None:
     """Refuse (406) a request for XML: `_format` decides, then `Accept`."""
     formats = [value for name, value in pairs if name == "_format"]
     if formats:

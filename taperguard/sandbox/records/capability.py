@@ -6,6 +6,11 @@ from .json_text import Resource
 from .parameters import PARAMETERS, Kind, parameters_of
 
 _WRITTEN_ON = "2026-11-23"
+_BULK = "http://hl7.org/fhir/uv/bulkdata"
+# Bulk Data Access 2.0.0: who conforms says so in `instantiates`, and names the operation.
+_OPERATIONS = {
+    "Group": [{"name": "export", "definition": f"{_BULK}/OperationDefinition/group-export"}]
+}
 
 
 def capability_statement(*, base: str, version: str) -> Resource:
@@ -21,6 +26,7 @@ def capability_statement(*, base: str, version: str) -> Resource:
             "description": "A pretend EHR. Every patient in it is synthetic.",
             "url": base,
         },
+        "instantiates": [f"{_BULK}/CapabilityStatement/bulk-data"],
         "fhirVersion": "4.0.1",
         "format": ["json"],
         "rest": [{"mode": "server", "resource": [_resource(name) for name in sorted(PARAMETERS)]}],
@@ -44,4 +50,6 @@ def _resource(resource_type: str) -> Resource:
         {"name": name, "type": parameter.kind.value}
         for name, parameter in parameters_of(resource_type).items()
     ]
+    if resource_type in _OPERATIONS:
+        described["operation"] = _OPERATIONS[resource_type]
     return described

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any
 
 Resource = dict[str, Any]
@@ -25,22 +27,25 @@ def write(value: Any) -> str:
     TypeError for what JSON cannot say, binary floats among them: a dose that went through one has
     lost its digits already.
     """
-    match value:
-        case None | bool() | int() | str():
-            return json.dumps(value, ensure_ascii=False)
-        case Decimal():
-            return _number(value)
-        case dict():
-            return "{" + ",".join(f"{_key(key)}:{write(item)}" for key, item in value.items()) + "}"
-        case list() | tuple():
-            return "[" + ",".join(map(write, value)) + "]"
+    # The most frequent first: a chart is mostly objects and text.
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if isinstance(value, dict):
+        return "{" + ",".join([f"{_key(key)}:{write(item)}" for key, item in value.items()]) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(write, value)) + "]"
+    if isinstance(value, Decimal):
+        return _number(value)
+    if value is None or isinstance(value, bool | int):
+        return json.dumps(value)
     raise TypeError(f"{type(value).__name__} has no place in a FHIR resource")
 
 
+@lru_cache(maxsize=2048)
 def _key(key: object) -> str:
     if not isinstance(key, str):
         raise TypeError("the keys of a JSON object are strings")
-    return json.dumps(key, ensure_ascii=False)
+    return encode_basestring(key)
 
 
 def _number(value: Decimal) -> str:

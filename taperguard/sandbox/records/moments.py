@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 _DATE = re.compile(
@@ -26,6 +27,7 @@ class Stretch(NamedTuple):
     high: str
 
 
+@lru_cache(maxsize=4096)  # a chart says the same few days over and over
 def stretch(text: str) -> Stretch:
     """The stretch of time that a FHIR date, dateTime or instant means; ValueError if none."""
     match = _DATE.fullmatch(text)

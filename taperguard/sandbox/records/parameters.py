@@ -138,6 +138,12 @@ PARAMETERS: dict[str, dict[str, Parameter]] = {
         "name": _string("name.family", "name.given", "name.text"),
         "family": _string("name.family"),
     },
+    "Group": {
+        "identifier": _token("identifier"),
+        "type": _token("type"),
+        "code": _token("code"),
+        "member": _reference("member.entity", "Patient"),
+    },
     "Organization": {"identifier": _token("identifier"), "name": _string("name", "alias")},
 }
 

@@ -17,6 +17,10 @@ from .parameters import PARAMETERS, Kind, Parameter, parameters_of
 
 DEFAULT_COUNT = 20
 LARGEST_COUNT = 200
+LARGEST_COUNT_OF_A_HISTORY = 50
+"""The most on one page of a patient's medication records: a server may give fewer than asked."""
+_HISTORIES = {"MedicationRequest", "MedicationStatement", "MedicationDispense"}
+_WHOSE = {"patient", "subject"}
 CURSOR = "_cursor"
 _IGNORED_WITHOUT_A_WORD = {"_format", "_pretty", "_total"}
 _PREFIXES = {"eq", "ne", "gt", "lt", "ge", "le", "sa", "eb"}
@@ -101,6 +105,8 @@ def understand(resource_type: str, pairs: Pairs, *, base: str, strict: bool) -> 
             raise Refused(
                 400, "not-supported", f"{resource_type} cannot be searched by {name} here."
             )
+    if resource_type in _HISTORIES and any(one.parameter in _WHOSE for one in question.clauses):
+        question.count = min(question.count, LARGEST_COUNT_OF_A_HISTORY)
     return question
 
 

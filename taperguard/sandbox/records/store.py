@@ -62,6 +62,13 @@ CREATE INDEX feedback_in ON feedback (state, number);
 """
 
 
+# What the stories were when they were told last, so that a restart need not tell them again.
+_TOLD = (
+    "CREATE TABLE IF NOT EXISTS told (place INTEGER PRIMARY KEY CHECK (place = 1),"
+    " day TEXT NOT NULL, edition TEXT NOT NULL)"
+)
+
+
 class Origin(StrEnum):
     """Where a resource comes from: a story, which is told anew each day, or somebody's work."""
 
@@ -194,13 +201,21 @@ class Charts:
         """The same within a transaction that does more than this."""
         return _save(db, resource, at, Origin.CHART)
 
-    def tell(self, resources: Iterable[Resource], *, on: date) -> None:
+    def was_told(self, *, on: date, edition: str) -> bool:
+        """Whether the stories of this edition stand here as they are true on a day."""
+        with self.transaction() as db:
+            row = db.execute("SELECT day, edition FROM told").fetchone()
+        return bool(row == (on.isoformat(), edition))
+
+    def tell(self, resources: Iterable[Resource], *, on: date, edition: str = "") -> None:
         """Write the stories as they are true on a day, instead of those of another day.
 
-        What somebody signed or changed in the meantime stays as it is.
+        What somebody signed or changed in the meantime stays as it is. `edition` is whatever names
+        these stories.
         """
         at = datetime.combine(on, time(), tzinfo=UTC)
         with self.transaction(writing=True) as db:
+            db.execute("INSERT OR REPLACE INTO told VALUES (1, ?, ?)", (on.isoformat(), edition))
             kept = {
                 (row[0], row[1])
                 for row in db.execute(
@@ -213,9 +228,15 @@ class Charts:
                 (Origin.STORY,),
             )
             db.execute("DELETE FROM resources WHERE origin = ?", (Origin.STORY,))
-            for resource in resources:
-                if (resource["resourceType"], resource["id"]) not in kept:
-                    _save(db, resource, at, Origin.STORY)
+            _write(
+                db,
+                [
+                    _versioned(resource, 1, at)
+                    for resource in resources
+                    if (resource["resourceType"], resource["id"]) not in kept
+                ],
+                Origin.STORY,
+            )
 
     # --- the file -----------------------------------------------------------------------------
 
@@ -231,6 +252,8 @@ class Charts:
         if missing is not None:
             with self.transaction() as db:
                 db.executescript(f"BEGIN; {missing} PRAGMA user_version = {_LAYOUT}; COMMIT;")
+        with self.transaction(writing=True) as db:
+            db.execute(_TOLD)
 
     @contextmanager
     def transaction(self, *, writing: bool = False) -> Iterator[sqlite3.Connection]:
@@ -259,29 +282,50 @@ def _save(db: sqlite3.Connection, resource: Resource, at: datetime, origin: Orig
     row = db.execute(
         "SELECT version FROM resources WHERE type = ? AND id = ?", (resource_type, resource_id)
     ).fetchone()
-    version = row[0] + 1 if row else 1
+    stored = _versioned(resource, row[0] + 1 if row else 1, at)
+    db.execute("DELETE FROM index_rows WHERE type = ? AND id = ?", (resource_type, resource_id))
+    _write(db, [stored], origin)
+    return stored[0]
+
+
+def _versioned(resource: Resource, version: int, at: datetime) -> tuple[Stored, Resource]:
+    """A resource as it will stand in the store, as text and as data."""
+    whole = as_stored(resource, version, at)
+    meta = whole["meta"]
+    text = json_text.write(whole)
+    stored = Stored(whole["resourceType"], whole["id"], version, meta["lastUpdated"], text)
+    return stored, whole
+
+
+def as_stored(resource: Resource, version: int, at: datetime) -> Resource:
+    """A resource with the version and the time that a store gives it; `at` has a zone."""
     updated = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     meta = {**resource.get("meta", {}), "versionId": str(version), "lastUpdated": updated}
-    whole = {
-        "resourceType": resource_type,
-        "id": resource_id,
+    return {
+        "resourceType": resource["resourceType"],
+        "id": resource["id"],
         "meta": meta,
         **{key: value for key, value in resource.items() if key not in _AT_THE_HEAD},
     }
-    text = json_text.write(whole)
-    db.execute(
-        "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?, ?, ?)",
-        (resource_type, resource_id, version, updated, origin, text),
-    )
-    db.execute("DELETE FROM index_rows WHERE type = ? AND id = ?", (resource_type, resource_id))
+
+
+def _write(db: sqlite3.Connection, made: Sequence[tuple[Stored, Resource]], origin: Origin) -> None:
+    """Write resources that have no index rows: many at once, for a clinic is told in one go."""
     db.executemany(
-        "INSERT INTO index_rows VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (resource_type, resource_id, row.parameter, row.one, row.two, row.plain)
-            for row in index_rows(whole)
+            (stored.type, stored.id, stored.version, stored.updated, origin, stored.text)
+            for stored, _ in made
         ],
     )
-    return Stored(resource_type, resource_id, version, updated, text)
+    db.executemany(
+        "INSERT INTO index_rows VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (stored.type, stored.id, row.parameter, row.one, row.two, row.plain)
+            for stored, whole in made
+            for row in index_rows(whole)
+        ),
+    )
 
 
 _AT_THE_HEAD = ("resourceType", "id", "meta")

@@ -70,7 +70,7 @@ class FhirWrites:
         asked = Asked(
             method="POST",
             resource_type=_writable(request, "create"),
-            resource=await _body(request),
+            resource=await posted_resource(request),
             if_none_exist=request.headers.get("if-none-exist"),
         )
         return await self._answer_one(request, asked, access)
@@ -81,7 +81,7 @@ class FhirWrites:
             method="PUT",
             resource_type=_writable(request, "update"),
             resource_id=request.path_params["id"],
-            resource=await _body(request),
+            resource=await posted_resource(request),
             if_match=request.headers.get("if-match"),
         )
         return await self._answer_one(request, asked, access)
@@ -101,7 +101,7 @@ class FhirWrites:
     async def transaction(self, request: Request) -> Response:
         """POST of a transaction Bundle to the base: all of it is written, or nothing."""
         access = accesses.of(request)
-        bundle = await _body(request)
+        bundle = await posted_resource(request)
         try:
             asked = from_bundle(bundle, self.base)
             written = await run_in_threadpool(self._write, asked, access)
@@ -142,7 +142,8 @@ def _writable(request: Request, interaction: str) -> str:
     return resource_type
 
 
-async def _body(request: Request) -> Resource:
+async def posted_resource(request: Request) -> Resource:
+    """The resource that a request brings. Raises Refused when it brings none."""
     said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if said not in _JSON:
         raise Refused(415, "not-supported", "A resource is sent as application/fhir+json.")

@@ -64,7 +64,7 @@ def smart_configuration(addresses: Addresses, clients: Iterable[Client]) -> dict
         "token_endpoint": addresses.token,
         "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "response_types_supported": ["code"],
         "scopes_supported": sorted({scope for client in clients for scope in client.scopes}),
         "code_challenge_methods_supported": ["S256"],

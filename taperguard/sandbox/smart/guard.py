@@ -1,4 +1,8 @@
-"""The guard of the FHIR door: an access token allows its scopes, in its patient's compartment."""
+"""The guard of the FHIR door: an access token allows its scopes, in its patient's compartment.
+
+A system's token (Backend Services) has no patient: it reads and searches the types of its scopes,
+exports them, and writes nothing.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +25,11 @@ from ..records.parameters import PARAMETERS
 from ..records.question import understand
 from ..records.store import Charts
 from .ledger import Kind, Ledger
-from .scopes import letters_by_type
+from .scopes import PATIENT, SYSTEM, letters_by_type
 
 _OPEN = ("/fhir/metadata", "/fhir/.well-known/")
+_EXPORT = "$export"
+_EXPORTED = "bulk"
 _READING = ("GET", "HEAD")
 
 
@@ -75,7 +81,9 @@ class FhirGuard:
         headers = Headers(scope=scope).getlist("authorization")
         if not headers:
             is_read = method in _READING or (method == "POST" and path.endswith("/_search"))
-            if path.startswith(_OPEN) or (self.open_fhir and is_read):
+            if path.startswith(_OPEN):
+                return None
+            if self.open_fhir and is_read and not _is_bulk(_parts(path)):
                 return None
             raise NotSignedIn(401, "login", "This needs an access token.")
         kind, _, token = headers[0].partition(" ")
@@ -85,13 +93,17 @@ class FhirGuard:
         if entry is None or not entry.is_good:
             raise NotSignedIn(401, "login", "The access token is not known, revoked or expired.")
         said = entry.said
-        letters = dict(letters_by_type(said["scopes"]))
-        return Access(letters, said.get("patient"), said["user"])
+        is_system = said.get("system") is True
+        letters = dict(letters_by_type(said["scopes"], SYSTEM if is_system else PATIENT))
+        return Access(letters, said.get("patient"), said.get("user", ""), said["client"], is_system)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, access: Access) -> None:
-        parts = scope["path"].removeprefix("/fhir").strip("/").split("/")
-        method = scope["method"]
+        parts, method = _parts(scope["path"]), scope["method"]
         if scope["path"].startswith(_OPEN):
+            await self.app(scope, receive, send)
+        elif _is_bulk(parts):  # what of it is whose, and of which types, the export looks at
+            if not access.is_system:
+                raise Refused(403, "forbidden", "Only a system exports, by Backend Services.")
             await self.app(scope, receive, send)
         elif method in _READING and len(parts) == 2 and parts[0] in PARAMETERS:
             await run_in_threadpool(self._check_read, parts[0], parts[1], access)
@@ -99,6 +111,8 @@ class FhirGuard:
         elif _is_search(method, parts):
             access.require(parts[0], "s")
             await self._search(self._narrowed(scope, parts[0], access), receive, send, access)
+        elif access.is_system and method not in _READING:
+            raise Refused(403, "forbidden", "A system reads here and writes nothing.")
         else:  # writes look at the access themselves; what is nothing at all is a 404
             await self.app(scope, receive, send)
 
@@ -113,7 +127,7 @@ class FhirGuard:
 
     def _narrowed(self, scope: Scope, resource_type: str, access: Access) -> Scope:
         """The search, with the patient as one more condition: it can only find less."""
-        if not is_of_a_patient(resource_type):
+        if access.is_system or not is_of_a_patient(resource_type):
             return scope
         if access.patient_id is None:
             raise Refused(403, "forbidden", "The app was given no patient.")
@@ -135,7 +149,7 @@ class FhirGuard:
 
         await self.app(scope, receive, keep)
         if start["status"] == 200:
-            resource_type = scope["path"].removeprefix("/fhir").strip("/").partition("/")[0]
+            resource_type = _parts(scope["path"])[0]
             body = await run_in_threadpool(self._only_visible, resource_type, body, access)
             MutableHeaders(scope=start)["content-length"] = str(len(body))
         await send(start)
@@ -156,7 +170,7 @@ class FhirGuard:
 
     def _check_question(self, resource_type: str, bundle: Resource, access: Access) -> None:
         """A page address of an app's own making could ask about somebody else: it is refused."""
-        if not is_of_a_patient(resource_type):
+        if access.is_system or not is_of_a_patient(resource_type):
             return
         (asked,) = (link["url"] for link in bundle["link"] if link["relation"] == "self")
         pairs = parse_qsl(urlsplit(asked).query, keep_blank_values=True)
@@ -175,6 +189,15 @@ class FhirGuard:
 def _condition(resource_type: str) -> str:
     """The search parameter that names whose record it is."""
     return "_id" if resource_type == "Patient" else "patient"
+
+
+def _parts(path: str) -> list[str]:
+    return path.removeprefix("/fhir").strip("/").split("/")
+
+
+def _is_bulk(parts: list[str]) -> bool:
+    """Whether an address is about an export: asking for one, its state or its files."""
+    return parts[0] in (_EXPORTED, _EXPORT) or parts[-1] == _EXPORT
 
 
 def _is_search(method: str, parts: list[str]) -> bool:

@@ -6,22 +6,27 @@ import re
 from collections.abc import Iterable, Mapping
 
 _INTERACTIONS = "cruds"
-_OF_A_PATIENT = re.compile(r"patient/(?P<type>\*|[A-Za-z]+)\.(?P<letters>c?r?u?d?s?)")
+_SCOPE = re.compile(r"(?P<level>patient|system)/(?P<type>\*|[A-Za-z]+)\.(?P<letters>c?r?u?d?s?)")
+PATIENT = "patient"
+SYSTEM = "system"
+"""Whose records a scope is about: those of the patient of a launch, or those of everybody."""
+_LEVELS = (f"{PATIENT}/", f"{SYSTEM}/")
 
 
-def granted(asked: str, registered: Iterable[str]) -> tuple[str, ...]:
+def granted(asked: str, registered: Iterable[str], level: str = PATIENT) -> tuple[str, ...]:
     """What of the scopes asked for an app gets: never more than it is registered for.
 
     A scope of letters comes back with the letters that are allowed; one with a query, one of
     version 1 and one that is unknown do not come back. `patient/*.rs` comes back type by type.
+    With the level SYSTEM only scopes of systems come back, and with PATIENT none of them.
     """
     known = tuple(registered)
-    allowed = letters_by_type(known)
+    allowed = letters_by_type(known, level)
     found: dict[str, None] = {}
     for scope in asked.split(" "):
-        match = _match(scope)
+        match = _match(scope, level)
         if match is None:
-            if scope in known and not scope.startswith("patient/"):
+            if level == PATIENT and scope in known and not scope.startswith(_LEVELS):
                 found[scope] = None
             continue
         wanted_type, letters = match
@@ -29,17 +34,17 @@ def granted(asked: str, registered: Iterable[str]) -> tuple[str, ...]:
         for resource_type in types:
             both = _both(letters, allowed.get(resource_type, ""))
             if both:
-                found[f"patient/{resource_type}.{both}"] = None
+                found[f"{level}/{resource_type}.{both}"] = None
     return tuple(found)
 
 
-def letters_by_type(scopes: Iterable[str]) -> Mapping[str, str]:
-    """The interactions that scopes allow on each type: "cruds" are create, read, update, delete
-    and search.
+def letters_by_type(scopes: Iterable[str], level: str = PATIENT) -> Mapping[str, str]:
+    """The interactions that scopes of a level allow on each type: "cruds" are create, read,
+    update, delete and search.
     """
     allowed: dict[str, str] = {}
     for scope in scopes:
-        match = _match(scope)
+        match = _match(scope, level)
         if match is not None:
             resource_type, letters = match
             before = allowed.get(resource_type, "")
@@ -49,9 +54,11 @@ def letters_by_type(scopes: Iterable[str]) -> Mapping[str, str]:
     return allowed
 
 
-def _match(scope: str) -> tuple[str, str] | None:
-    match = _OF_A_PATIENT.fullmatch(scope)
-    return (match["type"], match["letters"]) if match and match["letters"] else None
+def _match(scope: str, level: str) -> tuple[str, str] | None:
+    match = _SCOPE.fullmatch(scope)
+    if match is None or match["level"] != level or not match["letters"]:
+        return None
+    return match["type"], match["letters"]
 
 
 def _both(one: str, other: str) -> str:

@@ -1,7 +1,10 @@
-"""The token endpoint: tokens for a code and for a refresh token (RFC 6749, 4.1.3 and 6; SMART 2.2).
+"""The token endpoint: tokens for a code, for a refresh token and for a system that has a key
+(RFC 6749, 4.1.3, 4.4 and 6; SMART App Launch 2.2.0, Backend Services).
 
 A code is good once and for a minute; its replay ends every token that came of it. A refresh token
-is replaced with each use, and the use of a replaced one ends its family too (RFC 9700, 4.14.2).
+is replaced with each use, and the use of a replaced one ends its family too (RFC 9700, 4.14.2). A
+system gets a short token of its own scopes, for no person and no patient, and never a refresh
+token: it can always ask again.
 """
 
 from __future__ import annotations
@@ -21,9 +24,10 @@ from .clients import PUBLIC, Client
 from .configuration import Addresses
 from .keys import SigningKey
 from .ledger import Kind, Ledger
-from .scopes import granted
+from .scopes import SYSTEM, granted, letters_by_type
 
 ACCESS_SECONDS = 900
+SYSTEM_SECONDS = 300
 _OFFLINE_SECONDS = 90 * 86_400
 _ONLINE_SECONDS = 8 * 3_600
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -62,6 +66,8 @@ class TokenDesk:
                 return self._for_code(client, form)
             case "refresh_token":
                 return self._for_refresh(client, form)
+            case "client_credentials":
+                return self._for_system(client, form)
             case None:
                 raise NoToken("invalid_request", "The request has no grant_type.")
         raise NoToken("unsupported_grant_type", "That grant_type is not offered here.")
@@ -135,6 +141,25 @@ class TokenDesk:
         if entry.is_expired:
             raise NoToken("invalid_grant", "This refresh token has expired.")
         return self._tokens(entry.said, entry.family, scopes)
+
+    def _for_system(self, client: Client, form: Mapping[str, str]) -> dict[str, Any]:
+        """A token for the client itself (SMART App Launch 2.2.0, Backend Services, 4.1.5)."""
+        if client.authentication == PUBLIC or not letters_by_type(client.scopes, SYSTEM):
+            raise NoToken("unauthorized_client", "This client is not registered as a system.")
+        if "scope" not in form:
+            raise NoToken("invalid_scope", "A system says which scopes it asks for.")
+        scopes = granted(form["scope"], client.scopes, SYSTEM)
+        if not scopes:
+            raise NoToken("invalid_scope", "None of these scopes is registered for the client.")
+        secret = self.ledger.issue(
+            Kind.ACCESS, SYSTEM_SECONDS, {"client": client.id, "system": True, "scopes": scopes}
+        )
+        return {
+            "access_token": secret,
+            "token_type": "bearer",
+            "expires_in": SYSTEM_SECONDS,
+            "scope": " ".join(scopes),
+        }
 
     def _tokens(
         self, said: Mapping[str, Any], family: str, scopes: tuple[str, ...]

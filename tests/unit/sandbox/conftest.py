@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,8 +32,16 @@ def today() -> date:
     return TODAY
 
 
+@pytest.fixture(scope="session")
+def told_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data file of an EHR that has told its stories: a new EHR finds them there."""
+    folder = tmp_path_factory.mktemp("told")
+    create_app(data_dir=folder, today=lambda: TODAY, service_url=EHR, public_url=EHR)
+    return folder / DATA_FILE
+
+
 @pytest.fixture
-def make_app(tmp_path: Path) -> Callable[..., Starlette]:
+def make_app(tmp_path: Path, told_file: Path) -> Callable[..., Starlette]:
     """Make an application on the test's own data; `today` may be given as a function."""
 
     def make(
@@ -40,8 +49,12 @@ def make_app(tmp_path: Path) -> Callable[..., Starlette]:
         data_dir: Path | None = None,
         service_url: str = "http://service.test",
     ) -> Starlette:
+        folder = data_dir or tmp_path / "data with a space"
+        if not folder.exists():
+            folder.mkdir()
+            shutil.copy(told_file, folder)
         return create_app(
-            data_dir=data_dir or tmp_path / "data with a space",
+            data_dir=folder,
             today=today,
             service_url=service_url,
             public_url=f"{EHR}/",

@@ -267,7 +267,7 @@ def test_a_file_is_fetched_with_its_hash_and_its_lines(
     assert (tmp_path / "f").read_bytes() == held
     assert fetched.lines == 3
     assert fetched.sha256 == hashlib.sha256(held).hexdigest()
-    assert fetched.bytes == len(held)
+    assert fetched.size == len(held)
     assert ehr.asked[-1].signed_in
 
 

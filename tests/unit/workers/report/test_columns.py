@@ -281,27 +281,6 @@ def test_a_list_that_no_file_holds_is_a_gap_and_not_an_empty_list(prepared: Prep
     assert "No file holds any Patient: ages are not known." in ledger["problems"]
 
 
-def test_a_number_that_no_binary_float_can_hold_stops_nothing(prepared: Prepare) -> None:
-    """1e400 as the strength of a contained Medication, which the columns carry as they are."""
-    raw = json.dumps(
-        {
-            **by_reference("x", "ada", "#in"),
-            "contained": [
-                {
-                    **medication("in", "clonazepam"),
-                    "ingredient": [
-                        {
-                            "itemCodeableConcept": {"text": "clonazepam"},
-                            "strength": {"numerator": {"value": 12345, "unit": "mg"}},
-                        }
-                    ],
-                }
-            ],
-        }
-    ).replace("12345", "1e400")
-    assert prepared({"all": [raw.encode()]})["buckets"] == 1
-
-
 def test_no_file_name_holds_a_patients_id(
     prepared: Prepare, run: RunFolder, sealer: seal.Sealer
 ) -> None:
