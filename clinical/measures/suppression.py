@@ -53,13 +53,30 @@ class Sum:
 def closed_cells(cells: Iterable[Cell], sums: Sequence[Sum], smallest: int) -> frozenset[str]:
     """The names of the shown cells to leave out: the small, and what gives them away."""
     by_name = {cell.name: cell for cell in cells}
-    closed = {c.name for c in by_name.values() if c.shown and c.value < smallest}
+    small = {c.name for c in by_name.values() if c.shown and c.value < smallest}
+    closed, in_vain = set(small), set[str]()
     while True:
-        found = sorted(found_out(by_name, sums, closed, smallest))
+        found = found_out(by_name, sums, closed, smallest)
+        # What a reader can work out all the same protects nothing: it is shown again.
+        useless = found & (closed - small) - in_vain
+        if useless:
+            closed -= useless
+            in_vain |= useless
+            continue
         candidates = _beside(found, by_name, sums, closed)
         if not found or not candidates:
-            return frozenset(closed)
-        closed.add(min(candidates, key=lambda c: (c.cost, c.value, c.name)).name)
+            break
+        fresh = [cell for cell in candidates if cell.name not in in_vain]
+        closed.add(min(fresh or candidates, key=_worth).name)
+    # What was closed early may no longer be needed; the dearest gets the first chance to open.
+    for cell in sorted((by_name[name] for name in closed - small), key=_worth, reverse=True):
+        if not found_out(by_name, sums, closed - {cell.name}, smallest):
+            closed.remove(cell.name)
+    return frozenset(closed)
+
+
+def _worth(cell: Cell) -> tuple[int, int, str]:
+    return cell.cost, cell.value, cell.name
 
 
 def found_out(
