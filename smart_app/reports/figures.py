@@ -116,9 +116,7 @@ def courses_figure(courses: Mapping[str, Any]) -> Figure:
         f"{one['off']} of {one['of']} by month {one['months']}" for one in courses["nardi"]
     )
     followed = [one for one in months if one["followed"]]
-    beside = (
-        f"Published course (Nardi 2010, panic disorder, tapers that were asked for): {published}."
-    )
+    beside = f"Published course (Nardi 2010, panic disorder, tapers of a study): {published}."
     if not followed:
         return Figure(
             "courses",

@@ -147,6 +147,7 @@ class ReportView:
     made: tuple[str, ...]
     form: str
     is_whole: bool
+    has_changes: bool
     nothing_shown: str | None
     first_night: str | None
     run: RunNote | None
@@ -179,23 +180,23 @@ def report_view(
     `run` is the last one, on the page of the newest night.
     """
     since = _night_before(report)
-    compared = _Compared(since, is_whole)
     measures = report["measures"]
     return ReportView(
         headline=headline(measures),
         made=_made(report, night),
         form=WHOLE if is_whole else SHAREABLE,
         is_whole=is_whole,
+        has_changes=is_whole or since is not None,
         nothing_shown=_nothing_shown(measures),
         first_night=None if since or not is_whole else _FIRST_NIGHT,
         run=run_in_words(run),
         tiles=tuple(
-            _tile(measure, report, compared, night, links)
+            _tile(measure, report, since, night, links)
             for key in _IN_THE_HEAD
             for measure in measures
             if measure["id"] == key
         ),
-        measures=tuple(_measure(measure, report, compared, night, links) for measure in measures),
+        measures=tuple(_measure(measure, report, since, night, links) for measure in measures),
         history=_history(report),
         distributions=tuple(
             distribution_figure(one, night, links) for one in report["distributions"]
@@ -208,19 +209,6 @@ def report_view(
         downloads=_downloads(files, night, links, is_whole=is_whole),
         worklist=links.patients(night),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Compared:
-    """With which night the numbers are compared, where this form of the report says it."""
-
-    since: date | None
-    is_whole: bool
-
-    def words(self, change: Number) -> str:
-        if not self.is_whole and self.since is None:
-            return "not in this form"
-        return change_in_words(change, self.since)
 
 
 _FIRST_NIGHT = (
@@ -300,7 +288,7 @@ def _nothing_shown(measures: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def _tile(
-    measure: Mapping[str, Any], report: Report, compared: _Compared, night: date, links: Links
+    measure: Mapping[str, Any], report: Report, since: date | None, night: date, links: Links
 ) -> Tile:
     key = measure["id"]
     points = _points(measure, report, night)
@@ -310,7 +298,7 @@ def _tile(
         number=count(measure["numerator"]),
         is_word=not is_shown(measure["numerator"]),
         of=of(measure["denominator"], measure["denominator_words"]),
-        change=compared.words(measure["change"]),
+        change=change_in_words(measure["change"], since),
         trend=sparkline(f"trend-{key}", measure["title"], points) if len(points) > 1 else None,
         link=links.patients(night, {"measure": key}),
     )
@@ -326,7 +314,7 @@ def _points(measure: Mapping[str, Any], report: Report, night: date) -> list[tup
 
 
 def _measure(
-    measure: Mapping[str, Any], report: Report, compared: _Compared, night: date, links: Links
+    measure: Mapping[str, Any], report: Report, since: date | None, night: date, links: Links
 ) -> MeasureRow:
     key, unknown = measure["id"], measure["not_evaluable"]
     whom = measure["denominator_words"]
@@ -336,7 +324,7 @@ def _measure(
         number=count(measure["numerator"]),
         of=of(measure["denominator"], whom),
         percent=percent(measure),
-        change=compared.words(measure["change"]),
+        change=change_in_words(measure["change"], since),
         unknown=count(unknown),
         definition=_definition(measure),
         options=tuple(

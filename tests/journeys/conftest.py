@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -20,9 +21,14 @@ from typing import Any
 
 import httpx2
 import pytest
+import uvicorn
 from ehr_screen import Screen
 from playwright.sync_api import sync_playwright
 
+from store import migrate
+from taperguard import settings as settings_module
+from taperguard import wiring
+from taperguard.app import create_app
 from taperguard.supervise import KEEPER
 
 AXE = (Path(__file__).parents[1] / "support" / "axe.min.js").read_text(encoding="utf-8")
@@ -164,6 +170,50 @@ def ehr_asking(tmp_path: Path) -> Iterator[Callable[[str], str]]:
 def lonely(ehr_asking: Callable[[str], str]) -> str:
     """The address of a sandbox EHR whose safety service is down."""
     return ehr_asking(f"http://127.0.0.1:{free_port()}")
+
+
+@pytest.fixture(scope="session")
+def served() -> Callable[..., Any]:
+    """The service in this process with its store at hand: a context manager.
+
+    Gives the house and where it runs. The sandbox EHR beside it is a process, as in the demo.
+    """
+
+    @contextmanager
+    def serve() -> Iterator[tuple[wiring.House, Running]]:
+        port, sandbox_port = free_port(), free_port()
+        running = Running(f"http://127.0.0.1:{port}", f"http://localhost:{sandbox_port}")
+        with tempfile.TemporaryDirectory(prefix="tg-", dir="/tmp") as folder:
+            sandbox = [
+                *(sys.executable, "-m", "taperguard.sandbox", "--port", str(sandbox_port)),
+                *("--data", f"{folder}/ehr", "--service-url", running.service),
+            ]
+            settings = settings_module.load(
+                data=Path(folder) / "data",
+                port=port,
+                sandbox_port=sandbox_port,
+                broker_url="redis+socket:///nowhere/broker.sock",
+            )
+            house = wiring.build(settings)
+            migrate.upgrade(house.engine)
+            # Without its lifespan: the relay would only look for a broker.
+            server = uvicorn.Server(
+                uvicorn.Config(create_app(house), port=port, log_config=None, lifespan="off")
+            )
+            thread = threading.Thread(target=server.run)
+            log = Path(folder) / "sandbox.log"
+            with kept(sandbox, log):
+                thread.start()
+                try:
+                    _wait(lambda: answers(f"{running.ehr}/healthz"), log)
+                    _wait(lambda: server.started, log)
+                    yield house, running
+                finally:
+                    server.should_exit = True
+                    thread.join(10)
+                    house.close()
+
+    return serve
 
 
 def _wait(ready: Callable[[], bool], log: Path, seconds: float = 150) -> None:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from ehr.registry import BadRegistry, ClientAuth, DraftsOnCard, parse_registry, read_registry
+from ehr.registry import (
+    ANYBODY,
+    BadRegistry,
+    ClientAuth,
+    DraftsOnCard,
+    parse_registry,
+    read_registry,
+)
 
 GOOD = """\
 # The EHRs of a clinic.
@@ -250,3 +257,38 @@ def test_a_bad_backend_value_is_named_with_its_line(lines: str, line: int, why: 
     with pytest.raises(BadRegistry, match=rf"ehrs\.toml, line {line}: ") as bad:
         parse_registry(f"{SMART}{lines}\n")
     assert why in str(bad.value)
+
+
+# --- who reads reports ------------------------------------------------------------------------
+
+
+def test_nobody_reads_a_report_unless_somebody_is_named() -> None:
+    north = parse_registry(GOOD).get("north")
+    assert north is not None
+    assert (north.report_readers, north.worklist_readers) == ((), ())
+
+
+def test_readers_are_named_by_their_reference_or_are_anybody() -> None:
+    (one,) = parse_registry(SMART + 'report_readers = ["any"]\nworklist_readers = ["Person/7"]\n')
+    assert one.report_readers == (ANYBODY,)
+    assert one.worklist_readers == ("Person/7",)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('report_readers = "any"', "has to be a list of texts"),
+        ('report_readers = ["any", "Practitioner/1"]', "'any' stands alone"),
+        ('report_readers = ["hazel"]', "'hazel' is no user like Practitioner/123"),
+        ('report_readers = ["Patient/1"]', "'Patient/1' is no user"),
+        ('report_readers = ["https://x.test/Practitioner/1"]', "is no user"),
+        ('worklist_readers = ["any"]', "names each user"),
+        ('worklist_readers = ["Practitioner/"]', "is no user"),
+    ],
+)
+def test_a_reader_that_is_not_understood_stops_the_start(line: str, why: str) -> None:
+    with pytest.raises(BadRegistry) as caught:
+        parse_registry(SMART + line + "\n", "clinic.toml")
+    number = SMART.count("\n") + 1
+    assert str(caught.value).startswith(f"clinic.toml, line {number}: ")
+    assert why in str(caught.value)

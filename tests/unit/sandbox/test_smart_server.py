@@ -682,3 +682,57 @@ def test_scopes_of_systems_and_of_patients_do_not_stand_for_each_other() -> None
     assert granted("system/Patient.rs openid", registered) == ("openid",)
     assert granted("patient/Patient.rs openid", registered, SYSTEM) == ()
     assert granted("system/*.cruds", registered, SYSTEM) == ("system/Patient.rs",)
+
+
+# --- signing in without a patient -------------------------------------------------------------
+
+WHO = "openid fhirUser"
+
+
+def pending_of(page: Any) -> str:
+    found = re.search(r'name="pending" value="([^"]+)"', page.text)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize("user", ["hazel", "ash", "reed"])
+def test_an_app_that_asks_for_no_patient_lets_one_choose_who_one_is(
+    ehr: JoinedEhr, user: str
+) -> None:
+    page = ehr.authorize(scope=WHO)
+    assert page.status_code == 200
+    assert "Synthetic-Ash" in page.text
+    assert "Quality lead" in page.text
+    form = {"pending": pending_of(page), "user": f"Practitioner/{user}"}
+    answer = ehr.client.post("/auth/user", data=form)
+    said = ehr.exchange(query_of(answer.headers["location"])["code"]).json()
+    assert said["scope"] == WHO
+    assert "patient" not in said
+    assert "refresh_token" not in said
+    keys = KeySet.import_key_set(ehr.client.get("/.well-known/jwks.json").json())
+    claims = jwt.decode(said["id_token"], keys, algorithms=["ES256"]).claims
+    assert claims["fhirUser"] == f"{BASE}/Practitioner/{user}"
+    # A choice is made once.
+    assert ehr.client.post("/auth/user", data=form).status_code == 400
+
+
+def test_who_does_not_work_here_cannot_be_chosen(ehr: JoinedEhr) -> None:
+    pending = pending_of(ehr.authorize(scope=WHO))
+    form = {"pending": pending, "user": "Practitioner/nobody"}
+    assert ehr.client.post("/auth/user", data=form).status_code == 400
+
+
+def test_the_choice_of_a_patient_is_no_choice_of_a_user_nor_the_other_way_round(
+    ehr: JoinedEhr,
+) -> None:
+    patient = pending_of(ehr.authorize(scope=SCOPES.replace("launch", "launch/patient")))
+    form = {"pending": patient, "user": "Practitioner/ash"}
+    assert ehr.client.post("/auth/user", data=form).status_code == 400
+    user = pending_of(ehr.authorize(scope=WHO))
+    form = {"pending": user, "patient": "alder"}
+    assert ehr.client.post("/auth/patient", data=form).status_code == 400
+
+
+def test_a_launch_from_the_chart_is_the_prescriber_s_and_asks_nothing(ehr: JoinedEhr) -> None:
+    answer = ehr.authorize(launch=ehr.launch("alder"))
+    assert answer.status_code == 303

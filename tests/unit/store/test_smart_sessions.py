@@ -182,3 +182,22 @@ def test_an_ended_session_is_gone_with_its_tokens(store: Engine, sealer: Sealer,
     with writing(store) as connection:
         smart_sessions.end(connection, "l1")
     assert rows(store, "smart_sessions") == []
+
+
+def of_browser(store: Engine, sealer: Sealer, **changed: Any) -> list[str]:
+    given = {"browser": "b1", "ehr_id": "north", "now": NOW, **changed}
+    with reading(store) as connection:
+        found = smart_sessions.of_browser(connection, sealer=sealer, **given)
+    return [session.launch_id for session in found]
+
+
+def test_a_browser_s_sessions_at_an_ehr_are_found_without_a_launch(
+    store: Engine, sealer: Sealer
+) -> None:
+    open_one(store, sealer, "l1")
+    open_one(store, sealer, "l2")
+    assert sorted(of_browser(store, sealer)) == ["l1", "l2"]
+    assert of_browser(store, sealer, browser="b2") == []
+    assert of_browser(store, sealer, browser=None) == []
+    assert of_browser(store, sealer, ehr_id="south") == []
+    assert of_browser(store, sealer, now=NOW + timedelta(hours=10)) == []
