@@ -20,8 +20,9 @@ from clinical.drugs import Drug, is_rescue_naloxone
 from clinical.evidence import cite
 from clinical.facts import PatientFacts
 from clinical.findings import Assessment, CheckId, Finding, Severity
-from clinical.offer import NewStart, Offer, TaperOffer, offer
+from clinical.offer import NewStart, Offer, TaperOffer, UnderWay, offer
 from clinical.policy import Policy
+from clinical.running_taper import running_taper
 from clinical.signing import clonazepam_ordered, effect_of_signing, will_be_taken
 from clinical.standing import standing
 
@@ -110,7 +111,7 @@ class _Dealer:
             suggestions = [naloxone_suggestion(self.desk)]
         self._add(
             findings,
-            summary=wording.summary(findings, effect),
+            summary=wording.summary(findings, effect, running_taper(self.facts, self.on)),
             detail=wording.order_detail(self.assessment, findings, effect, proposed, self.facts),
             suggestions=suggestions,
         )
@@ -169,6 +170,9 @@ class _Dealer:
                 if proposed.keep_present:
                     label = f"Keep the present {proposed.effect.present}: remove the new order"
                     found.append(removal_suggestion(self.desk, proposed.effect.drafts, label))
+            case UnderWay():
+                label = "Keep to the taper: remove the new order"
+                found.append(removal_suggestion(self.desk, proposed.drafts, label))
             case NewStart():
                 effect = effect_of_signing(self.facts, self.on, self.policy)
                 if effect is not None and effect.replacing.mg_per_day > _LOWER_START_ABOVE_MG:

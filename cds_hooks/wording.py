@@ -11,8 +11,9 @@ from clinical.checks.words import drug_name, listed, uncounted_reasons
 from clinical.evidence import cite
 from clinical.facts import MedicationRecord, PatientFacts
 from clinical.findings import Assessment, Checked, CheckId, Finding, NotEvaluable
-from clinical.offer import NewStart, NoOffer, Offer, Proposal, TaperOffer
+from clinical.offer import NewStart, NoOffer, Offer, Proposal, TaperOffer, UnderWay
 from clinical.quantities import plain
+from clinical.running_taper import RunningTaper, running_taper
 from clinical.signing import Effect
 from clinical.taper import Limit, Schedule, judge
 from clinical.taper.pace import conventions
@@ -29,19 +30,25 @@ TITLES = {
 }
 
 
-def summary(findings: Iterable[Finding], effect: Effect | None) -> str:
-    """One line: the dose, then what is wrong with it, as much as fits."""
+def summary(
+    findings: Iterable[Finding], effect: Effect | None, running: RunningTaper | None = None
+) -> str:
+    """One line: the dose, then what is wrong with it, as much as fits.
+
+    A taper that is in progress always fits: it changes what the order means.
+    """
     by_check = {finding.check: finding.fired for finding in findings}
     parts = [_dose_words(effect, raised=CheckId.DOSE_ESCALATION in by_check)]
     if CheckId.OPIOID_TOGETHER in by_check:
         parts.append(f" {by_check[CheckId.OPIOID_TOGETHER].summary}")
     if CheckId.OLDER_ADULT in by_check:
         parts.append(f", {by_check[CheckId.OLDER_ADULT].summary}")
+    last = "" if running is None else ", a taper is in progress"
     line = parts[0]
     for part in parts[1:]:
-        if len(line + part) <= LONGEST_SUMMARY:
+        if len(line + part + last) <= LONGEST_SUMMARY:
             line += part
-    return _one_line(line)
+    return _one_line(line + last)
 
 
 def _dose_words(effect: Effect | None, *, raised: bool) -> str:
@@ -78,6 +85,9 @@ def order_detail(
     parts = [findings_part(told)]
     if effect is not None:
         parts.append(_doses_part(effect, facts))
+    running = running_taper(facts, assessment.on)
+    if running is not None:
+        parts.append(_running_part(running, offer))
     match offer:
         case TaperOffer():
             parts += [_taper_part(offer, proposal) for proposal in offer.proposals]
@@ -92,7 +102,7 @@ def order_detail(
                 "**New start**\n\nNo clonazepam is current, so there is nothing to taper. If it "
                 "is needed, the label starts with 0.25 mg twice a day."
             )
-        case None:
+        case UnderWay() | None:
             pass
     unknown = unknowns_part(assessment)
     if unknown:
@@ -131,6 +141,18 @@ def unknowns_part(assessment: Assessment) -> str | None:
 def not_evaluable(assessment: Assessment) -> list[Checked]:
     """The checks that could not be made."""
     return [c for c in assessment.checks if isinstance(c.verdict, NotEvaluable)]
+
+
+def _running_part(running: RunningTaper, offer: Offer | None) -> str:
+    lines = [sentence(running.in_words(_day))]
+    if isinstance(offer, UnderWay):
+        lines.append(
+            "No second taper is drafted: its doses would add up with the one in progress. To "
+            "change that one, open the planner; to stay with it, remove the new order."
+        )
+    if not running.signed:
+        lines.append("Its draft orders have no effect until they are signed.")
+    return "**A taper is in progress**\n\n" + markdown.bullets(map(markdown.text, lines))
 
 
 def _doses_part(effect: Effect, facts: PatientFacts) -> str:

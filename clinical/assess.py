@@ -14,6 +14,7 @@ from clinical.drugs import Drug
 from clinical.facts import PatientFacts
 from clinical.findings import Assessment, Checked, CheckId, SetAside, Verdict
 from clinical.policy import Policy, default_policy
+from clinical.running_taper import running_taper
 from clinical.signing import effect_of_signing, is_own_plan
 from clinical.standing import When, standing
 
@@ -53,7 +54,8 @@ def assess(facts: PatientFacts, on: date, policy: Policy | None = None) -> Asses
 
 def _notes(facts: PatientFacts, on: date) -> list[str]:
     """What the reader of the account should know beside the checks."""
-    notes = []
+    running = running_taper(facts, on)
+    notes = [] if running is None else [running.in_words()]
     unknown = unidentified([*facts.medications, *(d.record for d in facts.drafts)])
     if unknown:
         sources = listed(record.source for record in unknown)

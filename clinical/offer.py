@@ -7,12 +7,13 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 from clinical.checks.words import uncounted_reasons
-from clinical.facts import PatientFacts, Unknown
+from clinical.facts import MedicationRecord, PatientFacts, Unknown
 from clinical.findings import Assessment, CheckId, Fired
 from clinical.gates import coordinate_gates, stop_gates
 from clinical.policy import Policy
 from clinical.present import in_use_since, present_intakes, why_not_steady
 from clinical.quantities import Milligrams
+from clinical.running_taper import RunningTaper, running_taper
 from clinical.signing import Effect, clonazepam_ordered, effect_of_signing, is_own_plan
 from clinical.taper.pace import Pace, pace, recommended_pace
 from clinical.taper.planner import plan
@@ -36,6 +37,14 @@ class NewStart:
 
 
 @dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A taper is in progress: no second one is drafted; the new order (`drafts`) can be removed."""
+
+    taper: RunningTaper
+    drafts: tuple[MedicationRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """One pace with its schedule from the present dose."""
 
@@ -54,7 +63,7 @@ class TaperOffer:
     notes: tuple[str, ...]
 
 
-Offer = NoOffer | NewStart | TaperOffer
+Offer = NoOffer | NewStart | UnderWay | TaperOffer
 
 
 def offer(facts: PatientFacts, on: date, assessment: Assessment, policy: Policy) -> Offer | None:
@@ -68,6 +77,9 @@ def offer(facts: PatientFacts, on: date, assessment: Assessment, policy: Policy)
         return NoOffer((f"The present dose is not known: {facts.medications_gap.why}.",))
     if is_own_plan(effect):
         return NoOffer(("The taper was accepted already; its orders stand as they are.",))
+    running = running_taper(facts, on)
+    if running is not None:
+        return UnderWay(running, effect.drafts)
     if not effect.current:
         return _without_present_dose(facts, on, policy, effect)
     if not effect.present.complete:

@@ -152,6 +152,31 @@ def beat(ready_file: ReadyFile = None) -> int:
 
 
 @app.command()
+def migrate() -> int:
+    """Bring the tables up to date and end."""
+    code: int = _command("migrate").run()
+    return code
+
+
+@app.command()
+def health(
+    part: Annotated[str, typer.Argument(metavar="PART", help="api, worker or beat.")],
+) -> int:
+    """Whether a running part does its work; exit 1 if not."""
+    code: int = _command("health").run(part)
+    return code
+
+
+@app.command()
+def secrets(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder for the secrets.")],
+) -> int:
+    """Make the secrets of a new installation, one file each."""
+    code: int = _command("secrets").run(folder)
+    return code
+
+
+@app.command()
 def dose(file: FileArgument, on: OnOption = None) -> int:
     """The daily dose of a medication record or a Bundle of them, as JSON."""
     day = _date(on, "--on")

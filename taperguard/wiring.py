@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import httpx2
@@ -20,7 +20,7 @@ from sqlalchemy.engine import Engine
 
 from clinical.policy import Policy, default_policy
 from ehr import seal
-from ehr.backend import BackendTokens
+from ehr.backend import BackendTokens, OwnMemory
 from ehr.keys import OurKeys, new_key_set
 from ehr.registry import ClientAuth, Registry, TrustedEhr, parse_registry, read_registry
 from store import cards_shown, migrate, outbox
@@ -50,6 +50,7 @@ class House:
     sealer: seal.Sealer
     relay: Relay = field(repr=False)
     clock: Clock = field(default=utc_now, repr=False)
+    alone: bool = False
 
     def now(self) -> datetime:
         """The instant, in UTC."""
@@ -81,7 +82,9 @@ class House:
         """Access tokens for work without a user; made when a worker first needs one."""
         return BackendTokens(
             keys=our_keys(self.settings, self.registry),
-            cache=SealedCache(connect(self.settings.broker, WORKER_SECONDS), self.sealer),
+            cache=OwnMemory(self.now)
+            if self.alone
+            else SealedCache(connect(self.settings.broker, WORKER_SECONDS), self.sealer),
             now=self.now,
             http=worker_http,
         )
@@ -143,8 +146,11 @@ class House:
         self.engine.dispose()
 
 
-def build(settings: Settings, *, clock: Clock = utc_now) -> House:
-    """A house for this process. Raises BadRegistry, MalformedKey or UnusableDatabaseUrl."""
+def build(settings: Settings, *, clock: Clock = utc_now, alone: bool = False) -> House:
+    """A house for this process. Raises BadRegistry, MalformedKey or UnusableDatabaseUrl.
+
+    `alone`: a command that shares nothing with workers and needs no Redis.
+    """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = make_engine(settings.database)
     return House(
@@ -159,6 +165,7 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> House:
             lease=timedelta(seconds=settings.outbox_lease_seconds),
         ),
         clock=clock,
+        alone=alone,
     )
 
 
@@ -234,7 +241,13 @@ def our_keys(settings: Settings, registry: Registry) -> OurKeys | None:
 def worker_http() -> httpx2.Client:
     """A client for one piece of work of a worker. It follows no redirects."""
     return httpx2.Client(
-        verify=ssl.create_default_context(),
+        verify=_trust(),
         timeout=httpx2.Timeout(20, connect=5),
         follow_redirects=False,
     )
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """The authorities of this machine; read once, they are many."""
+    return ssl.create_default_context()

@@ -35,6 +35,12 @@ BEAT_LOOKS_AT_EXPORTS_EVERY_SECONDS = 10.0
 DOWNLOAD_LIMIT_SECONDS = 6 * 3600
 BEAT_LOOKS_AT_REPORTS_EVERY_SECONDS = 10.0
 
+# Of several clocks one ticks: it holds this lock in the broker and extends it as it ticks. When
+# it is killed, another takes over once the lock has run out.
+BEAT_LOCK = "redbeat::lock"
+BEAT_LOCK_SECONDS = 30
+_BEAT_LOOKS_EVERY_SECONDS = 5
+
 
 def make_app(broker_url: str, *, posting_only: bool = False) -> Celery:
     """The application: for a worker and beat, or only to post (short timeouts, no retries)."""
@@ -64,6 +70,13 @@ def make_app(broker_url: str, *, posting_only: bool = False) -> Celery:
         broker_connection_max_retries=None,
         broker_transport_options=_transport(posting_only),
         broker_pool_limit=1 if posting_only else 2,
+        beat_max_loop_interval=_BEAT_LOOKS_EVERY_SECONDS,
+        redbeat_redis_url=broker_url,
+        redbeat_redis_options={
+            "socket_timeout": WORKING_SOCKET_SECONDS,
+            "socket_connect_timeout": POSTING_SOCKET_SECONDS,
+        },
+        redbeat_lock_timeout=BEAT_LOCK_SECONDS,
         beat_schedule={
             # The service posts at once; this finds what it left behind (a crash, a lease's end).
             "post due letters": {

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -172,8 +173,14 @@ class BulkClient:
             raise self._refused(said, "does not delete the export")
 
     def _own(self, address: str) -> str:
+        """The address, made absolute, when it is of the EHR's origin. Raises guard.Elsewhere."""
         base = self._ehr.fhir_base
-        return guard.of_origins({guard.origin(base)}, guard.joined(f"{base}/", address))
+        absolute = guard.of_origins({guard.origin(base)}, guard.joined(f"{base}/", address))
+        # The last look before a token leaves, by the parser that will send it.
+        sent = httpx2.URL(absolute)
+        if sent.host != urlsplit(base).hostname or sent.userinfo:
+            raise guard.Elsewhere("the address leads to another server")
+        return absolute
 
     def _own_or_failed(self, address: str, words: str) -> str:
         try:

@@ -1,7 +1,12 @@
-"""`taperguard beat`: ticks on time. One of it; it keeps nothing on disk."""
+"""`taperguard beat`: ticks on time. It keeps nothing on disk.
+
+In production several may run: one ticks, the others wait for its lock (RedBeat). In development
+it is one plain clock.
+"""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +28,12 @@ def run(*, ready_file: Path | None = None) -> int:
         if ready_file is not None:
             ready_file.touch()
 
+    if settings.is_production:
+        # Its receiver waits for the lock: connected first, or ready would be told before it.
+        importlib.import_module("redbeat")
     signals.setup_logging.connect(keep_our_logging, weak=False)
     signals.beat_init.connect(tell_ready, weak=False)
-    # The plain scheduler: all our ticks are short intervals, there is nothing to remember, and
-    # a file of a killed beat cannot be broken. No pid file either.
-    app.Beat(scheduler="celery.beat:Scheduler", pidfile=None, quiet=True).run()
+    # The plain scheduler keeps no file that a killed beat could break. No pid file either.
+    scheduler = "redbeat.RedBeatScheduler" if settings.is_production else "celery.beat:Scheduler"
+    app.Beat(scheduler=scheduler, pidfile=None, quiet=True).run()
     return 0

@@ -98,7 +98,7 @@ def start_worker(
                 **more,
             },
         )
-        until(ready.exists, 120, f"the worker did not come up, see {log}")
+        until(ready.exists, 90, f"the worker did not come up, see {log}")
         return Worker(kept)
 
     return start

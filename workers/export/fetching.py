@@ -27,6 +27,7 @@ AT_ONCE = 50
 """Files of one export that are posted or at work at the same time."""
 
 MOST_MANIFESTS = 5
+_POSTED_LEASES = 10
 _MOST_ATTEMPTS = 30
 _MOST_DAMAGED = 3
 _FIRST_PAUSE = timedelta(seconds=5)
@@ -39,8 +40,11 @@ def files_to_fetch(export_id: str, tools: ExportTools, now: datetime) -> list[in
         export = exports.get(connection, export_id)
         if export is None or export.state is not ExportState.DOWNLOADING:
             return []
+        # Much longer than a lease: the broker keeps a message while all workers are busy, and
+        # only one that was lost with its worker has to be posted again.
+        until = now + _POSTED_LEASES * tools.lease
         return export_files.take_for_posting(
-            connection, export_id, now=now, until=now + tools.lease, most=AT_ONCE
+            connection, export_id, now=now, until=until, most=AT_ONCE
         )
 
 

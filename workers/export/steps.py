@@ -17,6 +17,7 @@ from ehr.backend import NoBackend
 from ehr.bulk.client import BulkClient, ExportFailed, NotYet
 from ehr.bulk.dialect import ExportOrder
 from ehr.bulk.manifest import Manifest
+from ehr.bulk.pace import SOONEST
 from ehr.seal import CannotOpen
 from store import export_files, exports
 from store.database import reading, writing
@@ -34,7 +35,7 @@ _FIRST_PAUSE = timedelta(seconds=10)
 _LONGEST_PAUSE = timedelta(minutes=10)
 
 
-def due(tools: ExportTools, now: datetime, limit: int = 5) -> list[str]:
+def due(tools: ExportTools, now: datetime, limit: int = 3) -> list[str]:
     """Ids of exports whose next step is due."""
     with reading(tools.engine) as connection:
         return [export.id for export in exports.due(connection, now, limit)]
@@ -155,7 +156,7 @@ def _kick_off(export: Export, lease: str, tools: ExportTools, client: BulkClient
             lease,
             url,
             sealer=tools.sealer,
-            next_look_at=tools.now() + _pause(0),
+            next_look_at=tools.now() + SOONEST,
         )
 
 

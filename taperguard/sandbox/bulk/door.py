@@ -119,8 +119,8 @@ class BulkDoor:
     def _file(self, request: Request) -> Response:
         access, name = _system(request), request.path_params["file"]
         job = self.exports.get(request.path_params["job"], client=access.app)
-        files = [] if job is None else [*job.files, *job.problems]
-        (file,) = [one for one in files if one.name == name] or [None]
+        found = [] if job is None else [*job.files, *job.problems]
+        file = next((one for one in found if one.name == name), None)
         if job is None or file is None or job.progress(self.clock()) is not None:
             raise Refused(404, "not-found", "There is no such file of an export.")
         if file in job.files:

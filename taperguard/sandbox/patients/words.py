@@ -11,6 +11,7 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
 
 
 class UnknownPhrase(ValueError):
@@ -115,6 +116,7 @@ _DOSE = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)  # a clinic says the same few doses over and over
 def dose(phrase: str, verb: str = "Take", route: str = "by mouth") -> Dose:
     """The dose that a phrase means: how much, how often, as needed or not, and the most in a day.
 

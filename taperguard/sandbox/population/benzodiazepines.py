@@ -106,7 +106,7 @@ def _plan(draw: Draw, since: int, days: int, **more: str) -> Course:
         filled=WITH_EACH_STEP,
         id=_TAPER,
         steps=steps,
-        **more,  # type: ignore[arg-type]  # words only
+        **more,
     )
 
 
@@ -204,7 +204,12 @@ def with_opioid(draw: Draw) -> Told:
             )
         )
     if draw.happens(35):
-        spray = draw.course("naloxone 4 mg nasal spray", None, draw.days(10, 400))
+        spray = draw.course(
+            "naloxone 4 mg nasal spray",
+            None,
+            draw.days(10, 400),
+            instructions="1 spray into one nostril for suspected overdose",
+        )
         takes.append(spray)
     back = Problem(condition="Low back pain, unspecified", icd10="M54.50", since=ago(700))
     return Told(takes=tuple(takes), has=(back,))

@@ -468,3 +468,70 @@ def test_the_later_steps_of_an_earlier_taper_are_named_for_discontinuation_too(a
     card = body["cards"][0]
     assert "clonazepam 0.5 mg tablet" in card["suggestions"][0]["label"]
     assert "- clonazepam 0.5 mg tablet" in card["detail"]
+
+
+def saved_taper(status, *, days=("2026-11-23", "2026-12-06")):
+    """One step of a plan of ours: 1.5 mg/day."""
+    step = cds.order("step-1", HALF_MG, 3, status=status, authoredOn="2026-11-20")
+    step["groupIdentifier"] = {
+        "system": "https://taperguard.org/fhir/NamingSystem/taper",
+        "value": "plan-1",
+    }
+    bounds = {"start": days[0], "end": days[1]}
+    step["dosageInstruction"][0]["timing"]["repeat"]["boundsPeriod"] = bounds
+    return step
+
+
+def test_the_card_for_the_next_order_says_that_a_taper_is_in_progress(ask):
+    """No second taper is drafted: the two would add up."""
+    body = ask(
+        cds.request(
+            [cds.order("new", ONE_MG, 3, status="draft")], medications=[saved_taper("active")]
+        )
+    )
+    card = body["cards"][0]
+    assert card["summary"] == "Clonazepam 3 mg/day (now 1.5 mg/day), a taper is in progress"
+    assert (
+        "**A taper is in progress**\n\n- A taper is in progress: 1.5 mg/day now, its orders reach "
+        "to 6 Dec 2026." in card["detail"]
+    )
+    assert [s["label"] for s in card["suggestions"]] == ["Keep to the taper: remove the new order"]
+    assert "isRecommended" not in card["suggestions"][0]
+    notes = body["extension"]["org.taperguard.assessment"]["notes"]
+    assert notes[0].startswith("a taper is in progress: 1.5 mg/day now")
+
+
+def test_a_saved_taper_that_is_not_signed_yet_is_told_of_as_such(ask):
+    body = ask(
+        cds.request(
+            [cds.order("new", ONE_MG, 3, status="draft")],
+            medications=[cds.order("now", ONE_MG, 2), saved_taper("draft")],
+        )
+    )
+    card = body["cards"][0]
+    assert "(now 2 mg/day)" in card["summary"]
+    assert card["summary"].endswith("a taper is in progress")
+    assert "1 draft order, saved on 20 Nov 2026, not signed yet" in card["detail"]
+    assert "have no effect until they are signed" in card["detail"]
+    assert [s["label"] for s in card["suggestions"]] == ["Keep to the taper: remove the new order"]
+
+
+def test_a_running_taper_stays_in_the_summary_however_many_opioids_there_are(ask):
+    names = [f"morphine extended release {number}0 MG Oral Tablet" for number in range(1, 7)]
+    opioids = [
+        {
+            **cds.order(f"o{number}", ("", name)),
+            "medicationCodeableConcept": {"text": name},
+        }
+        for number, name in enumerate(names)
+    ]
+    body = ask(
+        cds.request(
+            [cds.order("new", ONE_MG, 3, status="draft")],
+            medications=[saved_taper("active"), *opioids],
+            born="1950-01-01",
+        )
+    )
+    summary = body["cards"][0]["summary"]
+    assert summary.endswith(", a taper is in progress")
+    assert len(summary) < 140

@@ -22,6 +22,7 @@ from ehr.keys import OurKeys, new_key_set
 from ehr.registry import TrustedEhr
 from ehr.token_endpoint import NotSignedIn
 from store.sealed_cache import SealedCache
+from taperguard import wiring
 
 
 class Clock:
@@ -59,7 +60,7 @@ def registered(ehr: BulkEhr, **more: Any) -> TrustedEhr:
 
 
 def http() -> httpx2.Client:
-    return httpx2.Client(follow_redirects=False, timeout=5)
+    return wiring.worker_http()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -124,6 +125,29 @@ def test_an_unexpected_error_has_an_event_id_and_no_trace(
         assert "secret" not in text
         assert "Traceback" not in text
     assert "alder" not in caplog.text
+
+
+def test_a_restart_on_the_same_day_tells_nothing_again(
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Telling takes seconds; another edition of the stories is told whatever the day."""
+    folder = tmp_path / "kept"
+    make_app(data_dir=folder)
+    told: list[date] = []
+    tell = Charts.tell
+
+    def note(self: Charts, resources: Any, *, on: date, edition: str = "") -> None:
+        told.append(on)
+        tell(self, resources, on=on, edition=edition)
+
+    monkeypatch.setattr(Charts, "tell", note)
+    make_app(data_dir=folder)
+    assert told == []
+    make_app(lambda: date(2026, 11, 24), data_dir=folder)
+    assert told == [date(2026, 11, 24)]
+    monkeypatch.setattr("taperguard.sandbox.app.edition", lambda: "another")
+    make_app(lambda: date(2026, 11, 24), data_dir=folder)
+    assert told == 2 * [date(2026, 11, 24)]
 
 
 # --- the process ------------------------------------------------------------------------------

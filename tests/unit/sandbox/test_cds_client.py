@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -20,6 +21,8 @@ from taperguard.sandbox.cds.discovery import KEPT_SECONDS, Discovery, NoDiscover
 from taperguard.sandbox.cds.http import Ask, exchange
 from taperguard.sandbox.cds.prefetch import CannotFill, fill, with_context
 from taperguard.sandbox.patients import build_all, read_stories
+from taperguard.sandbox.records import json_text
+from taperguard.sandbox.records.question import understand
 from taperguard.sandbox.records.store import Charts
 
 MakeCard = Callable[..., dict[str, Any]]
@@ -79,6 +82,23 @@ def test_a_count_of_the_service_is_kept_and_the_rest_is_announced(told: Charts) 
     filled = fill({"m": "MedicationRequest?patient=magpie&_count=5"}, CONTEXT, told, base=BASE)
     assert len(filled["m"]["entry"]) == 5
     assert [link["relation"] for link in filled["m"]["link"]] == ["next"]
+
+
+def test_of_a_thousand_records_the_first_page_is_sent_and_the_rest_announced(
+    told: Charts,
+) -> None:
+    """550 orders: 50 of amlodipine come first, and no clonazepam is among them."""
+    context = {"patientId": "spruce"}
+    template = "MedicationRequest?patient={{context.patientId}}"
+    bundle = fill({"m": template}, context, told, base=BASE)["m"]
+    assert (bundle["total"], len(bundle["entry"])) == (550, 50)
+    assert "clonazepam" not in json_text.write(bundle["entry"])
+    (link,) = bundle["link"]
+    assert link["relation"] == "next"
+    pairs = parse_qsl(urlsplit(link["url"]).query)
+    following = told.find(understand("MedicationRequest", pairs, base=BASE, strict=True), base=BASE)
+    assert len(following.matches) == 50
+    assert following.matches[0].id > bundle["entry"][-1]["resource"]["id"]
 
 
 @pytest.mark.parametrize(

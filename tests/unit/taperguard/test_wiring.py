@@ -9,9 +9,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from bulk_ehr import BulkEhr
 
 from ehr.registry import BadRegistry, TrustedEhr
 from ehr.seal import Sealer
+from store.sealed_cache import CacheDown
 from taperguard import wiring
 from taperguard.settings import Settings
 
@@ -85,3 +87,30 @@ def test_a_second_start_opens_what_the_first_has_sealed(
 
 def test_a_broker_that_is_not_there_does_not_answer(house: wiring.House) -> None:
     assert house.broker_answers() is False
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_house_of_a_single_command_signs_in_without_redis(
+    make_settings: Callable[..., Settings], tmp_path: Path, alone: bool
+) -> None:
+    """The same EHR, and nothing listens where Redis should be."""
+    ehr = BulkEhr().start()
+    file = tmp_path / "ehrs.toml"
+    file.write_text(
+        f'[[ehr]]\nid = "north"\nname = "North"\nissuer = "{ehr.base}"\n'
+        f'fhir_base = "{ehr.base}"\ntime_zone = "UTC"\n'
+        'backend_client_id = "taperguard-backend"\n'
+    )
+    house = wiring.build(
+        make_settings(ehrs_file=file, broker_url="redis+socket:///nowhere/b.sock"), alone=alone
+    )
+    (trusted,) = house.registry
+    try:
+        if alone:
+            assert house.tokens.token_for(trusted) in ehr.valid
+        else:
+            with pytest.raises(CacheDown):
+                house.tokens.token_for(trusted)
+    finally:
+        house.close()
+        ehr.stop()

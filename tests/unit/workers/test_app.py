@@ -31,9 +31,15 @@ def test_no_task_outlives_the_time_after_which_its_message_is_given_to_another()
     assert conf.task_time_limit < conf.broker_transport_options["visibility_timeout"]
 
 
-def test_every_tick_and_every_kind_of_letter_has_its_task() -> None:
-    app = jobs.make_app("redis://localhost/0")
-    tasks.register(app, lambda: pytest.fail("no task runs here"))
+@pytest.fixture(scope="module")
+def app() -> Any:
+    """The application with its tasks, once: Celery shares tasks between applications."""
+    made = jobs.make_app("redis://localhost/0")
+    tasks.register(made, lambda: pytest.fail("no task runs here"))
+    return made
+
+
+def test_every_tick_and_every_kind_of_letter_has_its_task(app: Any) -> None:
     ticked = {entry["task"] for entry in app.conf.beat_schedule.values()}
     assert ticked | set(TASK_OF_KIND.values()) <= set(app.tasks)
 
@@ -75,3 +81,11 @@ def test_a_stopped_broker_refuses_and_takes_letters_again_when_it_is_back(
 def test_a_kind_without_a_task_is_refused_before_any_connection() -> None:
     with pytest.raises(UnknownKind):
         Letterbox("redis+socket:///nowhere/broker.sock").post("nonsense", "a" * 32)
+
+
+def test_a_download_may_last_hours_because_no_broker_waits_for_it(app: Any) -> None:
+    """It is acknowledged when it is received; the lease of its file brings it back."""
+    download = app.tasks[jobs.DOWNLOAD_EXPORT_FILE]
+    assert download.acks_late is False
+    assert download.time_limit == 6 * 3600
+    assert app.tasks[jobs.LOOK_AT_EXPORTS].acks_late is True

@@ -22,6 +22,7 @@ from ehr.bulk.manifest import ExportedFile, Manifest
 from ehr.bulk.problems import problems_of
 from ehr.keys import OurKeys, new_key_set
 from ehr.registry import TrustedEhr
+from taperguard import wiring
 
 TYPES = ("Patient", "MedicationRequest")
 ORDER = ExportOrder(bulk_ehr.GROUP, TYPES)
@@ -47,7 +48,7 @@ def now() -> datetime:
 @pytest.fixture
 def client(ehr: BulkEhr, our_keys: OurKeys) -> BulkClient:
     def http() -> httpx2.Client:
-        return httpx2.Client(follow_redirects=False)
+        return wiring.worker_http()
 
     trusted = TrustedEhr(
         *("north", "North", ehr.base, ehr.base, ZoneInfo("UTC")),
