@@ -8,7 +8,7 @@ never a dose of zero, for a chart does not say what a patient took.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
@@ -216,7 +216,7 @@ def _same(a: Known | NotKnown, b: Known | NotKnown) -> bool:
 
 
 def _dose(spans: Sequence[_Span], day: date) -> Known | NotKnown:
-    low = high = Fraction(0)
+    doses: list[DailyDose] = []
     sources: list[str] = []
     for span in spans:
         if day < span.starts or (span.ends is not None and day > span.ends):
@@ -232,11 +232,21 @@ def _dose(spans: Sequence[_Span], day: date) -> Known | NotKnown:
         if isinstance(dose, NotComputable):
             return NotKnown(dose.why, (record.source,))
         if dose is not None:
-            low, high = low + dose.low, high + dose.peak_day
+            doses.append(dose)
             sources.append(record.source)
     if not sources:
         return NotKnown("no order covers these days", no_order=True)
-    return Known(low, high, tuple(sources))
+    low = _added(dose.low for dose in doses)
+    return Known(low, _added(dose.peak_day for dose in doses), tuple(sources))
+
+
+def _added(amounts: Iterable[Fraction]) -> Fraction:
+    """Their sum, by denominators: some charts keep hundreds of orders that were never closed."""
+    by_denominator: dict[int, int] = {}
+    for amount in amounts:
+        numerator, denominator = amount.as_integer_ratio()
+        by_denominator[denominator] = by_denominator.get(denominator, 0) + numerator
+    return sum((Fraction(n, d) for d, n in by_denominator.items()), Fraction(0))
 
 
 def _handed_over(spans: Sequence[_Span], record: MedicationRecord, day: date) -> bool:

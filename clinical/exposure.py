@@ -104,6 +104,10 @@ class Exposure:
         """The days that are covered or may be."""
         return self.covered | self.unknown
 
+    def episodes(self, gap_days: int) -> tuple[tuple[date, date], ...]:
+        """First and last days of use without a gap of more than so many days, oldest first."""
+        return self.covered.joined(gap_days).dates()
+
     def fill_days(self, within: DaySet) -> frozenset[int]:
         """The different days on which a fill began."""
         spans = within.spans
@@ -118,6 +122,10 @@ class Exposure:
         held = days & self.unknown
         whys = {u.why for u in self.unsaid if u.days is not None and _touches(u.days, held)}
         return tuple(sorted(whys))
+
+    def unsaid_in(self, days: DaySet) -> tuple[Unsaid, ...]:
+        """What could not be worked out of these days, or of days that no record states."""
+        return tuple(u for u in self.unsaid if u.days is None or _touches(u.days, days))
 
 
 def _touches(span: Span, days: DaySet) -> bool:

@@ -20,7 +20,7 @@ from fractions import Fraction
 from itertools import combinations, pairwise
 from typing import Any
 
-from clinical.measures.definitions import dose_distribution, measure_rules
+from clinical.measures.definitions import dose_distribution, measure_rules, options
 from clinical.measures.suppression import Cell, Sum, closed_cells
 
 SMALL = "<11"
@@ -171,6 +171,7 @@ class _Table:
                 answers = (f"counted/{key}", f"not-evaluable/{key}")
                 self._part_of(whole, *answers, may_be_none=True)
         self._endings()
+        self._choices()
         self._same_patients("escalated", "reduced-25")
 
     def _endings(self) -> None:
@@ -186,6 +187,17 @@ class _Table:
             ("met/discontinued", "not-evaluable/discontinued"),
             (f"counted/{abrupt}", f"not-evaluable/{abrupt}"),
         )
+
+    def _choices(self) -> None:
+        """Who meets a measure by a stricter choice of its number meets it by the others too."""
+        rules = measure_rules()
+        chosen = {"long-term-use": rules.long_term_days, "discontinued": rules.gap_days}
+        for measure, days in chosen.items():
+            by_days = {option.days: option.id for option in options() if option.measure == measure}
+            by_days[days] = measure
+            held = [f"met/{by_days[n]}" for n in sorted(by_days)]
+            for wider, stricter in pairwise(name for name in held if name in self.cells):
+                self._equal((wider,), (stricter,))
 
     def _same_patients(self, more: str, fewer: str) -> None:
         """The patients of one measure are among those of another."""

@@ -136,7 +136,13 @@ def _options(case: Case) -> dict[str, MeasureResult]:
 
 
 def _uncomputable(case: Case) -> tuple[tuple[str, str], ...]:
-    """Records of clonazepam whose days or dose could not be worked out, each reason once."""
-    found = {(unsaid.source, unsaid.why) for unsaid in case.clonazepam.unsaid}
+    """Benzodiazepines and opioids of the past year whose days or dose could not be worked out.
+
+    Of a patient without a benzodiazepine nothing is worked out, so nothing is missing either.
+    """
+    if not case.uses_benzodiazepine:
+        return ()
+    unsaid = (*case.benzodiazepines.unsaid_in(case.window), *case.opioids.unsaid_in(case.window))
+    found = {(item.source, item.why) for item in unsaid}
     found |= {(item.source, item.why) for item in case.present.uncounted}
     return tuple(sorted(found))

@@ -77,8 +77,8 @@ class PatientMeasures:
     total of one day today, rounded down to whole micrograms; None with `dose_why_not` when it
     cannot be said; both None for a patient who is not on clonazepam. `options` are the answers that
     other choices would give ("long-term-use at 90 days"). `off_by_month` says for each month
-    since a taper began whether the patient was off on that day. `uncomputable` are records whose
-    days or dose could not be worked out, each with its reason.
+    since a taper began whether the patient was off on that day. `uncomputable` are records of a
+    benzodiazepine or an opioid whose days or dose could not be worked out, each with its reason.
     """
 
     results: Mapping[str, MeasureResult]

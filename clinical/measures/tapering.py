@@ -81,8 +81,16 @@ class Change:
 
 
 def tapers(case: Case) -> tuple[Taper, ...]:
-    """Every taper in the chart that has begun, in the order of their first days."""
-    found = [*_plans(case), *_series(case)]
+    """Every taper in the chart that has begun, in the order of their first days.
+
+    The cuts of a plan are a falling series too: one that goes beyond no plan is that plan.
+    """
+    plans = list(_plans(case))
+    found = plans + [
+        series
+        for series in _series(case)
+        if not any(p.begun <= series.begun and series.ended <= p.ended + _DAY for p in plans)
+    ]
     return tuple(sorted((t for t in found if t.begun <= case.on), key=lambda t: (t.begun, t.ended)))
 
 

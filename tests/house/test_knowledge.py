@@ -45,3 +45,13 @@ def test_every_pace_cites_sources_that_exist():
     for pace in read(KNOWLEDGE / "paces.toml")["paces"]:
         for key in pace["sources"]:
             cite(key)
+
+
+def test_every_number_and_measure_of_the_report_cites_sources_that_exist():
+    data = read(KNOWLEDGE / "measures.toml")
+    rows = [*data["numbers"].values(), *data["measures"].values()]
+    rows += [*data["distributions"].values(), *data["published_tapers"]]
+    for row in rows:
+        assert row["sources"]
+        for key in row["sources"]:
+            cite(key)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Callable
+from datetime import date, timedelta
 from fractions import Fraction
 
 import pytest
@@ -18,6 +19,8 @@ from clinical.facts import (
     RecordKind,
     Unknown,
 )
+from clinical.measures import PatientMeasures, measure_patient
+from clinical.policy import default_policy
 
 TODAY = date(2026, 11, 23)
 
@@ -62,6 +65,46 @@ class Stories:
             **more,
         )
 
+    def ago(self, days: int) -> date:
+        return TODAY - timedelta(days=days)
+
+    def fill(
+        self, key: str, days: int | None, *, ago: int, mg_per_day: str | None = None, **more: object
+    ) -> MedicationRecord:
+        """Handed over so many days ago, for so many days."""
+        return self.record(
+            f"{key}",
+            mg_per_day=mg_per_day,
+            kind=RecordKind.DISPENSE,
+            status=str(more.pop("status", "completed")),
+            period_starts=self.ago(ago),
+            supply_days=days,
+            **more,
+        )
+
+    def order(
+        self,
+        key: str,
+        mg_per_day: str | None = "1",
+        *,
+        ago: int,
+        until: int | None = None,
+        supply: int | None = None,
+        refills: int | None = 0,
+        **more: object,
+    ) -> MedicationRecord:
+        """Written so many days ago; `until` so many days ago its instructions end."""
+        return self.record(
+            key,
+            mg_per_day=mg_per_day,
+            starts=self.ago(ago),
+            ends=None if until is None else self.ago(until),
+            authored_on=self.ago(ago),
+            supply_days=supply,
+            refills=refills,
+            **more,
+        )
+
     def draft(self, mg_per_day: str | None, key: str = "new", **more: object) -> DraftOrder:
         selected = bool(more.pop("selected", True))
         return DraftOrder(self.record(key, mg_per_day=mg_per_day, status="draft", **more), selected)
@@ -87,3 +130,16 @@ class Stories:
 @pytest.fixture
 def tell() -> Stories:
     return Stories()
+
+
+@pytest.fixture
+def measured(tell: Stories) -> Callable[..., PatientMeasures]:
+    """Every measure of a patient who has these medications (and these other facts) today."""
+
+    def run(
+        *medications: MedicationRecord, before: PatientMeasures | None = None, **facts: object
+    ) -> PatientMeasures:
+        patient = tell.patient(medications=medications, **facts)
+        return measure_patient(patient, TODAY, default_policy(), before=before)
+
+    return run
