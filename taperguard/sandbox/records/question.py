@@ -31,12 +31,16 @@ Pairs = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One condition that a match meets: the SQL over the index rows of one parameter."""
+    """One condition that a match meets: the SQL over the index rows of one parameter.
+
+    A narrow one leaves few resources of many, such as those of one patient.
+    """
 
     parameter: str
     sql: str
     values: tuple[str, ...]
     negated: bool = False
+    is_narrow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +197,7 @@ def _clause(name: str, modifier: str, parameter: Parameter, value: str, base: st
         sql=" OR ".join(sql for sql, _ in parts),
         values=tuple(value for _, values in parts for value in values),
         negated=modifier == "not",
+        is_narrow=parameter.kind is Kind.REFERENCE,
     )
 
 

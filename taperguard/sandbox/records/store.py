@@ -143,9 +143,9 @@ class Charts:
         here = f"Patient/{patient_id}"
         with self.transaction() as db:
             rows = db.execute(
-                "SELECT type, id, version, updated, text FROM resources r WHERE EXISTS ("
-                "SELECT 1 FROM index_rows i WHERE i.type = r.type AND i.id = r.id"
-                " AND i.parameter = 'patient' AND i.one IN (?, ?)) ORDER BY type, id",
+                "SELECT type, id, version, updated, text FROM resources WHERE (type, id) IN ("
+                "SELECT type, id FROM index_rows WHERE parameter = 'patient' AND one IN (?, ?))"
+                " ORDER BY type, id",
                 (here, f"{base}/{here}"),
             ).fetchall()
         chart: dict[str, list[Stored]] = {}
@@ -334,9 +334,24 @@ _AT_THE_HEAD = ("resourceType", "id", "meta")
 def _where(question: Question) -> tuple[str, list[str]]:
     conditions, values = ["type = ?"], [question.resource_type]
     for clause in question.clauses:
-        conditions.append(_exists(clause))
+        if clause.is_narrow:
+            conditions.append(_among(clause))
+            values.append(question.resource_type)
+        else:
+            conditions.append(_exists(clause))
         values += [clause.parameter, *clause.values]
     return " AND ".join(conditions), values
+
+
+def _among(clause: Clause) -> str:
+    """The few resources that point somewhere, from the index: not one question for each of all."""
+    return " ".join(
+        [
+            "id IN (SELECT i.id FROM index_rows i WHERE i.type = ? AND i.parameter = ? AND (",
+            clause.sql,
+            "))",
+        ]
+    )
 
 
 def _exists(clause: Clause) -> str:

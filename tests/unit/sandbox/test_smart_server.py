@@ -12,11 +12,13 @@ from joined_ehr import BASE, CALLBACK, EHR, SCOPES, SERVICE, VERIFIER, JoinedEhr
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
+from taperguard.sandbox.patients import clinic
 from taperguard.sandbox.records import json_text
+from taperguard.sandbox.records.access import Access
 from taperguard.sandbox.smart.assertion import TYPE, fetch_keys
 from taperguard.sandbox.smart.clients import read_clients
 from taperguard.sandbox.smart.launches import NoLaunch
-from taperguard.sandbox.smart.scopes import granted
+from taperguard.sandbox.smart.scopes import SYSTEM, granted
 
 
 @pytest.fixture
@@ -639,3 +641,44 @@ def test_reading_without_a_token_is_open_only_where_it_is_set(tmp_path: Path) ->
         assert answer.headers["www-authenticate"] == "Bearer"
     assert closed.client.get("/fhir/metadata").status_code == 200
     assert closed.client.get("/fhir/.well-known/smart-configuration").status_code == 200
+
+
+# --- what is for systems only -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/fhir/Group/clinic/$export"),
+        ("GET", "/fhir/Group/clinic/%24export"),
+        ("POST", "/fhir/Group/clinic/$export"),
+        ("GET", "/fhir/Patient/$export"),
+        ("GET", "/fhir/bulk/0123456789abcdef"),
+        ("DELETE", "/fhir/bulk/0123456789abcdef"),
+        ("GET", "/fhir/bulk/0123456789abcdef/Patient.0.ndjson"),
+    ],
+)
+def test_the_token_of_a_person_s_app_never_reaches_an_export(
+    ehr: JoinedEhr, method: str, path: str
+) -> None:
+    headers = {**ehr.app(), "Prefer": "respond-async"}
+    answer = ehr.client.request(method, path, headers=headers)
+    assert answer.status_code == 403, answer.text
+    assert answer.headers["www-authenticate"] == 'Bearer error="insufficient_scope"'
+
+
+def test_an_app_in_one_chart_sees_no_list_of_patients(ehr: JoinedEhr) -> None:
+    """Not by a scope (none is registered), and not if one were."""
+    ehr.charts.save(clinic([{"resourceType": "Patient", "id": "alder"}]), at=ehr.time)
+    app = ehr.app()
+    assert ehr.client.get("/fhir/Group/clinic", headers=app).status_code == 403
+    assert ehr.client.get("/fhir/Group", headers=app).status_code == 403
+    allowed = Access({"Group": "rs"}, "alder", "Practitioner/hazel")
+    assert not allowed.may_see({"resourceType": "Group", "id": "clinic"}, BASE)
+
+
+def test_scopes_of_systems_and_of_patients_do_not_stand_for_each_other() -> None:
+    registered = ("system/Patient.rs", "patient/Patient.rs", "openid")
+    assert granted("system/Patient.rs openid", registered) == ("openid",)
+    assert granted("patient/Patient.rs openid", registered, SYSTEM) == ()
+    assert granted("system/*.cruds", registered, SYSTEM) == ("system/Patient.rs",)
