@@ -169,8 +169,8 @@ class _Gathering:
             [[duck.pattern(file) for file in columns]],
         )
         (lines,) = self._one(
-            f"SELECT count(*) FROM read_parquet(?) WHERE type IN ({kept})",  # noqa: S608
-            [[duck.pattern(file) for file in columns]],
+            "SELECT count(*) FROM read_parquet(?) WHERE list_contains(?, type)",
+            [[duck.pattern(file) for file in columns], sorted(KEPT)],
         )
         (kept_lines,) = self._one("SELECT count(*) FROM records")
         self._repeats = int(lines) - int(kept_lines)
