@@ -12,7 +12,7 @@ from clinical.quantities import exact
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Thresholds and choices that the checks and cards use. Defaults: `knowledge/checks.toml`."""
+    """Thresholds and choices that the checks and cards use. Defaults: `knowledge/`."""
 
     rules_version: str
     high_dose_mg_per_day: Fraction
@@ -35,9 +35,13 @@ class Policy:
 
 @cache
 def default_policy() -> Policy:
-    """The policy as shipped, read from `knowledge/checks.toml`."""
+    """The policy as shipped, read from `knowledge/checks.toml`.
+
+    What long-term use is stands in `knowledge/measures.toml`: the report counts it too.
+    """
     data = document("checks.toml")
     numbers = {name: row["value"] for name, row in data["numbers"].items()}
+    counted = document("measures.toml")["numbers"]
     return Policy(
         rules_version=data["review"]["version"],
         high_dose_mg_per_day=exact(numbers["high_dose_mg_per_day"]),
@@ -53,7 +57,7 @@ def default_policy() -> Policy:
         fracture_lookback_days=numbers["fracture_lookback_days"],
         card_horizon_days=numbers["card_horizon_days"],
         pace_for_long_use_days=numbers["pace_for_long_use_days"],
-        long_term_days=numbers["long_term_days"],
-        long_term_window_days=numbers["long_term_window_days"],
-        use_gap_days=numbers["use_gap_days"],
+        long_term_days=counted["long_term_days"]["value"],
+        long_term_window_days=counted["look_back_days"]["value"],
+        use_gap_days=counted["gap_days"]["value"],
     )

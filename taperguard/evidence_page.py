@@ -26,13 +26,20 @@ NOT_REVIEWED = "not reviewed by a clinician"
 @cache
 def evidence() -> dict[str, Any]:
     """The rules, their numbers, the paces and the sources, as data."""
-    checks, paces = document("checks.toml"), document("paces.toml")
+    checks, paces, measures = (
+        document(name) for name in ("checks.toml", "paces.toml", "measures.toml")
+    )
     return {
         "rules_version": checks["review"]["version"],
         "reviews": [_review(document(name)["review"]) for name in _DOCUMENTS]
         + [_review(row) for row in document("tables.toml")["tables"].values()],
         "checks": [{"id": key, **row} for key, row in checks["checks"].items()],
-        "numbers": [{"id": key, **row} for key, row in checks["numbers"].items()],
+        "numbers": [
+            {"id": key, **row}
+            for rules in (checks, measures)
+            for key, row in rules["numbers"].items()
+        ],
+        "measures": [{"id": key, **row} for key, row in measures["measures"].items()],
         "paces": [_pace(row) for row in paces["paces"]],
         "sources": [
             {
@@ -50,6 +57,7 @@ _DOCUMENTS = (
     "paces.toml",
     "follow_up.toml",
     "handout.toml",
+    "measures.toml",
     "dosage.toml",
     "sources.toml",
 )
