@@ -19,7 +19,7 @@ from store import report_runs, reports
 from store.database import reading, writing
 from store.report_runs import Run, RunState
 from workers import app as jobs
-from workers.report import night, tasks
+from workers.report import night
 from workers.report.night import Exported
 
 NIGHT = date(2026, 11, 25)
@@ -314,15 +314,3 @@ def test_the_folder_of_a_run_that_was_replaced_is_removed(site: Site) -> None:
     site.tick()
     assert not forgotten.exists()
     assert other.exists()
-
-
-def test_every_task_of_the_report_is_known_to_the_application() -> None:
-    app = jobs.make_app("redis://localhost/0")
-    tasks.register(app, lambda: pytest.fail("no task runs here"))
-    for name in (
-        jobs.LOOK_AT_REPORTS,
-        jobs.PREPARE_REPORT,
-        jobs.COUNT_BUCKET,
-        jobs.FINISH_REPORT,
-    ):
-        assert name in app.tasks
