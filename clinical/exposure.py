@@ -27,6 +27,7 @@ from clinical.day_set import NO_DAYS, DaySet, Span
 from clinical.dosage import UnitKind
 from clinical.drugs import Drug
 from clinical.facts import MedicationRecord, RecordKind
+from clinical.standing import waiting
 
 _LONGEST_DAYS = 3660
 """Ten years: no supply that is longer was meant."""
@@ -150,8 +151,10 @@ def together(exposures: Iterable[Exposure]) -> Exposure:
 def followed_on(records: Iterable[MedicationRecord]) -> Mapping[str, date]:
     """By source: the first day of an order that names it as its prior."""
     found: dict[str, date] = {}
-    for record in records:
-        if not record.replaces or why_not_used(record) is not None:
+    listed = tuple(records)
+    not_begun = waiting(listed)
+    for record in listed:
+        if record.source in not_begun or why_not_used(record) is not None:
             continue
         starts = _starts(record)
         if starts is None:
@@ -197,7 +200,12 @@ def exposure(
     is given twice, changes nothing.
     """
     window = DaySet.between(since, on)
-    used = [record for record in _each_once(records) if why_not_used(record) is None]
+    not_begun = waiting(records)
+    used = [
+        record
+        for record in _each_once(records)
+        if record.source not in not_begun and why_not_used(record) is None
+    ]
     for kind, basis in _BASES.items():
         of_kind = [record for record in used if record.kind is kind]
         if not of_kind:
@@ -341,6 +349,8 @@ def _prescribed(
     fills = _fills(record, first, days, min(last, today))
     if cut is None and record.status in _ENDED_WHEN:
         longest = _plus(first, assumed.longest_order_days) if whole is None else whole
+        if record.status == "on-hold" and record.refills is None:
+            longest = last  # it may have been filled until it was put on hold, whenever that was
         why = f"it was {_ENDED_WHEN[record.status]} on a day that is not stated"
         return _unsaid(record, why, (first, min(longest, last)), fills=fills)
     if whole is not None:
@@ -356,7 +366,9 @@ def _filled(
     record: MedicationRecord, known: Span, last: int, followed: date | None, fills: tuple[int, ...]
 ) -> _Found:
     """An order with its supply; where it says nothing of refills, what follows is not known."""
-    stood_longer = record.status == _ACTIVE or followed is not None
+    stood_longer = (
+        record.status == _ACTIVE or followed is not None or _end_said(record) is not None
+    )
     if record.refills is None and stood_longer and known[1] < last:
         why = "it stood longer than one fill, and whether it was filled again is not stated"
         unsaid = Unsaid(record.source, why, (known[1] + 1, last))
