@@ -4,10 +4,12 @@ Dispenses count where there is any of the drug in the look-back ("dispensed days
 ("prescribed days"), else statements ("reported days"); the kinds are never added up. A fill lasts
 for its stated supply, else for its quantity at the highest dose that the instructions allow, else
 for as long as the instructions say. An order lasts for its fill and its refills, and never beyond
-the end of its instructions or the order that names it as its prior.
+the end of its instructions or the order that names it as its prior. A step on hold has not begun
+while the one before it goes on.
 
 Days that cannot be worked out are `unknown`, each stretch with its record and the reason: they are
-neither covered nor free.
+neither covered nor free. So are the days after the fill of an order that stood longer and says
+nothing of refills, and all days of one that was put on hold on a day that is not stated.
 
 Assumptions, stated: a fill of the same product that is handed over early is taken after the one
 before is used up (carry-over; of dispenses only, for an order that is renewed early replaces the
@@ -366,9 +368,7 @@ def _filled(
     record: MedicationRecord, known: Span, last: int, followed: date | None, fills: tuple[int, ...]
 ) -> _Found:
     """An order with its supply; where it says nothing of refills, what follows is not known."""
-    stood_longer = (
-        record.status == _ACTIVE or followed is not None or _end_said(record) is not None
-    )
+    stood_longer = record.status == _ACTIVE or followed is not None or _end_said(record) is not None
     if record.refills is None and stood_longer and known[1] < last:
         why = "it stood longer than one fill, and whether it was filled again is not stated"
         unsaid = Unsaid(record.source, why, (known[1] + 1, last))

@@ -218,11 +218,11 @@ def test_an_order_stopped_on_a_day_that_is_not_stated_is_unknown_for_its_whole_s
     assert (ago(taken.covered), ago(taken.unknown)) == ([], [(100, 41)])
 
 
-def test_an_ended_order_whose_instructions_ran_longer_than_its_fill_is_unknown_until_their_end(tell):
+def test_an_ended_order_whose_instructions_ran_longer_than_its_fill_is_unknown_until_their_end(
+    tell,
+):
     """A fill of 30 days; the instructions ran 81 days, and refills are not stated."""
-    taken = days_of(
-        tell.order("o", ago=100, until=20, supply=30, refills=None, status="completed")
-    )
+    taken = days_of(tell.order("o", ago=100, until=20, supply=30, refills=None, status="completed"))
     assert ago(taken.covered) == [(100, 71)]
     assert ago(taken.unknown) == [(70, 20)]
 
