@@ -18,8 +18,8 @@ from clinical.measures.tapering import (
     on_plan,
     on_taper,
     reversed_taper,
-    running_taper,
     stalled,
+    taper_today,
     tapers,
 )
 from clinical.measures.use import (
@@ -78,7 +78,7 @@ def measure_patient(
 def _results(
     case: Case, found: tuple[Taper, ...], before: PatientMeasures | None
 ) -> dict[str, MeasureResult]:
-    running = running_taper(case, found) if case.current else None
+    running = taper_today(case, found) if case.current else None
     abrupt, tapered = how_it_ended(case)
     taper = on_taper(case, running)
     course = {

@@ -20,6 +20,10 @@ _MOST_ROUNDS = 200
 """Sums that bound each other settle long before; a bound that still moves is a bound anyway."""
 
 
+_Row = dict[int, int | Fraction]
+"""The factors of one equation by the place of their unknown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One count.
@@ -111,30 +115,32 @@ def _beside(
 def _solved(sums: Sequence[Sum], unknown: Sequence[str]) -> set[str]:
     """The unknown cells that the sums, as equations, leave no choice (Gauss-Jordan, exact)."""
     column = {name: place for place, name in enumerate(unknown)}
-    rows: list[dict[int, Fraction]] = []
+    rows: list[_Row] = []
     for one in sums:
-        row: dict[int, Fraction] = {}
+        row: _Row = {}
         for name, sign in one.terms:
             if name in column:
-                row[column[name]] = row.get(column[name], Fraction(0)) + sign
+                row[column[name]] = row.get(column[name], 0) + sign
         row = {place: factor for place, factor in row.items() if factor}
         for done in rows:
             _take_off(row, done, min(done))
         if row:
             lead = min(row)
-            row = {place: factor / row[lead] for place, factor in row.items()}
+            # Almost every factor is 1 or -1, and whole numbers are many times faster.
+            scale = row[lead] if row[lead] in (1, -1) else 1 / Fraction(row[lead])
+            row = {place: factor * scale for place, factor in row.items()}
             for done in rows:
                 _take_off(done, row, lead)
             rows.append(row)
     return {unknown[min(row)] for row in rows if len(row) == 1}
 
 
-def _take_off(row: dict[int, Fraction], other: Mapping[int, Fraction], lead: int) -> None:
+def _take_off(row: _Row, other: _Row, lead: int) -> None:
     factor = row.get(lead)
     if factor is None:
         return
     for place, value in other.items():
-        left = row.get(place, Fraction(0)) - factor * value
+        left = row.get(place, 0) - factor * value
         if left:
             row[place] = left
         else:

@@ -94,7 +94,7 @@ def tapers(case: Case) -> tuple[Taper, ...]:
     return tuple(sorted((t for t in found if t.begun <= case.on), key=lambda t: (t.begun, t.ended)))
 
 
-def running_taper(case: Case, found: Sequence[Taper]) -> Taper | None:
+def taper_today(case: Case, found: Sequence[Taper]) -> Taper | None:
     """The taper that the patient is on today: a plan before a series, the latest of each."""
     running = [taper for taper in found if _is_running(case, taper)]
     return max(running, key=lambda t: (bool(t.steps), t.begun), default=None)

@@ -29,7 +29,7 @@ _MOST_DIGITS = 300
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line that was read: its number from 1, its resource (fractions are decimals), its bytes."""
+    """A line that was read: its number, from 1, its resource with exact decimals, its bytes."""
 
     number: int
     resource: dict[str, Any] = field(repr=False)

@@ -105,11 +105,11 @@ def _summary(files: Sequence[Mapping[str, Any]]) -> str:
 
 def _about(reasons: Sequence[Mapping[str, Any]]) -> str:
     if not reasons:
-        return "Every dose that was looked for could be computed."
+        return "The dose and days of every record that was looked at could be worked out."
     records = total([one["records"] for one in reasons])
     if not isinstance(records, int):
-        return "For some records no daily dose could be computed."
+        return "For some records the dose or its days could not be worked out."
     return (
-        f"For {plural(records, 'record')} no daily dose could be computed. A patient with one "
-        "may have others that count."
+        f"For {plural(records, 'record')} the dose or its days could not be worked out. A patient "
+        "with one may have others that count."
     )

@@ -186,8 +186,8 @@ def taper_curve(key: str, courses: Mapping[str, Any], width: int) -> Markup:
     for month in range(last + 1):
         svg.text(x(month), base + 15, str(month), "soft", "middle")
     svg.text((_LEFT + width) / 2, base + 30, "months since the first cut", "soft", "middle")
-    _published(svg, published, x, y)
     _ours(svg, months, x, y)
+    _published(svg, published, x, y)
     return svg.done(key, "Tapers that ended off clonazepam, by month", _course_words(courses))
 
 

@@ -35,6 +35,7 @@ from smart_app.reports.words import (
     of_patients,
     percent,
     sentence,
+    some,
 )
 from store.report_runs import RunState
 
@@ -267,9 +268,9 @@ def _made(report: Report, night: date) -> tuple[str, ...]:
     return (
         f"Night of {day_of_record(night)}; made on {moment(report['made_at'])}; rules "
         f"{report['rules_version']}.",
-        f"{whence}: {count(people['patients'])} patients, {count(people['with_benzodiazepine'])} "
-        f"with a benzodiazepine within a year, {count(people['with_clonazepam'])} with clonazepam; "
-        f"{count(people['on_clonazepam'])} take clonazepam today.",
+        f"{whence}: {some(people['patients'])} patients, {some(people['with_benzodiazepine'])} "
+        f"with a benzodiazepine within a year, {some(people['with_clonazepam'])} with clonazepam; "
+        f"{some(people['on_clonazepam'])} take clonazepam today.",
     )
 
 

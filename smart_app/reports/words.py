@@ -26,6 +26,7 @@ __all__ = [
     "percent",
     "plural",
     "sentence",
+    "some",
     "total",
 ]
 
@@ -50,6 +51,11 @@ def count(number: Number) -> str:
     if isinstance(number, int):
         return f"{number:,}"
     return "not counted" if number is None else _IN_WORDS.get(number, "withheld")
+
+
+def some(number: Number) -> str:
+    """The same within a sentence: "209", "fewer than 11", "a withheld number"."""
+    return "a withheld number" if number == WITHHELD else count(number)
 
 
 def most(number: Number) -> int:

@@ -173,7 +173,7 @@ def _patient(row: Row, titles: dict[str, str], asked: Asked) -> Patient:
         name=row["name"] or "name not supplied",
         born=_born(row["birth_date"]),
         dose=_dose(row),
-        is_known=row["mg_per_day"] is not None,
+        is_known=row["dose_why_not"] is None,
         supply=_supply(row),
         asked=tuple(why for key, why in whys.items() if key in wanted),
         others=_others(tuple(others.values()), has_more=bool(wanted)),
@@ -210,4 +210,4 @@ def _supply(row: Row) -> str:
         return sentence(row["why"].get(SUPPLY_ENDING) or "supply ends within days")
     if SUPPLY_ENDING in row["not_evaluable"]:
         return sentence(f"end of supply not known: {row['not_evaluable'][SUPPLY_ENDING]}")
-    return "No supply ends within days."
+    return "No end of supply within days." if row["mg_per_day"] is not None else ""

@@ -41,6 +41,8 @@ def connect(
         for name in dict.fromkeys((str(path), glob.escape(str(path))))
     ]
     connection.execute("SET TimeZone = 'UTC'")
+    # Its bar would stand in the middle of our own output.
+    connection.execute("SET enable_progress_bar = false")
     connection.execute(f"SET allowed_directories = [{', '.join(map(quoted, allowed))}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

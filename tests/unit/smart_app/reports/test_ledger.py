@@ -38,7 +38,8 @@ def test_each_line_that_was_set_aside_is_named_with_its_number_and_why() -> None
 def test_reasons_add_up_by_records_and_not_by_patients() -> None:
     """12 + 3 records; a patient may stand behind both reasons."""
     found = ledger()
-    assert found.about_reasons.startswith("For 15 records no daily dose could be computed.")
+    assert found.about_reasons.startswith("For 15 records the dose or its days could not")
+    assert found.about_reasons.endswith("may have others that count.")
     assert [(row.records, row.patients) for row in found.reasons] == [("12", "7"), ("3", "2")]
 
 
@@ -49,14 +50,16 @@ def test_what_the_export_says_of_itself_stands_as_sentences() -> None:
 
 
 def test_a_whole_export_says_so() -> None:
-    assert ledger(reasons=[]).about_reasons == "Every dose that was looked for could be computed."
+    assert ledger(reasons=[]).about_reasons == (
+        "The dose and days of every record that was looked at could be worked out."
+    )
     assert ledger(files=[]).summary == "No file was read: the source held none."
 
 
 def test_sums_of_withheld_numbers_are_not_told() -> None:
     reasons = [{"why": "no timing", "records": "<11", "patients": "<11"}]
     assert ledger(reasons=reasons).about_reasons == (
-        "For some records no daily dose could be computed."
+        "For some records the dose or its days could not be worked out."
     )
     files = [
         {**file, "lines": "suppressed"} for file in sample_report.report()["completeness"]["files"]

@@ -63,6 +63,13 @@ def test_it_says_when_and_of_what_it_was_made() -> None:
     assert "480 patients, 231 with a benzodiazepine within a year, 209 with clonazepam" in made
 
 
+def test_a_withheld_population_is_said_to_be_withheld() -> None:
+    report = sample_report.small()
+    report["population"]["with_clonazepam"] = "suppressed"
+    made = " ".join(view(report, is_whole=False).made)
+    assert "a withheld number with clonazepam" in made
+
+
 def test_it_says_that_nobody_has_reviewed_or_certified_it() -> None:
     remarks = " ".join(view().remarks)
     assert "No clinician has reviewed" in remarks

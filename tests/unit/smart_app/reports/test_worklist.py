@@ -111,6 +111,12 @@ def test_where_the_dose_would_stand_stands_why_there_is_none() -> None:
     assert row.supply == "End of supply not known: whether supply covers today is not known."
 
 
+def test_who_takes_none_today_is_not_unknown() -> None:
+    row = {**sample_report.worklist()[0], "mg_per_day": None, "measures": [], "why": {}}
+    (shown,) = view("", [row]).patients
+    assert (shown.dose, shown.is_known, shown.supply) == ("no clonazepam today", True, "")
+
+
 def test_the_reason_that_was_asked_for_stands_open_with_its_records() -> None:
     row = patient("measure=high-dose", "Alder")
     (why,) = row.asked
