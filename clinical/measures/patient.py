@@ -80,15 +80,6 @@ def _results(
 ) -> dict[str, MeasureResult]:
     running = taper_today(case, found) if case.current else None
     abrupt, tapered = how_it_ended(case)
-    taper = on_taper(case, running)
-    course = {
-        "taper-on-plan": on_plan(case, running),
-        "taper-stalled": stalled(case, running),
-        "taper-reversed": reversed_taper(case, running),
-        "no-check-in": no_check_in(case, running),
-    }
-    if taper.not_evaluable:
-        course = dict.fromkeys(course, not_evaluable(taper.why, taper.sources))
     return {
         "long-term-use": long_term_use(case),
         "high-dose": high_dose(case),
@@ -98,11 +89,14 @@ def _results(
         "triple": triple(case),
         "escalated": escalated(case),
         "reduced-25": reduced(case),
-        "on-taper": taper,
-        **course,
+        "on-taper": on_taper(case, running),
+        "taper-on-plan": on_plan(case, running),
+        "taper-stalled": stalled(case, running),
+        "taper-reversed": reversed_taper(case, running),
         "discontinued": discontinued(case),
         "discontinued-abrupt": abrupt,
         "discontinued-tapered": tapered,
+        "no-check-in": no_check_in(case, running),
         "naloxone-held": naloxone_held(case),
         "supply-ending": supply_ending(case),
         "new-since-last-night": new_since(case, before),

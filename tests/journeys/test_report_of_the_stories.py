@@ -55,13 +55,13 @@ MEASURED = {
     "escalated": (1, 47, 2),  # spruce; mallow and ginkgo not evaluable; viburnum, plover new
     "reduced-25": (3, 43, 1),  # thrush, sorrel, starling
     "on-taper": (4, 45, 1),  # thrush, viburnum, sorrel, starling; mallow?
-    "taper-on-plan": (2, 3, 2),  # thrush, viburnum; not starling; sorrel's plan is held
-    "taper-stalled": (1, 4, 1),  # sorrel
-    "taper-reversed": (1, 4, 1),  # starling
+    "taper-on-plan": (2, 3, 1),  # thrush, viburnum; not starling; sorrel's plan is held
+    "taper-stalled": (1, 4, 0),  # sorrel
+    "taper-reversed": (1, 4, 0),  # starling
     "discontinued": (2, 34, 17),  # daisy, sycamore
     "discontinued-abrupt": (1, 2, 17),  # daisy
     "discontinued-tapered": (1, 2, 17),  # sycamore
-    "no-check-in": (0, 0, 5),  # an EHR exports no check-ins
+    "no-check-in": (0, 0, 4),  # an EHR exports no check-ins
     "naloxone-held": (0, 4, 0),  # alder, kestrel, maple, bluebell
     "supply-ending": (1, 28, 19),  # heron
     "new-since-last-night": (0, 0, 46),  # the first night

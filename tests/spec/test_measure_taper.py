@@ -147,12 +147,12 @@ def test_a_plan_that_is_held_has_no_planned_dose_and_may_be_stalled(measured, te
     assert found.results["taper-stalled"].why == "last cut 50 days ago; 2 holds are 28 days"
 
 
-def test_where_no_taper_can_be_told_neither_can_its_course(measured, tell):
+def test_how_a_taper_goes_is_asked_of_those_who_are_known_to_be_on_one(measured, tell):
     """Take as directed: whether the dose falls is not known."""
     found = measured(tell.order("a", None, ago=200))
     assert answer(found.results["on-taper"]) == NOT_EVALUABLE
-    assert states(found) == (NOT_EVALUABLE, NOT_EVALUABLE, NOT_EVALUABLE)
-    assert answer(found.results["no-check-in"]) == NOT_EVALUABLE
+    assert states(found) == (OUTSIDE, OUTSIDE, OUTSIDE)
+    assert answer(found.results["no-check-in"]) == OUTSIDE
 
 
 # A falling series.
