@@ -3,7 +3,8 @@
 An order counts from its start until its instructions end, until the day before the order that
 names it as its prior begins, or, while it is active, until today. An ended order that says no
 end leaves its days unknown: somewhere in them it ended. Days between orders are "no order",
-never a dose of zero, for a chart does not say what a patient took.
+never a dose of zero, for a chart does not say what a patient took. A step on hold has not begun
+while the one before it goes on.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from clinical.daily_dose import DailyDose, DoseStep, NotComputable
 from clinical.drugs import Drug, is_systemic_opioid
 from clinical.facts import MedicationRecord, PatientFacts, RecordKind
 from clinical.signing import is_clonazepam
+from clinical.standing import waiting
 
-_ENDED = frozenset({"completed", "stopped", "cancelled"})
+_ENDED = frozenset({"completed", "stopped"})  # what was cancelled was never taken (FHIR R4)
 _COUNTED = _ENDED | {"active", "on-hold"}
 _INTENTS = frozenset(
     {None, "order", "original-order", "reflex-order", "filler-order", "instance-order"}
@@ -137,9 +139,10 @@ def _followed(records: Sequence[MedicationRecord]) -> dict[str, list[MedicationR
 
 def _spans(records: Sequence[MedicationRecord], followed: Followed, on: date) -> list[_Span]:
     spans = []
+    not_begun = waiting(records)
     for record in records:
         starts = _starts(record)
-        if not _was_taken(record) or starts is None or starts > on:
+        if record.source in not_begun or not _was_taken(record) or starts is None or starts > on:
             continue
         ends = _ends(record, followed, on)
         if ends is None or ends >= starts:

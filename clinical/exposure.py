@@ -4,10 +4,12 @@ Dispenses count where there is any of the drug in the look-back ("dispensed days
 ("prescribed days"), else statements ("reported days"); the kinds are never added up. A fill lasts
 for its stated supply, else for its quantity at the highest dose that the instructions allow, else
 for as long as the instructions say. An order lasts for its fill and its refills, and never beyond
-the end of its instructions or the order that names it as its prior.
+the end of its instructions or the order that names it as its prior. A step on hold has not begun
+while the one before it goes on.
 
 Days that cannot be worked out are `unknown`, each stretch with its record and the reason: they are
-neither covered nor free.
+neither covered nor free. So are the days after the fill of an order that stood longer and says
+nothing of refills, and all days of one that was put on hold on a day that is not stated.
 
 Assumptions, stated: a fill of the same product that is handed over early is taken after the one
 before is used up (carry-over; of dispenses only, for an order that is renewed early replaces the
@@ -27,6 +29,7 @@ from clinical.day_set import NO_DAYS, DaySet, Span
 from clinical.dosage import UnitKind
 from clinical.drugs import Drug
 from clinical.facts import MedicationRecord, RecordKind
+from clinical.standing import waiting
 
 _LONGEST_DAYS = 3660
 """Ten years: no supply that is longer was meant."""
@@ -150,8 +153,10 @@ def together(exposures: Iterable[Exposure]) -> Exposure:
 def followed_on(records: Iterable[MedicationRecord]) -> Mapping[str, date]:
     """By source: the first day of an order that names it as its prior."""
     found: dict[str, date] = {}
-    for record in records:
-        if not record.replaces or why_not_used(record) is not None:
+    listed = tuple(records)
+    not_begun = waiting(listed)
+    for record in listed:
+        if record.source in not_begun or why_not_used(record) is not None:
             continue
         starts = _starts(record)
         if starts is None:
@@ -197,7 +202,12 @@ def exposure(
     is given twice, changes nothing.
     """
     window = DaySet.between(since, on)
-    used = [record for record in _each_once(records) if why_not_used(record) is None]
+    not_begun = waiting(records)
+    used = [
+        record
+        for record in _each_once(records)
+        if record.source not in not_begun and why_not_used(record) is None
+    ]
     for kind, basis in _BASES.items():
         of_kind = [record for record in used if record.kind is kind]
         if not of_kind:
@@ -341,6 +351,8 @@ def _prescribed(
     fills = _fills(record, first, days, min(last, today))
     if cut is None and record.status in _ENDED_WHEN:
         longest = _plus(first, assumed.longest_order_days) if whole is None else whole
+        if record.status == "on-hold" and record.refills is None:
+            longest = last  # it may have been filled until it was put on hold, whenever that was
         why = f"it was {_ENDED_WHEN[record.status]} on a day that is not stated"
         return _unsaid(record, why, (first, min(longest, last)), fills=fills)
     if whole is not None:
@@ -356,7 +368,7 @@ def _filled(
     record: MedicationRecord, known: Span, last: int, followed: date | None, fills: tuple[int, ...]
 ) -> _Found:
     """An order with its supply; where it says nothing of refills, what follows is not known."""
-    stood_longer = record.status == _ACTIVE or followed is not None
+    stood_longer = record.status == _ACTIVE or followed is not None or _end_said(record) is not None
     if record.refills is None and stood_longer and known[1] < last:
         why = "it stood longer than one fill, and whether it was filled again is not stated"
         unsaid = Unsaid(record.source, why, (known[1] + 1, last))

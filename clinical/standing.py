@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
@@ -75,6 +76,37 @@ def _request_refused(record: MedicationRecord, *, draft: bool) -> str | None:
     if record.status is None:
         return "its status is not stated"
     return None if record.status == "active" else f"its status is {record.status}"
+
+
+def waiting(records: Iterable[MedicationRecord]) -> frozenset[str]:
+    """The sources of orders on hold that have not begun, for the order before still goes on.
+
+    Such is a later step of a plan that is held. The order before is one that it names as its
+    prior, or one of its group that begins earlier; that one is active and does not end before.
+    """
+    orders = [record for record in records if record.kind is RecordKind.REQUEST]
+    active = [record for record in orders if record.status == "active"]
+    return frozenset(
+        record.source
+        for record in orders
+        if record.status == "on-hold" and any(_goes_on_instead(other, record) for other in active)
+    )
+
+
+def _goes_on_instead(before: MedicationRecord, held: MedicationRecord) -> bool:
+    in_turn = before.source in held.replaces or (
+        before.group is not None and before.group == held.group
+    )
+    began, begins = _begins(before), _begins(held)
+    if not in_turn or began is None or begins is None or began >= begins:
+        return False
+    ends = [day for day in (before.period_ends, before.course.ends) if day is not None]
+    return min(ends, default=date.max) >= begins
+
+
+def _begins(record: MedicationRecord) -> date | None:
+    said = [day for day in (record.period_starts, record.course.starts) if day is not None]
+    return max(said, default=record.authored_on)
 
 
 def _by_period(record: MedicationRecord, on: date) -> Standing:

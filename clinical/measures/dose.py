@@ -67,6 +67,8 @@ def escalated(case: Case) -> MeasureResult:
 
 def reduced(case: Case) -> MeasureResult:
     """Today's ordered dose is a quarter or more below that of three months ago."""
+    if not case.current:
+        return outside(NOT_TODAY)
     compared = _compared(case)
     if isinstance(compared, MeasureResult):
         return compared

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clinical.checks.words import listed
 from clinical.day_set import DaySet
+from clinical.exposure import Basis
 from clinical.facts import Unknown
 from clinical.measures.case import Case
 from clinical.measures.result import (
@@ -98,6 +99,9 @@ def supply_ending(case: Case) -> MeasureResult:
     """The supply covers today and ends within days, with no other supply behind it."""
     taken = case.clonazepam
     ends = taken.covered.run_from(case.on)
+    if ends is not None and taken.bases == {Basis.REPORTED}:
+        sources = taken.sources(DaySet.between(case.on, case.on))
+        return not_evaluable("a statement says nothing of a supply", sources)
     if ends is None:
         if case.on in taken.unknown:
             today = DaySet.between(case.on, case.on)

@@ -175,10 +175,20 @@ def _by_fills(fills) -> tuple[set[int], set[int]]:
     return covered, perhaps - covered
 
 
+def _waits(order, orders) -> bool:
+    """On hold, while the order that it was to follow goes on."""
+    return order.status == "on-hold" and any(
+        other.status == "active"
+        and other.source in order.replaces
+        and other.authored_on < order.authored_on
+        for other in orders
+    )
+
+
 def _by_orders(orders) -> tuple[set[int], set[int]]:
     covered, perhaps = set(), set()
     today = TODAY.toordinal()
-    in_force = [r for r in orders if r.status != "cancelled"]
+    in_force = [r for r in orders if r.status != "cancelled" and not _waits(r, orders)]
     for order in in_force:
         starts = order.authored_on.toordinal()
         nexts = [r.authored_on.toordinal() for r in in_force if order.source in r.replaces]
@@ -194,7 +204,9 @@ def _by_orders(orders) -> tuple[set[int], set[int]]:
             if day > until:
                 break
             if not nexts and order.status in ("stopped", "on-hold"):
-                if day <= (whole if whole is not None else starts + 273):
+                held = order.status == "on-hold" and order.refills is None
+                longest = today if held else whole if whole is not None else starts + 273
+                if day <= longest:
                     perhaps.add(day)
             elif whole is not None and day <= whole:
                 covered.add(day)

@@ -218,6 +218,28 @@ def test_an_order_stopped_on_a_day_that_is_not_stated_is_unknown_for_its_whole_s
     assert (ago(taken.covered), ago(taken.unknown)) == ([], [(100, 41)])
 
 
+def test_an_ended_order_whose_instructions_ran_longer_than_its_fill_is_unknown_until_their_end(
+    tell,
+):
+    """A fill of 30 days; the instructions ran 81 days, and refills are not stated."""
+    taken = days_of(tell.order("o", ago=100, until=20, supply=30, refills=None, status="completed"))
+    assert ago(taken.covered) == [(100, 71)]
+    assert ago(taken.unknown) == [(70, 20)]
+
+
+def test_an_order_on_hold_that_says_nothing_of_refills_is_unknown_until_today(tell):
+    """It may have been filled again and again until it was put on hold, whenever that was."""
+    taken = days_of(tell.order("o", ago=100, supply=30, refills=None, status="on-hold"))
+    assert (ago(taken.covered), ago(taken.unknown)) == ([], [(100, 0)])
+
+
+def test_a_step_on_hold_does_not_end_the_one_that_goes_on(tell):
+    """The second step was to begin 50 days ago; the first goes on instead."""
+    first = tell.order("a", ago=80, supply=120)
+    second = tell.order("b", ago=50, until=20, supply=30, replaces=("a",), status="on-hold")
+    assert ago(days_of(first, second).covered) == [(80, -39)]
+
+
 def test_an_order_stopped_on_a_stated_day_covers_its_days_until_then(tell):
     taken = days_of(tell.order("o", ago=100, until=80, supply=30, status="stopped"))
     assert (ago(taken.covered), ago(taken.unknown)) == ([(100, 80)], [])

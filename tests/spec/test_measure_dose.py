@@ -162,6 +162,11 @@ def test_a_quarter_less_than_91_days_ago_is_a_reduction(measured, tell, after, e
     assert answer(measured(*changed(tell, "2", after, 30)).results["reduced-25"]) == expected
 
 
+def test_an_order_on_hold_is_no_dose_of_today_to_compare(measured, tell):
+    held = tell.order("a", "2", ago=200, status="on-hold")
+    assert answer(measured(held).results["reduced-25"]) == OUTSIDE
+
+
 def test_who_is_off_is_counted_under_discontinued(measured, tell):
     past = tell.order("a", "2", ago=200, until=40, status="completed")
     found = measured(past).results

@@ -134,6 +134,27 @@ def test_cuts_that_go_on_after_the_plan_are_a_series(measured, tell):
     assert found.why == "a falling series of doses since 2026-08-29"
 
 
+def test_a_plan_that_is_held_has_no_planned_dose_and_may_be_stalled(measured, tell):
+    """Cut to 1 mg 50 days ago and held there; 0.5 mg of 36 to 23 days ago is on hold."""
+    held = [
+        tell.order("before", "2", ago=300, until=65, status="completed"),
+        tell.order("s0", "1.5", ago=64, until=51, group="urn:plans|p1", status="completed"),
+        tell.order("s1", "1", ago=50, group="urn:plans|p1"),
+        tell.order("s2", "0.5", ago=36, until=23, group="urn:plans|p1", status="on-hold"),
+    ]
+    found = measured(*held)
+    assert states(found) == (NOT_EVALUABLE, YES, NO)
+    assert found.results["taper-stalled"].why == "last cut 50 days ago; 2 holds are 28 days"
+
+
+def test_how_a_taper_goes_is_asked_of_those_who_are_known_to_be_on_one(measured, tell):
+    """Take as directed: whether the dose falls is not known."""
+    found = measured(tell.order("a", None, ago=200))
+    assert answer(found.results["on-taper"]) == NOT_EVALUABLE
+    assert states(found) == (OUTSIDE, OUTSIDE, OUTSIDE)
+    assert answer(found.results["no-check-in"]) == OUTSIDE
+
+
 # A falling series.
 
 

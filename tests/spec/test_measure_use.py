@@ -162,6 +162,14 @@ def test_a_supply_that_may_cover_today_is_not_evaluable(measured, tell):
     assert answer(measured(tell.order("a", ago=5)).results["supply-ending"]) == NOT_EVALUABLE
 
 
+def test_a_statement_says_nothing_of_a_supply(measured, tell):
+    """Taken until today and on; how much there is at home nobody said."""
+    said = tell.record("s", mg_per_day="1", kind=RecordKind.STATEMENT, period_starts=tell.ago(50))
+    found = measured(said).results["supply-ending"]
+    assert answer(found) == NOT_EVALUABLE
+    assert found.why == "a statement says nothing of a supply"
+
+
 # New since last night, and left.
 
 

@@ -94,9 +94,25 @@ def test_an_order_that_cannot_be_read_makes_its_days_unknown():
     assert not found.stretches[0].dose.no_order
 
 
-@pytest.mark.parametrize("status", ["draft", "entered-in-error", "cancelled-in-error"])
+@pytest.mark.parametrize("status", ["draft", "entered-in-error", "cancelled-in-error", "cancelled"])
 def test_drafts_and_errors_are_no_history(status):
     assert history(order("a", 2, "2026-03-01", status=status)).stretches == ()
+
+
+def step(key, per_day, starts, ends=None, **more):
+    """An order of a plan whose instructions say its days."""
+    made = order(key, per_day, "2026-09-01", groupIdentifier={"value": "plan"}, **more)
+    bounds = {"start": starts} | ({"end": ends} if ends else {})
+    made["dosageInstruction"][0]["timing"]["repeat"]["boundsPeriod"] = bounds
+    return made
+
+
+def test_a_step_on_hold_has_not_begun_while_the_one_before_it_goes_on():
+    """Held at 2 mg since October: the 1 mg of the second half of October was never added."""
+    found = history(
+        step("a", 2, "2026-10-01"), step("b", 1, "2026-10-15", "2026-10-31", status="on-hold")
+    )
+    assert told(found) == [("2026-10-01", "2026-11-23", 2)]
 
 
 def test_what_starts_later_is_no_history():
