@@ -25,6 +25,7 @@ KEEPER = Path(__file__).with_name("keeper.py")
 RESTARTS_ALLOWED = 5
 RESTARTS_WITHIN_SECONDS = 60.0
 _TICK_SECONDS = 0.05
+_AWAITED_TICK_SECONDS = 0.5
 
 
 class AlreadyRunning(Refusal):
@@ -49,6 +50,20 @@ class Part:
     ready_file: Path | None = None
     ready_within_seconds: float = 60.0
     grace_seconds: float = 8.0
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """What the running parts bring about and whoever starts the tree wants to find: not a process.
+
+    `ready` is asked until it says yes, for so many seconds; then `otherwise` is said and the tree
+    is ready without it.
+    """
+
+    name: str
+    ready: Callable[[], bool]
+    patience_seconds: float
+    otherwise: str
 
 
 @dataclass
@@ -104,7 +119,12 @@ class Supervisor:
         self._parts: list[_Running] = []
         self._ends = 0
 
-    def run(self, stages: Sequence[Sequence[Part]], on_ready: Callable[[], None]) -> int:
+    def run(
+        self,
+        stages: Sequence[Sequence[Part]],
+        on_ready: Callable[[], None],
+        awaited: Awaited | None = None,
+    ) -> int:
         """Run until a signal asks to end (0), or a part cannot be kept up (1)."""
         earlier = {
             number: signal.signal(number, self._end_asked)
@@ -113,6 +133,8 @@ class Supervisor:
         try:
             for stage in stages:
                 self._bring_up(stage)
+            if awaited is not None:
+                self._await(awaited)
             if not self._ending:
                 on_ready()
             while not self._ending:
@@ -147,6 +169,22 @@ class Supervisor:
             if all(running.is_ready for running in self._parts if running.part.name in names):
                 return
             time.sleep(_TICK_SECONDS)
+
+    def _await(self, awaited: Awaited) -> None:
+        began = time.monotonic()
+        while not self._ending:
+            self._look_after()
+            took = time.monotonic() - began
+            if awaited.ready():
+                self._say_ready(awaited.name, took)
+                return
+            if took > awaited.patience_seconds:
+                self._say(f"  {awaited.name:<11} {awaited.otherwise}")
+                return
+            time.sleep(_AWAITED_TICK_SECONDS)
+
+    def _say_ready(self, name: str, took: float) -> None:
+        self._say(f"  {name:<11} ready   {took:5.1f} s")
 
     def _start(self, part: Part) -> _Running:
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -186,7 +224,7 @@ class Supervisor:
         took = time.monotonic() - running.started
         if running.part.ready():
             running.is_ready = True
-            self._say(f"  {running.part.name:<11} ready   {took:5.1f} s")
+            self._say_ready(running.part.name, took)
         elif took > running.part.ready_within_seconds:
             raise PartFailed(
                 f"{running.part.name} did not come up in {running.part.ready_within_seconds:.0f} s"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import importlib.util
 import os
@@ -10,7 +9,6 @@ import re
 import shutil
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +28,7 @@ SANDBOX = "sandbox"
 """The id of the sandbox among the EHRs we trust (`ehrs.toml`)."""
 
 _LONGEST_SOCKET_FOLDER = 60
-_LOOKS_FOR_THE_REPORT = 600
+_REPORT_PATIENCE_SECONDS = 120.0
 
 
 def run(*, verbose: bool = False, say: Callable[[str], None]) -> int:
@@ -61,36 +59,34 @@ def run(*, verbose: bool = False, say: Callable[[str], None]) -> int:
             end_with_parent="MAKELEVEL" in os.environ,
         )
 
-        def say_ready() -> None:
-            say(
+        return supervisor.run(
+            _stages(settings, server, folder),
+            lambda: say(
                 f"Ready: TaperGuard {settings.base_url} and the sandbox EHR "
                 f"http://localhost:{settings.sandbox_port} (Ctrl-C ends both)"
-            )
-            _say_when_the_report_is_there(settings, say)
-
-        return supervisor.run(_stages(settings, server, folder), say_ready)
+            ),
+            awaited=supervise.Awaited(
+                "report",
+                lambda: _is_there(settings),
+                _REPORT_PATIENCE_SECONDS,
+                f"is being made; it will be at {settings.base_url}/reports",
+            ),
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
 
 
-def _say_when_the_report_is_there(settings: Settings, say: Callable[[str], None]) -> None:
-    """Look for the night's report until it is there, in a thread: the demo is ready without it."""
-
-    def look() -> None:
-        engine = make_engine(settings.database)
-        try:
-            for _ in range(_LOOKS_FOR_THE_REPORT):
-                with contextlib.suppress(SQLAlchemyError), reading(engine) as connection:
-                    nights = reports.nights(connection, SANDBOX)
-                    if nights:
-                        say(f"Report of {nights[0]}: {settings.base_url}/reports")
-                        return
-                time.sleep(1)
-        finally:
-            engine.dispose()
-
-    threading.Thread(target=look, name="report", daemon=True).start()
+def _is_there(settings: Settings) -> bool:
+    """Whether a night's report is there to be opened."""
+    engine = make_engine(settings.database)
+    try:
+        with reading(engine) as connection:
+            return bool(reports.nights(connection, SANDBOX))
+    except SQLAlchemyError:
+        return False
+    finally:
+        engine.dispose()
 
 
 def _short_folder(data: Path) -> Path:

@@ -22,6 +22,7 @@ from taperguard import wiring
 from workers.app import LOOK_AT_EXPORTS, make_app
 from workers.export import steps
 
+LONG = pytest.mark.long
 REGISTRY = """\
 [[ehr]]
 id = "north"
@@ -133,10 +134,10 @@ def night(
 @pytest.mark.parametrize(
     ("store_url", "moment", "path", "kick_offs", "fetched"),
     [
-        ("postgresql", "asking for the export", "$export", 2, 3),
-        ("sqlite", "looking at the status", "/jobs/", 1, 3),
+        pytest.param("postgresql", "asking for the export", "$export", 2, 3, marks=LONG),
+        pytest.param("sqlite", "looking at the status", "/jobs/", 1, 3, marks=LONG),
         ("sqlite", "in the middle of a file", "/files/1", 1, 4),
-        ("postgresql", "in the middle of a file", "/files/1", 1, 4),
+        pytest.param("postgresql", "in the middle of a file", "/files/1", 1, 4, marks=LONG),
     ],
     indirect=["store_url"],
     ids=["kick-off", "look", "file-sqlite", "file-postgresql"],

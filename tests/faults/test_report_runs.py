@@ -149,7 +149,7 @@ def without_made_at(report: dict[str, Any]) -> str:
     return json.dumps({**report, "made_at": None, "source": None}, sort_keys=True)
 
 
-@pytest.mark.parametrize("step", ["reading", "counting"])
+@pytest.mark.parametrize("step", [pytest.param("reading", marks=pytest.mark.long), "counting"])
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_a_worker_that_is_killed_in_the_middle_changes_nothing(
     step: str,

@@ -182,14 +182,15 @@ def served() -> Callable[..., Any]:
     @contextmanager
     def serve() -> Iterator[tuple[wiring.House, Running]]:
         port, sandbox_port = free_port(), free_port()
-        running = Running(f"http://127.0.0.1:{port}", f"http://localhost:{sandbox_port}")
         with tempfile.TemporaryDirectory(prefix="tg-", dir="/tmp") as folder:
+            data = Path(folder) / "data"
+            running = Running(f"http://127.0.0.1:{port}", f"http://localhost:{sandbox_port}", data)
             sandbox = [
                 *(sys.executable, "-m", "taperguard.sandbox", "--port", str(sandbox_port)),
                 *("--data", f"{folder}/ehr", "--service-url", running.service),
             ]
             settings = settings_module.load(
-                data=Path(folder) / "data",
+                data=data,
                 port=port,
                 sandbox_port=sandbox_port,
                 broker_url="redis+socket:///nowhere/broker.sock",

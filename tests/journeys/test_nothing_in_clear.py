@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
+import ehr_patients
 import pytest
 import redis
 from ehr_screen import Screen
@@ -22,16 +22,10 @@ pytestmark = pytest.mark.xdist_group("ordering")
 def everybody(ehr: str) -> set[str]:
     """Names, birth dates and references of all patients of the EHR, the generated ones too."""
     told: set[str] = set()
-    address: str | None = f"{ehr}/fhir/Patient?_count=200"
-    while address is not None:
-        page = httpx2.get(address, timeout=30).json()
-        for entry in page.get("entry", []):
-            patient = entry["resource"]
-            told |= {f"Patient/{patient['id']}", *(n["family"] for n in patient.get("name", []))}
-            if len(patient.get("birthDate", "")) == 10:
-                told.add(patient["birthDate"])
-        links = {link["relation"]: link["url"] for link in page.get("link", [])}
-        address = links.get("next")
+    for patient in ehr_patients.all_of(ehr):
+        told |= {f"Patient/{patient['id']}", *(n["family"] for n in patient.get("name", []))}
+        if len(patient.get("birthDate", "")) == 10:
+            told.add(patient["birthDate"])
     return told
 
 

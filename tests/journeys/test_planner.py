@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
+import ehr_patients
 import httpx2
 import pytest
 from ehr_screen import Screen
@@ -324,11 +325,9 @@ def secrets_of(demo: Any) -> list[str]:
 
 
 def patients_of(demo: Any) -> list[str]:
-    """Each story's id, names and birth date."""
-    bundle = httpx2.get(f"{demo.ehr}/fhir/Patient?_count=200").json()
+    """Each patient's id, names and birth date, of all pages."""
     words = set()
-    for entry in bundle["entry"]:
-        patient = entry["resource"]
+    for patient in ehr_patients.all_of(demo.ehr):
         words.add(patient["id"])
         for name in patient["name"]:
             words |= {name.get("family", ""), *name.get("given", [])}
