@@ -29,12 +29,12 @@ WORKING_SOCKET_SECONDS = 20.0
 
 BEAT_POSTS_EVERY_SECONDS = 30.0
 BEAT_FORGETS_EVERY_SECONDS = 3600.0
-BEAT_LOOKS_AT_EXPORTS_EVERY_SECONDS = 10.0
+BEAT_LOOKS_AT_EXPORTS_EVERY_SECONDS = 5.0
 
 # An EHR may take hours to send one file. Such a task is acknowledged when it is received: not the
 # broker but the file's lease brings it back when its worker dies.
 DOWNLOAD_LIMIT_SECONDS = 6 * 3600
-BEAT_LOOKS_AT_REPORTS_EVERY_SECONDS = 10.0
+BEAT_LOOKS_AT_REPORTS_EVERY_SECONDS = 5.0
 
 # Of several clocks one ticks: it holds this lock in the broker and extends it as it ticks. When
 # it is killed, another takes over once the lock has run out.
@@ -111,8 +111,8 @@ def _transport(posting_only: bool) -> dict[str, Any]:
     seconds = POSTING_SOCKET_SECONDS if posting_only else WORKING_SOCKET_SECONDS
     options: dict[str, Any] = {
         "visibility_timeout": VISIBILITY_SECONDS,
-        # A killed worker's messages are looked for every few seconds, not every hundred.
-        "unacked_restore_interval": 5,
+        # A killed worker's messages are looked for every second, not every hundred rounds.
+        "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
         "socket_timeout": seconds,
         "socket_connect_timeout": POSTING_SOCKET_SECONDS,

@@ -51,13 +51,16 @@ def run(*, ready_file: Path | None = None) -> int:
     def end_with_the_worker(**_: Any) -> None:
         end_with_this_process()
 
-    def tell_ready(**_: Any) -> None:
+    def take_up_work(**_: Any) -> None:
+        # What was left when the last worker ended is looked for now, not at beat's next tick.
+        for task in (jobs.LOOK_AT_EXPORTS, jobs.LOOK_AT_REPORTS):
+            app.send_task(task)
         if ready_file is not None:
             ready_file.touch()
 
     signals.setup_logging.connect(keep_our_logging, weak=False)
     signals.worker_process_init.connect(end_with_the_worker, weak=False)
-    signals.worker_ready.connect(tell_ready, weak=False)
+    signals.worker_ready.connect(take_up_work, weak=False)
     app.worker_main(
         [
             *("--quiet", "worker", "--pool", "prefork"),

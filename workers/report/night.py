@@ -32,8 +32,8 @@ from workers.report.files import RunFolder, only_one
 from workers.report.finish import Finishing, finish
 from workers.report.shards import NothingToRead
 
-LOOK_AGAIN = timedelta(seconds=2)
-"""While an export is under way: two looks at once bring nothing."""
+LOOK_AGAIN = timedelta(0)
+"""While an export is under way: a look costs one row, and the last file asks for one at once."""
 BUCKETS_AT_ONCE = 50
 """Buckets that are posted together; the next look posts the next ones."""
 GIVE_UP_AFTER = timedelta(hours=20)
