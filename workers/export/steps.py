@@ -18,8 +18,10 @@ from ehr.bulk.client import BulkClient, ExportFailed, NotYet
 from ehr.bulk.dialect import ExportOrder
 from ehr.bulk.manifest import Manifest
 from ehr.bulk.pace import SOONEST
+from ehr.registry import TrustedEhr
 from ehr.seal import CannotOpen
-from store import export_files, exports
+from store import audit, export_files, exports
+from store.audit import EVERYBODY, Action, Deed, Stage
 from store.database import reading, writing
 from store.export_files import Announced
 from store.exports import Export, ExportState
@@ -135,7 +137,7 @@ def _step(export: Export, lease: str, tools: ExportTools, now: datetime) -> None
     if export.state in exports.UNDER_WAY and now - export.begun_at > GIVES_UP_AFTER:
         raise ExportFailed(f"it was not complete after {GIVES_UP_AFTER.days} days")
     if export.state is ExportState.ASKED:
-        _kick_off(export, lease, tools, client)
+        _kick_off(export, lease, tools, ehr, client)
     elif export.state is ExportState.WAITING:
         _look(export, lease, tools, client)
     elif export.state is ExportState.DOWNLOADING:
@@ -147,7 +149,21 @@ def _step(export: Export, lease: str, tools: ExportTools, now: datetime) -> None
         _forget(export, lease, tools)
 
 
-def _kick_off(export: Export, lease: str, tools: ExportTools, client: BulkClient) -> None:
+def _kick_off(
+    export: Export, lease: str, tools: ExportTools, ehr: TrustedEhr, client: BulkClient
+) -> None:
+    deed = Deed(
+        ehr_id=ehr.id,
+        launch_id=export.id,
+        who=f"system/{ehr.backend_client_id}"[:128],
+        whose=EVERYBODY,
+        action=Action.READ,
+        what=export.types,
+        why="bulk-export",
+    )
+    # Written down first: what cannot be written down is not done.
+    with writing(tools.engine) as connection:
+        audit.write_down(connection, deed, Stage.ASKED, now=tools.now())
     url = client.kick_off(ExportOrder(export.group_id, export.types))
     with writing(tools.engine) as connection:
         exports.keep_status_url(

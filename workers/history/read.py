@@ -18,11 +18,12 @@ from sqlalchemy.engine import Engine
 from ehr import log
 from ehr.backend import NoBackend
 from ehr.errors import EhrError, Unreachable
-from ehr.history import KeptHistory, NotAHistory, is_fresh
+from ehr.history import NEEDS, KeptHistory, NotAHistory, is_fresh
 from ehr.history_read import Server, read_history
 from ehr.registry import Registry, TrustedEhr
 from ehr.token_endpoint import NotSignedIn
-from store import outbox
+from store import audit, outbox
+from store.audit import Action, Deed, Stage
 from store.database import reading, writing
 from store.histories import Histories, Wanted
 from store.sealed_cache import CacheDown
@@ -103,12 +104,8 @@ def _read(
             raise _Superseded
 
     logger = log.get(__name__)
-    now = given.now()
     try:
-        with given.open_server(ehr, hold) as server:
-            history = read_history(
-                server, wanted.patient_id, on=now.astimezone(ehr.time_zone).date(), now=now
-            )
+        history = _audited(given, ehr, letter_id, wanted, hold)
     except _Superseded:
         return _later(given, letter_id, LOOK_AGAIN, Outcome.HELD)
     except (EhrError, NotSignedIn, NoBackend) as error:
@@ -127,6 +124,42 @@ def _read(
         whole=not history.gaps,
     )
     return _done(given, letter_id, wanted, Outcome.READ)
+
+
+def _audited(
+    given: Reader, ehr: TrustedEhr, letter_id: str, wanted: Wanted, hold: Callable[[], None]
+) -> KeptHistory:
+    """The read, written down before it and after it: what cannot be written down is not done."""
+    now = given.now()
+    deed = Deed(
+        ehr_id=ehr.id,
+        launch_id=letter_id,
+        who=f"system/{ehr.backend_client_id}"[:128],
+        whose=given.sealer.fingerprint("patient", ehr.id, wanted.patient_id),
+        action=Action.READ,
+        what=tuple(dict.fromkeys(need.resource_type for need in NEEDS)),
+        why="medication-history",
+    )
+    with writing(given.engine) as connection:
+        line = audit.write_down(connection, deed, Stage.ASKED, now=now)
+    stage = Stage.UNKNOWN
+    try:
+        with given.open_server(ehr, hold) as server:
+            history = read_history(
+                server, wanted.patient_id, on=now.astimezone(ehr.time_zone).date(), now=now
+            )
+    except (NotSignedIn, NoBackend):
+        stage = Stage.REFUSED
+        raise
+    except EhrError as error:
+        stage = Stage.UNKNOWN if isinstance(error, Unreachable) else Stage.REFUSED
+        raise
+    else:
+        stage = Stage.PARTLY if history.gaps else Stage.DONE
+        return history
+    finally:
+        with writing(given.engine) as connection:
+            audit.write_down(connection, deed, stage, now=given.now(), about=line)
 
 
 _FAILED = "the medication history could not be read in the background"

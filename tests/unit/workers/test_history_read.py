@@ -18,7 +18,7 @@ from ehr.errors import NotAllowed, Unreachable
 from ehr.history import KeptHistory
 from ehr.registry import Registry, TrustedEhr
 from ehr.token_endpoint import NotSignedIn
-from store import histories, outbox
+from store import audit, histories, outbox
 from store.database import reading, writing
 from store.histories import Histories
 from store.sealed_cache import CacheDown, SealedCache, connect
@@ -210,3 +210,22 @@ def test_a_refusal_of_everything_is_told_at_once(desk: Desk, monkeypatch: Any) -
 
     monkeypatch.setattr("workers.history.read.read_history", refused)
     assert read_wanted(desk.letter(), desk.given) is Outcome.FAILED
+
+
+def lines_of(desk: Desk) -> list[tuple[Any, ...]]:
+    whose = desk.sealer.fingerprint("patient", "north", "p1")
+    with reading(desk.engine) as connection:
+        lines = audit.of_patient(connection, "north", whose)
+    return [(line["who"], line["why"], line["action"], line["outcome"]) for line in lines]
+
+
+def test_who_read_whose_history_and_why_is_written_down_before_and_after(desk: Desk) -> None:
+    read_wanted(desk.letter(), desk.given)
+    told = ("system/us", "medication-history", "read")
+    assert lines_of(desk) == [(*told, "asked"), (*told, "done")]
+
+
+def test_a_read_that_the_ehr_refused_is_written_down_as_such(desk: Desk) -> None:
+    desk.trouble = NotSignedIn("the EHR gave no token", final=True)
+    assert read_wanted(desk.letter(), desk.given) is Outcome.FAILED
+    assert [line[-1] for line in lines_of(desk)] == ["asked", "refused"]

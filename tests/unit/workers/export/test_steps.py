@@ -11,8 +11,8 @@ from bulk_ehr import Answer, BulkEhr, outcome
 from export_bench import EXPORT, Bench, whole
 from sqlalchemy import text
 
-from store import exports
-from store.database import writing
+from store import audit, exports
+from store.database import reading, writing
 from store.exports import ExportState
 from workers.export import steps
 from workers.export.fetching import fetch_file, files_to_fetch
@@ -51,6 +51,17 @@ def test_a_kick_off_is_kept_before_the_first_look(bench: Bench, ehr: BulkEhr) ->
     assert ehr.count("GET", "/jobs/") == 0  # not due yet
     bench.later(seconds=10)
     assert steps.due(bench, bench.now()) == [EXPORT]
+
+
+def test_a_kick_off_is_written_down_before_it_is_sent(bench: Bench, ehr: BulkEhr) -> None:
+    """Of everybody, by the service itself; also when the EHR then refuses."""
+    bench.begin()
+    bench.advance()
+    with reading(bench.engine) as connection:
+        (line,) = audit.of_patient(connection, bench.export().ehr_id, audit.EVERYBODY)
+    assert (line["action"], line["why"], line["launch_id"]) == ("read", "bulk-export", EXPORT)
+    assert line["who"].startswith("system/")
+    assert "MedicationRequest" in line["what"]
 
 
 def test_the_ehr_says_when_to_look_again_and_is_believed_up_to_six_hours(
