@@ -54,7 +54,7 @@ def kept_files(data: Path) -> Iterator[tuple[str, bytes]]:
 def test_after_a_night_and_a_read_history_no_patient_stands_in_clear(
     demo: Any, ordering: Callable[[str], Screen], until: Callable[..., None]
 ) -> None:
-    ordering("alder").add()
+    ordering("alder")  # opening the orders has the chart reviewed, and its history read
     client = valkey(demo)
     until(lambda: client.keys("taperguard:kept:history:*"), 60, "no history was read")
     report = "taperguard.db"
