@@ -198,7 +198,9 @@ def _published(svg: Svg, published: Sequence[Mapping[str, Any]], x: Place, y: Pl
         line += f"L{at:.1f} {share:.1f}"
         svg.path(f"M{at:.1f} {share - 5:.1f}l5 5l-5 5l-5 -5z", "published-point")
         words = f"Nardi 2010: {one['off']} of {one['of']}"
-        svg.text(at - 8, share - 2, words, "soft halo", "end")
+        # Below and behind its point, where the published course leaves room; near the top below
+        # the words of our own last month.
+        svg.text(at + 9, share + (18 if share > _SKY + 24 else 34), words, "soft halo")
     svg.path(line, "published")
 
 
