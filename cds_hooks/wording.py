@@ -163,6 +163,11 @@ def _running_part(running: RunningTaper, offer: Offer | None) -> str:
         )
     if not running.signed:
         lines.append("Its draft orders have no effect until they are signed.")
+    elif not running.taken:
+        lines.append(
+            "An order of today's step is not signed, so less may be taken than planned: sign the "
+            "rest of the step, or ask what the patient takes."
+        )
     return "**A taper is in progress**\n\n" + markdown.bullets(map(markdown.text, lines))
 
 

@@ -15,31 +15,39 @@ from clinical.signing import OWN_PLAN, is_clonazepam
 from clinical.totals import Total, total_on
 
 _WAITING = frozenset({"draft", "active"})
-_OF_THE_PLAN = _WAITING | {"on-hold", "completed"}
+# Not what is on hold: such a step waits, and the one before it goes on.
+_OF_THE_PLAN = _WAITING | {"completed"}
 
 
 @dataclass(frozen=True, slots=True)
 class RunningTaper:
     """The orders of one plan, in the order of their days.
 
-    `signed` is false while all of them are drafts. `now` is what the plan says for the day, None
-    before its first step; `next` is the day of its next change with the dose from then on;
-    `ends` is the last day that its orders speak of (None: they do not say).
+    `signed` is false while all of them are drafts, and `unsigned` how many are. `now` is what the
+    plan says for the day, None before its first step; `taken` is false where an order of that day
+    is a draft, so that the dose is only planned. `next` is the day of its next change with the
+    dose from then on; `ends` is the last day that its orders speak of (None: they do not say).
     """
 
     group: str
     records: tuple[MedicationRecord, ...]
     signed: bool
+    unsigned: int
     now: Total | None
+    taken: bool
     next: tuple[date, Total] | None
     ends: date | None
 
     def in_words(self, day: Callable[[date], str] = date.isoformat) -> str:
         """One sentence; `day` writes a date."""
-        doses = [] if self.now is None else [f"{_dose(self.now)} now"]
+        when = "now" if self.taken else "planned for today"
+        doses = [] if self.now is None else [f"{_dose(self.now)} {when}"]
         if self.next is not None:
             starts, total = self.next
             doses.append(f"{_dose(total)} from {day(starts)}")
+        if self.signed and self.unsigned:
+            are = "is" if self.unsigned == 1 else "are"
+            doses.append(f"{self.unsigned} of its orders {are} not signed yet")
         if self.ends is not None:
             doses.append(f"its orders reach to {day(self.ends)}")
         plan = ", ".join(doses) or "its doses cannot be read"
@@ -97,7 +105,8 @@ def _written(records: Sequence[MedicationRecord]) -> date:
 
 def _taper(group: str, records: Sequence[MedicationRecord], on: date) -> RunningTaper:
     now = total_on(records, on)
-    begun = any(_starts(record) <= on and not _is_over(record, on) for record in records)
+    of_today = [r for r in records if _starts(r) <= on and not _is_over(r, on)]
+    begun = bool(of_today)
     changes = sorted({_starts(record) for record in records if _starts(record) > on})
     coming = ((day, total_on(records, day)) for day in changes)
     ends = [record.course.ends for record in records]
@@ -105,7 +114,9 @@ def _taper(group: str, records: Sequence[MedicationRecord], on: date) -> Running
         group=group,
         records=tuple(records),
         signed=any(record.status != "draft" for record in records),
+        unsigned=sum(record.status == "draft" for record in records),
         now=now if begun else None,
+        taken=not any(record.status == "draft" for record in of_today),
         next=next(((d, t) for d, t in coming if not begun or _differs(t, now)), None),
         ends=None if None in ends else max(day for day in ends if day is not None),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from clinical.running_taper import running_taper
@@ -73,6 +74,50 @@ def test_drafts_that_wait_for_a_signature_are_a_taper_in_progress(tell):
         "a taper is in progress: 2 draft orders, saved on 2026-11-09, not signed yet "
         "(1.875 mg/day from 2026-11-09, its orders reach to 2026-12-06)"
     )
+
+
+def test_drafts_that_begin_today_are_planned_and_not_taken(tell):
+    """Nothing of it is signed: nobody may read that the patient takes 1.75 mg now."""
+    drafts = two_steps(tell, status="draft")
+    found = running_taper(tell.patient(medications=drafts), tell.today)
+    assert found is not None
+    assert found.in_words() == (
+        "a taper is in progress: 2 draft orders, saved on 2026-11-09, not signed yet "
+        "(1.75 mg/day planned for today, its orders reach to 2026-12-06)"
+    )
+
+
+def test_a_step_of_which_only_a_part_is_signed_is_said_to_be_so(tell):
+    """1 mg is signed and 0.5 mg is not: what was planned as 1.5 mg/day is a cut to 1 mg."""
+    days = (date(2026, 11, 23), date(2026, 12, 6))
+    orders = [step(tell, "a", "1", *days), step(tell, "b", "0.5", *days, status="draft")]
+    found = running_taper(tell.patient(medications=orders), tell.today)
+    assert found is not None
+    assert found.in_words() == (
+        "a taper is in progress: 1.5 mg/day planned for today, 1 of its orders is not signed yet, "
+        "its orders reach to 2026-12-06"
+    )
+
+
+def test_a_later_step_that_waits_for_its_signature_leaves_the_dose_of_today_as_it_is(tell):
+    """Later Schedule IV steps wait for the reassessment: that is no warning."""
+    first, second = two_steps(tell)
+    waiting = replace(second, status="draft")
+    found = running_taper(tell.patient(medications=[first, waiting]), date(2026, 11, 22))
+    assert found is not None
+    assert found.in_words() == (
+        "a taper is in progress: 1.875 mg/day now, 1.75 mg/day from 2026-11-23, 1 of its orders "
+        "is not signed yet, its orders reach to 2026-12-06"
+    )
+
+
+def test_a_step_on_hold_does_not_add_to_the_one_that_goes_on(tell):
+    """1.875 mg goes on and the next step waits: 1.875, not 3.625 mg/day."""
+    runs = step(tell, "s1", "1.875", date(2026, 11, 9), date(2026, 12, 6))
+    held = step(tell, "s2", "1.75", date(2026, 11, 23), date(2026, 12, 6), status="on-hold")
+    found = running_taper(tell.patient(medications=[runs, held]), tell.today)
+    assert found is not None
+    assert str(found.now) == "1.875 mg/day"
 
 
 def test_a_plan_whose_last_day_is_over_is_not_in_progress(tell):

@@ -516,6 +516,23 @@ def test_a_saved_taper_that_is_not_signed_yet_is_told_of_as_such(ask):
     assert [s["label"] for s in card["suggestions"]] == ["Keep to the taper: remove the new order"]
 
 
+def test_a_step_that_is_signed_only_in_part_is_spoken_of(ask):
+    """1.5 mg is signed and the other 1 mg of the same step is not."""
+    rest = saved_taper("draft") | {
+        "id": "step-1b",
+        "medicationCodeableConcept": cds.order("x", ONE_MG)["medicationCodeableConcept"],
+    }
+    body = ask(
+        cds.request(
+            [cds.order("new", ONE_MG, 6, status="draft")],
+            medications=[saved_taper("active"), rest],
+        )
+    )
+    detail = body["cards"][0]["detail"]
+    assert "planned for today, 1 of its orders is not signed yet" in detail
+    assert "so less may be taken than planned" in detail
+
+
 def test_a_running_taper_stays_in_the_summary_however_many_opioids_there_are(ask):
     names = [f"morphine extended release {number}0 MG Oral Tablet" for number in range(1, 7)]
     opioids = [
