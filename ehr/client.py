@@ -14,10 +14,10 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx2
 
-from ehr import guard
-from ehr.decode import NotJson, decode, encode
-from ehr.errors import EhrError, Unreachable, Unusable, from_status, outcome_sentence
-from ehr.read.json import as_list, as_object, as_text
+from ehr import answers, guard
+from ehr.decode import encode
+from ehr.errors import EhrError, Unreachable, Unusable, from_status
+from ehr.read.json import as_list, as_object
 
 Resource = dict[str, Any]
 
@@ -59,13 +59,10 @@ class EhrClient:
 
     async def read(self, reference: str) -> Resource:
         """The resource of "Type/id". Raises EhrError; also when the answer is another type."""
-        kind, _, key = reference.partition("/")
         if guard.local_reference(self._base, reference) != reference:
             raise Unusable("the reference does not name a record of this EHR")
         body, _ = await self._get(f"{self._base}/{reference}")
-        if body.get("resourceType") != kind or body.get("id") != key:
-            raise Unusable(f"the EHR answered with something else than the {kind} asked for")
-        return body
+        return answers.checked(body, reference)
 
     async def metadata(self) -> Resource:
         """The CapabilityStatement. Raises EhrError."""
@@ -143,15 +140,7 @@ class EhrClient:
                 except guard.Elsewhere as error:
                     raise Unusable(f"a redirect of the EHR was not followed: {error}") from None
                 continue
-            if not 200 <= status < 300:
-                raise from_status(status, body)
-            resource = as_object(body)
-            if as_text(resource.get("resourceType")) is None:
-                raise Unusable("the EHR's answer is no FHIR resource")
-            if resource.get("resourceType") == "OperationOutcome":
-                why = outcome_sentence(resource) or "it gives no reason"
-                raise Unusable(f"the EHR answered with an OperationOutcome: {why}")
-            return resource, address
+            return answers.resource_of(status, body), address
         raise Unusable("the EHR redirects too often")
 
     async def _patiently(self, address: str) -> tuple[int, str | None, object]:
@@ -196,7 +185,7 @@ class EhrClient:
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError):
             # Its message may hold the address, and with it who the patient is.
             raise Unreachable("the EHR could not be reached") from None
-        return status, location, _decoded(bytes(raw), status)
+        return status, location, answers.decoded(bytes(raw), status)
 
     def _check(self, address: str) -> None:
         """The last look before the token leaves, by the parser that will send it."""
@@ -207,14 +196,3 @@ class EhrClient:
         sent = httpx2.URL(address)
         if sent.host != urlsplit(self._base).hostname or sent.userinfo:
             raise Unusable("the address leads to another server")
-
-
-def _decoded(raw: bytes, status: int) -> object:
-    if not raw.strip():
-        return None
-    try:
-        return decode(raw)
-    except NotJson:
-        if 200 <= status < 300:
-            raise Unusable("the EHR's answer is not JSON") from None
-        return None

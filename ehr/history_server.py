@@ -22,11 +22,10 @@ from fhirclient.models.fhirsearch import FHIRSearch
 from fhirclient.server import FHIRServer
 from requests.adapters import HTTPAdapter
 
-from ehr import guard
+from ehr import answers, guard
 from ehr.client import FHIR_JSON, Found
-from ehr.decode import NotJson, decode
-from ehr.errors import EhrError, Unreachable, Unusable, from_status, outcome_sentence
-from ehr.read.json import as_list, as_object, as_text
+from ehr.errors import EhrError, Unreachable, Unusable
+from ehr.read.json import as_list
 
 Resource = dict[str, Any]
 
@@ -111,13 +110,10 @@ class HistoryServer(FHIRServer):  # type: ignore[misc]  # fhirclient publishes n
 
     def read(self, reference: str) -> Resource:
         """The resource of "Type/id". Raises EhrError; also when the answer is another one."""
-        kind, _, key = reference.partition("/")
         if guard.local_reference(self._base, reference) != reference:
             raise Unusable("the reference does not name a record of this EHR")
         resource, _ = self._fetch(f"{self._base}/{reference}")
-        if resource.get("resourceType") != kind or resource.get("id") != key:
-            raise Unusable(f"the EHR answered with something else than the {kind} asked for")
-        return resource
+        return answers.checked(resource, reference)
 
     def search(self, kind: str, parameters: Mapping[str, str]) -> Found:
         """All pages of a search. Raises EhrError when not even the first page came.
@@ -198,15 +194,7 @@ class HistoryServer(FHIRServer):  # type: ignore[misc]  # fhirclient publishes n
                 except guard.Elsewhere as error:
                     raise Unusable(f"a redirect of the EHR was not followed: {error}") from None
                 continue
-            if not 200 <= status < 300:
-                raise from_status(status, body)
-            resource = as_object(body)
-            if as_text(resource.get("resourceType")) is None:
-                raise Unusable("the EHR's answer is no FHIR resource")
-            if resource.get("resourceType") == "OperationOutcome":
-                why = outcome_sentence(resource) or "it gives no reason"
-                raise Unusable(f"the EHR answered with an OperationOutcome: {why}")
-            return resource, address
+            return answers.resource_of(status, body), address
         raise Unusable("the EHR redirects too often")
 
     def _patiently(self, address: str) -> tuple[int, str | None, object]:
@@ -259,7 +247,7 @@ class HistoryServer(FHIRServer):  # type: ignore[misc]  # fhirclient publishes n
         except (requests.RequestException, OSError, ValueError):
             # Its message may hold the address, and with it who the patient is.
             raise Unreachable("the EHR could not be reached") from None
-        return status, said, _decoded(raw, status)
+        return status, said, answers.decoded(raw, status)
 
     def _whole(self, response: requests.Response) -> bytes:
         raw = bytearray()
@@ -287,14 +275,3 @@ def _seconds(retry_after: str | None) -> float | None:
     """Retry-After in seconds; a date or nonsense is left to our own pauses."""
     text = (retry_after or "").strip()
     return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
-
-
-def _decoded(raw: bytes, status: int) -> object:
-    if not raw.strip():
-        return None
-    try:
-        return decode(raw)
-    except NotJson:
-        if 200 <= status < 300:
-            raise Unusable("the EHR's answer is not JSON") from None
-        return None

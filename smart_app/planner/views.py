@@ -39,6 +39,7 @@ from smart_app.planner.plan_presenter import (
 from smart_app.planner.presenter import patient_view, recipient
 from smart_app.planner.save import InChart, Saving, in_chart, saving
 from smart_app.planner.situation import Situation, situation
+from smart_app.posted import posted_fields
 from smart_app.visit import Chart, NotWritten, Visit, Written
 
 _LARGEST_FORM = 64 * 1024
@@ -161,7 +162,7 @@ class _Desk:
     async def save(self, request: Request) -> Response:
         """Write the plan, once; then show it, or say why it was not written."""
         visit = await self.given.visit_of(request)
-        fields = await _fields(request)
+        fields = await posted_fields(request, _LARGEST_FORM)
         if fields is None:
             return PlainTextResponse("The form is too large or not readable.\n", status_code=400)
         self.given.check_csrf(request, visit, fields)
@@ -311,19 +312,3 @@ def _refused(looked: _Looked, fields: Fields, said: _Said) -> tuple[_Said, int] 
         why = "Nothing was written. Before saving, confirm that " + "; that ".join(missing) + "."
         return replace(said, confirm_error=why), 422
     return None
-
-
-async def _fields(request: Request) -> Fields | None:
-    """The form's fields; None for a body that is too large or no text.
-
-    Read by hand: the forms are small and urlencoded, and need no multipart parser.
-    """
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST_FORM:
-            return None
-    try:
-        return QueryParams(body.decode("ascii"))
-    except UnicodeDecodeError:
-        return None

@@ -12,7 +12,6 @@ from datetime import date
 from urllib.parse import quote, urlencode
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -20,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 from ehr.registry import TrustedEhr
 from smart_app import security
 from smart_app.collaborators import Collaborators
+from smart_app.posted import posted_fields
 from smart_app.reports import pages, reader, signing_in
 from smart_app.reports.links import Links
 from smart_app.reports.presenter import FileOffer, report_view
@@ -105,7 +105,7 @@ class _Desk:
         if ehr is None:
             return self._pages.no_such_page()
         security.belongs_to(request, ehr)
-        fields = await _fields(request)
+        fields = await posted_fields(request, _LARGEST_FORM)
         token = fields.get("csrf_token") if fields is not None else None
         await reader.sign_out(request, self._given.door, ehr, token)
         return self._pages.signed_out(ehr, _links(request, ehr).home)
@@ -258,15 +258,3 @@ def _night(request: Request) -> date | None:
         return None
     # Python also reads "20261125"; a page has one address.
     return night if night.isoformat() == text else None
-
-
-async def _fields(request: Request) -> QueryParams | None:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST_FORM:
-            return None
-    try:
-        return QueryParams(body.decode("ascii"))
-    except UnicodeDecodeError:
-        return None
