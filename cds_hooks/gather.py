@@ -48,7 +48,9 @@ def gather_with_history(request: HookRequest, on: date, background: Background |
     if background is None:
         return resources
     wanted = request.hook != ORDER_SIGN or history.wants_history(resources)
-    seen = background.histories.seen(background.ehr_id, request.patient_id, wanted=wanted)
+    if not wanted:
+        return resources  # nothing is missing: the prescriber does not wait for a look at Redis
+    seen = background.histories.seen(background.ehr_id, request.patient_id, wanted=True)
     absent: tuple[str, ...] = ()
     if request.hook == PATIENT_VIEW:
         prefetched = request.prefetch or {}

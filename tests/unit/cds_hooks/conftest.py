@@ -11,6 +11,7 @@ from typing import Any
 import cds
 import pytest
 
+from cds_hooks.gather import Background
 from cds_hooks.request import read_request
 from cds_hooks.services.order_safety import HOOKS, Bench, answer
 from clinical.policy import default_policy
@@ -24,12 +25,19 @@ def ask() -> Callable[..., dict[str, Any]]:
     """`ask(request)`: the response's body; a response that breaks the specification fails."""
     numbers = itertools.count(1)
 
-    def run(request: dict[str, Any], *, on: date = TODAY, first_step_only: bool = False) -> Any:
+    def run(
+        request: dict[str, Any],
+        *,
+        on: date = TODAY,
+        first_step_only: bool = False,
+        background: Background | None = None,
+    ) -> Any:
         bench = Bench(
             policy=default_policy(),
             new_id=lambda: f"id-{next(numbers)}",
             base_url="https://taperguard.example",
             first_step_only=first_step_only,
+            background=background,
         )
         raw = json.dumps(request).encode()
         body = json.loads(encode(answer(read_request(raw, HOOKS), on, bench).body))

@@ -180,6 +180,21 @@ def test_it_asks_for_a_read_and_says_that_the_history_is_being_read(view) -> Non
     assert "1 of 1000 records were supplied; the history is being read in the background" in why
 
 
+class NotToBeAsked:
+    def seen(self, ehr_id: str, patient_id: str, *, wanted: bool) -> Seen:
+        raise AssertionError(f"{ehr_id} {patient_id} {wanted}")
+
+
+def test_signing_an_order_with_whole_lists_looks_for_no_history(ask) -> None:
+    """Nothing is missing, so nobody waits for Redis; with a page missing it is asked."""
+    whole = cds.request([cds.order("new", cds.CLONAZEPAM["1"], 3, status="draft")])
+    background = Background(NotToBeAsked(), "north")
+    assert cds.results_of(ask(whole, background=background))["high-dose"] == "fired"
+    whole["prefetch"]["medications"]["total"] = 1000
+    with pytest.raises(AssertionError, match="north p1 True"):
+        ask(whole, background=background)
+
+
 def test_another_hook_is_refused_by_name() -> None:
     with pytest.raises(BadRequest, match="this service answers patient-view"):
         read_request(json.dumps(cds.request([], hook="order-sign")).encode(), HOOKS)
