@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from ehr_screen import Screen
+from joined_ehr import JoinedEhr
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -222,3 +223,11 @@ def a_card() -> Callable[..., dict[str, Any]]:
         return {**card, **more}
 
     return make
+
+
+@pytest.fixture
+def ehr(tmp_path: Path) -> Iterator[JoinedEhr]:
+    """The sandbox as an app meets it: signed in, launched, read and written."""
+    made = JoinedEhr(tmp_path)
+    with made.client:
+        yield made

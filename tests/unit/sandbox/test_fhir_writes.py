@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,13 +54,6 @@ class App:
         orders = self.read("MedicationRequest?status=draft").json()["total"]
         plans = self.read("CarePlan").json()["total"]
         return int(orders) + int(plans)
-
-
-@pytest.fixture
-def ehr(tmp_path: Path) -> Iterator[JoinedEhr]:
-    made = JoinedEhr(tmp_path)
-    with made.client:
-        yield made
 
 
 @pytest.fixture
