@@ -260,3 +260,12 @@ def report_run(
         stderr=sys.stderr,
     )
     return code
+
+
+@report.command("again")
+def report_again(
+    ehr: Annotated[str, typer.Option("--ehr", metavar="ID", help="An EHR of the registry.")],
+) -> int:
+    """Have the workers make tonight's report once more; it replaces the night's."""
+    code: int = _command("report_again").run(ehr_id=ehr, stderr=sys.stderr)
+    return code
