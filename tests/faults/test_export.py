@@ -23,6 +23,7 @@ from workers.app import LOOK_AT_EXPORTS, make_app
 from workers.export import steps
 
 LONG = pytest.mark.long
+# No group in the registry: past 02:00 the worker would begin the night's own export beside ours.
 REGISTRY = """\
 [[ehr]]
 id = "north"
@@ -31,7 +32,6 @@ issuer = "{base}"
 fhir_base = "{base}"
 time_zone = "UTC"
 backend_client_id = "taperguard-backend"
-bulk_group_id = "clinic"
 """
 
 
