@@ -36,11 +36,15 @@ class NotComputable:
 
 @dataclass(frozen=True, slots=True)
 class DoseStep:
-    """A stretch of days with one dose. `starts` None: since ever; `ends` (inclusive) None: open."""
+    """A stretch of days with one dose. `starts` None: since ever; `ends` (inclusive) None: open.
+
+    `given` is the dose in the administered unit, where one is known.
+    """
 
     starts: date | None
     ends: date | None
     dose: DailyDose
+    given: DailyDose | None = None
 
 
 @dataclass(frozen=True, slots=True)

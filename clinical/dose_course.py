@@ -199,7 +199,9 @@ def _course(steps: Steps, notes: tuple[str, ...], *, clonazepam: bool) -> DoseCo
     known_ends = [day for day in ends if day is not None]
     return DoseCourse(
         overall,
-        steps=tuple(DoseStep(s.starts, s.ends, s.dosed.dose) for s in steps.stretches),
+        steps=tuple(
+            DoseStep(s.starts, s.ends, s.dosed.dose, s.dosed.given) for s in steps.stretches
+        ),
         amount_per_day=highest.dosed.given,
         starts=begins[0],
         ends=max(known_ends) if len(known_ends) == len(ends) else None,

@@ -19,12 +19,17 @@ _LINES_IN_WORKING = 6
 
 @dataclass(frozen=True, slots=True)
 class DatedLine:
-    """A line with its dose and the days it applies (None: not known or open)."""
+    """A line with its dose and the days it applies (None: not known or open).
+
+    `ends` is the last day that it may apply, `ends_early` the first day after which it may
+    already have ended, where the two differ.
+    """
 
     line: DosageLine
     dosed: LineDose
     starts: date | None
     ends: date | None
+    ends_early: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,29 +90,34 @@ def _date(line: DosageLine, dosed: LineDose, cursor: date | None, *, first: bool
     follows = line.sequence is not None and not first
     if begin is None and (limited or follows):
         begin = cursor
-    end = bounds.ends
+    early, end = bounds.ends, bounds.ends
     if end is None and begin is not None:
         if bounds.lasts_days is not None:
-            end = plus_days(begin, bounds.lasts_days[1] - 1)
+            early, end = (plus_days(begin, days - 1) for days in bounds.lasts_days)
         elif dosed.single:
-            end = begin
-        elif timing.count is not None and dosed.slowest:
-            end = plus_days(begin, math.ceil(timing.count / dosed.slowest) - 1)
-    return DatedLine(line, dosed, begin, end)
+            early = end = begin
+        elif timing.count is not None and dosed.slowest and not dosed.dose.as_needed:
+            most, fastest = timing.count_max or timing.count, dosed.fastest or dosed.slowest
+            early = _day_of(timing.count, fastest, begin, dosed.weekdays)
+            end = _day_of(most, dosed.slowest, begin, dosed.weekdays)
+    return DatedLine(line, dosed, begin, end, early)
+
+
+def _day_of(count: int, per_day: Fraction, begin: date, weekdays: frozenset[str] | None) -> date:
+    """The day of the last of so many administrations, `per_day` on average over the week."""
+    if not weekdays:
+        return plus_days(begin, math.ceil(count / per_day) - 1)
+    days_of_taking = math.ceil(count / (per_day * 7 / len(weekdays)))
+    weeks, rest = divmod(days_of_taking - 1, len(weekdays))
+    taken = [offset for offset in range(7) if WEEKDAYS[(begin.weekday() + offset) % 7] in weekdays]
+    return plus_days(begin, weeks * 7 + taken[rest])
 
 
 def _next_start(group: list[DatedLine]) -> date | None:
-    """The first day of what follows a group: after its shortest duration."""
-    ends: list[date] = []
-    for dated in group:
-        lasts = dated.line.timing.bounds.lasts_days
-        if dated.line.timing.bounds.ends is None and lasts is not None and dated.starts is not None:
-            ends.append(plus_days(dated.starts, lasts[0] - 1))
-        elif dated.ends is not None:
-            ends.append(dated.ends)
-        else:
-            return None
-    return plus_days(max(ends), 1) if ends else None
+    """The first day of what may follow a group: after its shortest duration."""
+    ends = [dated.ends_early or dated.ends for dated in group]
+    known = [day for day in ends if day is not None]
+    return plus_days(max(known), 1) if known and len(known) == len(ends) else None
 
 
 def _until_next(group: list[DatedLine], later: list[list[DatedLine]]) -> list[DatedLine]:

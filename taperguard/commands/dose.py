@@ -17,6 +17,7 @@ from clinical.standing import standing
 from ehr.decode import NotJson, decode, pretty
 from ehr.read.json import as_list, as_object, as_text, reference_key
 from ehr.read.medications import MEDICATION_RECORDS, medication_record
+from ehr.read.weight import latest_weight_kg
 
 _PER_PIECE = frozenset({"tablet", "capsule", "film", "patch"})
 
@@ -95,6 +96,7 @@ def _nothing(_reference: str) -> dict[str, Any] | None:
 def _bundle_report(bundle: dict[str, Any], on: date, *, on_that_day: bool) -> list[dict[str, Any]]:
     known: dict[str, dict[str, Any]] = {}
     records: list[dict[str, Any]] = []
+    observations: list[dict[str, Any]] = []
     for entry in map(as_object, as_list(bundle.get("entry"))):
         resource = as_object(entry.get("resource"))
         kind, identifier = as_text(resource.get("resourceType")), as_text(resource.get("id"))
@@ -105,9 +107,25 @@ def _bundle_report(bundle: dict[str, Any], on: date, *, on_that_day: bool) -> li
             known.setdefault(f"{kind}/{identifier}", resource)
         if kind in MEDICATION_RECORDS:
             records.append(resource)
+        elif kind == "Observation":
+            observations.append(resource)
     if not records:
         raise UnusableInput("the Bundle holds no medication record")
-    return [_report(record, known.get, on, on_that_day=on_that_day) for record in records]
+    return [
+        _report(
+            record,
+            known.get,
+            on,
+            on_that_day=on_that_day,
+            weight_kg=latest_weight_kg(o for o in observations if _same_patient(o, record)),
+        )
+        for record in records
+    ]
+
+
+def _same_patient(observation: dict[str, Any], record: dict[str, Any]) -> bool:
+    weighed, treated = (reference_key(r.get("subject")) for r in (observation, record))
+    return weighed == treated
 
 
 def _report(
@@ -116,8 +134,9 @@ def _report(
     on: date,
     *,
     on_that_day: bool,
+    weight_kg: Fraction | None = None,
 ) -> dict[str, Any]:
-    record = medication_record(resource, lookup)
+    record = medication_record(resource, lookup, weight_kg=weight_kg)
     stands = standing(record, on)
     dose = _dose_to_show(record.course, on if on_that_day else None)
     report: dict[str, Any] = {

@@ -125,7 +125,7 @@ def test_amounts_that_are_not_computed(amount: Any, why: str) -> None:
             {"frequency": -2, "period": 1, "periodUnit": "d"},
             "the frequency cannot be used: the value is negative",
         ),
-        ({"dayOfWeek": ["someday"]}, 'the day of week "som" is not known'),
+        ({"dayOfWeek": ["someday"]}, 'the day of week "someday" is not known'),
         ({"when": ["TEATIME"]}, 'the moment of the day "TEATIME" is not known'),
         ({"timeOfDay": ["25:00"]}, 'the time of day "25:00" is not a time'),
         ({"count": 0}, "the count of administrations is zero"),
