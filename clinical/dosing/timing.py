@@ -363,7 +363,8 @@ def _on_weekdays(
             "the higher counts",
         )
         high = named
-    peak = max(math.ceil(high / count), intakes)
+    # Of 2 in 2 weeks on Monday, one falls on each Monday.
+    peak = max(math.ceil(high / (count * cycle.days / 7)), intakes)
     low, high = low / cycle.days_max, high / cycle.days
     words = f"{span(low, high)}/day ({cycle.words}, {_names(days)})"
     return Rhythm(low, high, peak, words, days, warnings=notes)
