@@ -19,6 +19,7 @@ from clinical.dosing.line_amount import (
     intake_of,
 )
 from clinical.dosing.timing import Rhythm, as_needed_by_name, rhythm_of, span
+from clinical.dosing.units import in_words
 from clinical.drugs import Strength
 from clinical.quantities import plain
 
@@ -148,9 +149,8 @@ def _other_maximum(line: DosageLine, product: Product) -> tuple[str, ...]:
         if isinstance(given, Intake):
             known += (f"all day long the rate would be {plain(given.high)} {given.unit}/day",)
     if line.most_at_once is not None:
-        most = line.most_at_once
-        words = f"{span(most.low, most.high)} {most.unit.name}".rstrip()
-        known += (f"never more than {words} at once (a ceiling, not a dose)",)
+        most = in_words(line.most_at_once)
+        known += (f"never more than {most} at once (a ceiling, not a dose)",)
     return known
 
 
@@ -162,9 +162,8 @@ def _rate_note(line: DosageLine) -> tuple[str, ...]:
     per_hour, lasts = line.rate, line.timing.each_lasts_days
     if per_hour is None or lasts is None:
         return ()
-    rate = per_hour.per_hour
     hours = span(lasts[0] * 24, lasts[1] * 24)
-    return (f"the dose is a rate of {span(rate.low, rate.high)} {rate.unit.name}/h for {hours} h",)
+    return (f"the dose is a rate of {in_words(per_hour.per_hour)}/h for {hours} h",)
 
 
 def _dose(intake: Intake, rhythm: Rhythm, *, as_needed: bool) -> DailyDose:
@@ -205,10 +204,8 @@ def _strength_or_total(intake: Intake, line: DosageLine) -> Intake:
 
 
 def _ceiling_words(ceiling: Ceiling) -> str:
-    amount = span(ceiling.amount.low, ceiling.amount.high)
-    unit = ceiling.amount.unit.name
     days = "day" if ceiling.days == 1 else f"{plain(ceiling.days)} days"
-    return f"never more than {amount} {unit}".rstrip() + f" per {days} (a ceiling, not a dose)"
+    return f"never more than {in_words(ceiling.amount)} per {days} (a ceiling, not a dose)"
 
 
 def _ceiling_in(unit: str, ceiling: Ceiling, product: Product) -> Fraction | None:

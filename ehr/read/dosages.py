@@ -24,8 +24,7 @@ from clinical.dosage import (
     SaidAs,
     UnitKind,
 )
-from clinical.dosing.timing import span
-from clinical.dosing.units import shown
+from clinical.dosing.units import in_words, shown
 from ehr.read.json import as_bool, as_list, as_object, as_text
 from ehr.read.quantities import MOST_PARTS, Findings, aside, modifiers, read_days, read_quantity
 from ehr.read.rates import RATES, rate_of
@@ -192,7 +191,7 @@ def _ceilings(entry: dict[str, Any], found: Findings) -> tuple[Ceiling, ...]:
 
 def _lifetime_note(written: object) -> str:
     most = read_quantity(written, "it", Findings())
-    amount = "" if most is None else f" of {span(most.low, most.high)} {most.unit.name}".rstrip()
+    amount = "" if most is None else f" of {in_words(most)}"
     return f"a maximum dose per lifetime{amount} is given; it says nothing about a day"
 
 
