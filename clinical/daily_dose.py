@@ -38,13 +38,15 @@ class NotComputable:
 class DoseStep:
     """A stretch of days with one dose. `starts` None: since ever; `ends` (inclusive) None: open.
 
-    `given` is the dose in the administered unit, where one is known.
+    `given` is the dose in the administered unit, where one is known. `week` is the lowest and
+    highest dose of Monday to Sunday where the order names days of the week, else None.
     """
 
     starts: date | None
     ends: date | None
     dose: DailyDose
     given: DailyDose | None = None
+    week: tuple[tuple[Fraction, Fraction], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

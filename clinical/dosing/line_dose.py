@@ -39,7 +39,8 @@ class LineDose:
     `given` is the same in the administered unit, by `scale`, where that is known. `intakes` is
     the most on one day (None: not said), `slowest` and `fastest` the fewest and the most per day
     on average. `weekdays` are the only days of taking, None when that is open, `only_within` the
-    first and last of listed days.
+    first and last of listed days. `week` is the dose of Monday to Sunday, of several lines of
+    which one names weekdays.
     """
 
     dose: DailyDose
@@ -51,6 +52,7 @@ class LineDose:
     scale: Scale | None = None
     only_within: tuple[date, date] | None = None
     fastest: Fraction | None = None
+    week: tuple[tuple[Fraction, Fraction], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,10 +244,47 @@ def _append(stretches: list[Stretch], new: Stretch) -> None:
 
 def highest_of(doses: list[LineDose]) -> LineDose:
     """The highest of alternatives, its low bound the lowest of all: never their sum."""
+    if len(doses) == 1:
+        return doses[0]
     highest = max(doses, key=lambda d: (d.dose.peak_day, d.dose.high))
     low = min(d.dose.low for d in doses)
     high = max(d.dose.high for d in doses)
-    return replace(highest, dose=replace(highest.dose, low=low, high=high))
+    return replace(
+        highest, dose=replace(highest.dose, low=low, high=high), weekdays=None, week=None
+    )
+
+
+Week = tuple[tuple[Fraction, Fraction], ...]
+
+
+def week_of(dosed: LineDose) -> Week | None:
+    """The lowest and highest dose of Monday to Sunday; None where no weekday is named.
+
+    What is not of weekdays, "every other day", counts with its average on each.
+    """
+    if dosed.week is not None or dosed.weekdays is None:
+        return dosed.week
+    share = Fraction(7, len(dosed.weekdays))
+    on_them = (dosed.dose.low * share, dosed.dose.high * share)
+    if on_them[1] != dosed.dose.peak_day:
+        # Every second Monday, or three times on two days: which of them is not said.
+        on_them = (Fraction(0), dosed.dose.peak_day)
+    never = (Fraction(0), Fraction(0))
+    return tuple(on_them if day in dosed.weekdays else never for day in WEEKDAYS)
+
+
+def _week_of_all(doses: list[LineDose]) -> Week | None:
+    weeks = [week_of(dosed) for dosed in doses]
+    if not any(weeks):
+        return None
+    each = [
+        week or ((dosed.dose.low, dosed.dose.high),) * 7
+        for week, dosed in zip(weeks, doses, strict=True)
+    ]
+    return tuple(
+        (sum((low for low, _ in day), Fraction(0)), sum((high for _, high in day), Fraction(0)))
+        for day in zip(*each, strict=True)
+    )
 
 
 def sum_of(doses: list[LineDose]) -> LineDose | NotComputable:
@@ -268,6 +305,7 @@ def sum_of(doses: list[LineDose]) -> LineDose | NotComputable:
         _total(given, sum((g.peak_day for g in given), Fraction(0))) if same_unit else None,
         _most_intakes(doses) if len(intakes) == len(doses) else None,
         weekdays=frozenset().union(*weekdays) if len(weekdays) == len(doses) else None,
+        week=_week_of_all(doses),
     )
 
 

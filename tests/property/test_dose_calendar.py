@@ -16,8 +16,8 @@ from dose_calendar import MINUTES, WEEK, last_day, walk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clinical.daily_dose import DailyDose, DoseCourse
-from clinical.dose_course import course_of, dose_on, highest_from
+from clinical.daily_dose import DailyDose, DoseCourse, NotComputable
+from clinical.dose_course import course_of, dose_on, highest_from, taken_on
 from ehr.read.dosages import dosage_lines
 
 MONDAY = date(2027, 1, 4)
@@ -249,3 +249,23 @@ def test_a_count_on_weekdays_ends_on_the_day_of_the_last_one(
     line["timing"]["repeat"]["count"] = count
     starts = MONDAY + begin * ONE_DAY
     assert course([line], starts).ends == last_day(line, starts)
+
+
+@seeded(60)
+@given(
+    dosages=st.lists(
+        lines(weekly().filter(lambda r: r.get("periodUnit") != "wk")), max_size=3, min_size=1
+    )
+)
+def test_what_is_taken_on_each_day_of_a_week_is_that_of_the_calendar(
+    dosages: list[dict[str, Any]],
+) -> None:
+    """One to three lines on days of the week, side by side."""
+    order = course(dosages)
+    slow, fast = (walk(dosages, MONDAY, 7, speed) for speed in ("slow", "fast"))
+    for number in range(7):
+        day = MONDAY + number * ONE_DAY
+        taken = taken_on(order, day)
+        assert not isinstance(taken, NotComputable)
+        found = (Fraction(0), Fraction(0)) if taken is None else (taken.low, taken.high)
+        assert found == (slow.on(day), fast.on(day))

@@ -12,7 +12,7 @@ import pytest
 from dose_told import course, mg, said, steps_told, tablets, told
 
 from clinical.daily_dose import DailyDose, DoseCourse
-from clinical.dose_course import dose_on, highest_from
+from clinical.dose_course import dose_on, highest_from, taken_on
 
 NEW_YEAR = date(2027, 1, 1)
 
@@ -217,6 +217,53 @@ def test_overlapping_steps_of_a_sequence_are_never_summed() -> None:
         "2027-01-10 to 2027-01-20: 1 to 2 mg/day; "
         "2027-01-21 to 2027-01-31: 1 mg/day"
     )
+
+
+# --- the dose on a day of the week ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dosages", "friday", "saturday"),
+    [
+        # Mon-Fri 1 mg, Sat and Sun 2 mg
+        (
+            [
+                said(mg("1"), when=["HS"], dayOfWeek=["mon", "tue", "wed", "thu", "fri"]),
+                said(mg("2"), when=["HS"], dayOfWeek=["sat", "sun"]),
+            ],
+            "1 mg/day",
+            "2 mg/day",
+        ),
+        # 1 mg every day, and 0.5 mg more on Saturday
+        (
+            [said(mg("1"), when=["HS"]), said(mg("0.5"), when=["HS"], dayOfWeek=["sat"])],
+            "1 mg/day",
+            "1.5 mg/day",
+        ),
+        # Saturday alone: nothing on Friday
+        ([said(mg("1"), when=["HS"], dayOfWeek=["sat"])], "nothing", "1 mg/day"),
+        # every second Saturday: nobody said which
+        (
+            [said(mg("1"), frequency=1, period=2, periodUnit="wk", dayOfWeek=["sat"])],
+            "nothing",
+            "0 to 1 mg/day",
+        ),
+        # every other day: the average, for nobody said which days
+        (
+            [said(mg("1"), frequency=1, period=2, periodUnit="d")],
+            "0.5 mg/day, at most 1 mg on one day",
+            "0.5 mg/day, at most 1 mg on one day",
+        ),
+    ],
+)
+def test_what_is_taken_on_a_friday_and_on_a_saturday(
+    dosages: list[dict[str, Any]], friday: str, saturday: str
+) -> None:
+    """1 January 2027 is a Friday."""
+    order = course(*dosages)
+    for day, answer in ((date(2027, 1, 1), friday), (date(2027, 1, 2), saturday)):
+        taken = taken_on(order, day)
+        assert ("nothing" if taken is None else told(DoseCourse(taken))) == answer
 
 
 # --- bounds: from when to when ----------------------------------------------------------------
