@@ -8,7 +8,7 @@ COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long bench bench-full lint lock clean
+.PHONY: help setup demo test test-long bench bench-full manual lint lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -47,6 +47,9 @@ bench: setup ## ratios side by side in one run
 
 bench-full: setup ## the same with larger loads
 	@$(BIN)/python -m bench --full
+
+manual: setup ## make the clinical manual in docs/manual from the spec tests
+	@$(BIN)/python tests/support/manual.py
 
 lock: .venv/ready ## resolve the packages anew and write the hashed locks
 	@$(COMPILE) $(LOCKS)/installer.in -o $(LOCKS)/installer.txt

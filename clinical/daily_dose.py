@@ -36,11 +36,17 @@ class NotComputable:
 
 @dataclass(frozen=True, slots=True)
 class DoseStep:
-    """A stretch of days with one dose. `starts` None: since ever; `ends` (inclusive) None: open."""
+    """A stretch of days with one dose. `starts` None: since ever; `ends` (inclusive) None: open.
+
+    `given` is the dose in the administered unit, where one is known. `week` is the lowest and
+    highest dose of Monday to Sunday where the order names days of the week, else None.
+    """
 
     starts: date | None
     ends: date | None
     dose: DailyDose
+    given: DailyDose | None = None
+    week: tuple[tuple[Fraction, Fraction], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,13 @@ class SaidAmount:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """The speed of an infusion: `low` to `high` of a unit in one hour."""
+
+    per_hour: Amount
+
+
+@dataclass(frozen=True, slots=True)
 class Ceiling:
     """Never more than `amount` in `days`. A ceiling is no dose."""
 
@@ -111,7 +118,8 @@ class Timing:
 
     `frequency` times per `period` of `period_unit` (a key of `DAYS_IN`); `when` are the codes
     of HL7's EventTiming ("MORN", "HS", "ACM"); `named` are timing codes and texts, each with
-    its spellings (code, then display). `count` is the number of administrations in all.
+    its spellings (code, then display). `count` is the number of administrations in all, up to
+    `count_max`. `each_lasts_days` is how long one administration takes (shortest, longest).
     """
 
     frequency: Fraction | None = None
@@ -127,14 +135,17 @@ class Timing:
     named: tuple[tuple[str, ...], ...] = ()
     as_needed: bool = False
     bounds: Bounds = field(default=Bounds())
+    count_max: int | None = None
+    each_lasts_days: tuple[Fraction, Fraction] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DosageLine:
     """One line of an order's dosage.
 
-    Lines of equal or absent `sequence` are taken together; others are steps in time. `notes`
-    are sentences for the reader of the result that do not forbid a calculation.
+    Lines of equal or absent `sequence` are taken together; others are steps in time. `has_rate`
+    is true where a speed is given, `rate` the speed where it could be read. `notes` are
+    sentences for the reader of the result that do not forbid a calculation.
     """
 
     amounts: tuple[SaidAmount, ...] = ()
@@ -148,3 +159,4 @@ class DosageLine:
     patient_text: str | None = None
     unreadable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    rate: Rate | None = None

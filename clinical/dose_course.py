@@ -12,7 +12,8 @@ from clinical.daily_dose import DailyDose, DoseCourse, DoseStep, NotComputable
 from clinical.dosage import DosageLine
 from clinical.dosing.line_dose import LineDose, LineGap, Product, line_dose
 from clinical.dosing.line_text import checked, completed
-from clinical.dosing.steps import Steps, Stretch, steps_of, sum_of
+from clinical.dosing.steps import Steps, Stretch, steps_of, sum_of, week_of
+from clinical.dosing.timing import span
 from clinical.drugs import Strength
 from clinical.knowledge import document
 from clinical.quantities import LARGEST, plain
@@ -99,15 +100,37 @@ def dose_on(course: DoseCourse, on: date) -> DailyDose | NotComputable | None:
         before = course.starts is not None and on < course.starts
         after = course.ends is not None and course.ends < on
         return None if before or after else course.overall
-    there = [
-        step.dose
-        for step in course.steps
-        if (step.starts is None or step.starts <= on) and (step.ends is None or on <= step.ends)
-    ]
+    there = [step.dose for step in steps_on(course, on)]
     if not there:
         return None
     highest = max(there, key=lambda dose: (dose.peak_day, dose.high))
     return replace(highest, low=min(dose.low for dose in there))
+
+
+def taken_on(course: DoseCourse, on: date) -> DailyDose | NotComputable | None:
+    """What is to be taken on one day of the calendar; None when there is nothing.
+
+    As `dose_on`, but where the order names days of the week the dose is that of this one and
+    no average of the week.
+    """
+    dose, there = dose_on(course, on), steps_on(course, on)
+    weeks = [step.week[on.weekday()] for step in there if step.week is not None]
+    if not isinstance(dose, DailyDose) or len(weeks) != 1 or len(there) != 1:
+        return dose
+    low, high = weeks[0]
+    if high == 0:
+        return None
+    day = f"on a {on:%A}: {span(low, high)} {dose.unit}"
+    return replace(dose, low=low, high=high, peak_day=high, working=f"{dose.working}; {day}")
+
+
+def steps_on(course: DoseCourse, on: date) -> list[DoseStep]:
+    """The steps that a day is in; more than one only where steps have no dates."""
+    return [
+        step
+        for step in course.steps
+        if (step.starts is None or step.starts <= on) and (step.ends is None or on <= step.ends)
+    ]
 
 
 def _completed_lines(lines: list[DosageLine]) -> list[DosageLine]:
@@ -199,7 +222,10 @@ def _course(steps: Steps, notes: tuple[str, ...], *, clonazepam: bool) -> DoseCo
     known_ends = [day for day in ends if day is not None]
     return DoseCourse(
         overall,
-        steps=tuple(DoseStep(s.starts, s.ends, s.dosed.dose) for s in steps.stretches),
+        steps=tuple(
+            DoseStep(s.starts, s.ends, s.dosed.dose, s.dosed.given, week_of(s.dosed))
+            for s in steps.stretches
+        ),
         amount_per_day=highest.dosed.given,
         starts=begins[0],
         ends=max(known_ends) if len(known_ends) == len(ends) else None,

@@ -77,6 +77,10 @@ def intake_of(
     for other_said, other in intakes:
         if other is not first and other.unit == base.unit:
             base = _with_other(base, other, (base_said, other_said), strength)
+    left_out = [gap.why for _, gap in read if isinstance(gap, NoIntake)]
+    if left_out:
+        note = f"another saying of the dose was left out: {left_out[0]}"
+        base = replace(base, warnings=(*base.warnings, note))
     return base
 
 

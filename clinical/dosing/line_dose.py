@@ -7,7 +7,7 @@ from datetime import date
 from fractions import Fraction
 
 from clinical.daily_dose import DailyDose, NotComputable
-from clinical.dosage import Ceiling, DosageLine, UnitKind
+from clinical.dosage import Amount, Ceiling, DosageLine, SaidAmount, UnitKind
 from clinical.dosing.line_amount import (
     Given,
     Intake,
@@ -19,6 +19,7 @@ from clinical.dosing.line_amount import (
     intake_of,
 )
 from clinical.dosing.timing import Rhythm, as_needed_by_name, rhythm_of, span
+from clinical.dosing.units import in_words
 from clinical.drugs import Strength
 from clinical.quantities import plain
 
@@ -36,9 +37,10 @@ class LineDose:
     """A line's dose per day.
 
     `given` is the same in the administered unit, by `scale`, where that is known. `intakes` is
-    the most on one day (None: not said), `slowest` the fewest per day on average. `weekdays`
-    are the only days of taking, None when that is open, `only_within` the first and last of
-    listed days.
+    the most on one day (None: not said), `slowest` and `fastest` the fewest and the most per day
+    on average. `weekdays` are the only days of taking, None when that is open, `only_within` the
+    first and last of listed days. `week` is the dose of Monday to Sunday, of several lines of
+    which one names weekdays.
     """
 
     dose: DailyDose
@@ -49,6 +51,8 @@ class LineDose:
     weekdays: frozenset[str] | None = None
     scale: Scale | None = None
     only_within: tuple[date, date] | None = None
+    fastest: Fraction | None = None
+    week: tuple[tuple[Fraction, Fraction], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +72,12 @@ def line_dose(line: DosageLine, product: Product) -> LineDose | LineGap:
     rhythm = rhythm_of(line.timing)
     if isinstance(rhythm, NotComputable):
         return LineGap(replace(rhythm, warnings=(*rhythm.warnings, *notes)))
-    if not line.amounts:
-        return LineGap(NotComputable(_why_no_amount(line), notes))
-    intake = intake_of(line.amounts, product.strength, product.weight_kg)
+    said = line.amounts or infused_at_once(line)
+    if not said:
+        return LineGap(
+            NotComputable(_why_no_amount(line), (*notes, *_other_maximum(line, product)))
+        )
+    intake = intake_of(said, product.strength, product.weight_kg)
     as_needed = line.as_needed or as_needed_by_name(line.timing)
     if rhythm is None:
         if not as_needed:
@@ -86,6 +93,8 @@ def line_dose(line: DosageLine, product: Product) -> LineDose | LineGap:
     dose = _dose(intake, rhythm, as_needed=as_needed)
     dose = _below_ceilings(dose, line, product, may_vary=as_needed or dose.low != dose.high)
     warnings = (*line.notes, *rhythm.warnings, *dose.warnings, *_rate_note(line))
+    if as_needed and line.timing.count is not None and not rhythm.single:
+        warnings += (f"{line.timing.count_max or line.timing.count} times in all, {_NO_LAST_DAY}",)
     dose = replace(dose, warnings=tuple(dict.fromkeys(warnings)))
     return LineDose(
         dose,
@@ -96,7 +105,11 @@ def line_dose(line: DosageLine, product: Product) -> LineDose | LineGap:
         rhythm.weekdays,
         intake.scale,
         rhythm.only_within,
+        rhythm.high,
     )
+
+
+_NO_LAST_DAY = "as needed: the day on which they are used up is not known"
 
 
 def scaled(dose: DailyDose, scale: Scale | None) -> DailyDose | None:
@@ -112,14 +125,47 @@ def scaled(dose: DailyDose, scale: Scale | None) -> DailyDose | None:
     )
 
 
+def infused_at_once(line: DosageLine) -> tuple[SaidAmount, ...]:
+    """What a rate comes to in one administration, where it is said how long one takes."""
+    lasts = line.timing.each_lasts_days
+    if line.rate is None or lasts is None:
+        return ()
+    rate = line.rate.per_hour
+    return (SaidAmount(Amount(rate.low * lasts[0] * 24, rate.high * lasts[1] * 24, rate.unit)),)
+
+
 def _why_no_amount(line: DosageLine) -> str:
     if line.has_rate:
         return "the drug is given at a rate, which says no dose per day"
     return "the order does not say how much to take"
 
 
+def _other_maximum(line: DosageLine, product: Product) -> tuple[str, ...]:
+    """What is known of a dose that cannot be said: a rate all day long, the most at once."""
+    known: tuple[str, ...] = ()
+    if line.rate is not None:
+        a_day = replace(
+            line.rate.per_hour, low=line.rate.per_hour.low * 24, high=line.rate.per_hour.high * 24
+        )
+        given = in_mg(a_day, product.strength, product.weight_kg)
+        if isinstance(given, Intake):
+            known += (f"all day long the rate would be {plain(given.high)} {given.unit}/day",)
+    if line.most_at_once is not None:
+        most = in_words(line.most_at_once)
+        known += (f"never more than {most} at once (a ceiling, not a dose)",)
+    return known
+
+
 def _rate_note(line: DosageLine) -> tuple[str, ...]:
-    return ("a rate is given beside the dose and was not used",) if line.has_rate else ()
+    if not line.has_rate:
+        return ()
+    if line.amounts:
+        return ("a rate is given beside the dose and was not used",)
+    per_hour, lasts = line.rate, line.timing.each_lasts_days
+    if per_hour is None or lasts is None:
+        return ()
+    hours = span(lasts[0] * 24, lasts[1] * 24)
+    return (f"the dose is a rate of {in_words(per_hour.per_hour)}/h for {hours} h",)
 
 
 def _dose(intake: Intake, rhythm: Rhythm, *, as_needed: bool) -> DailyDose:
@@ -160,10 +206,8 @@ def _strength_or_total(intake: Intake, line: DosageLine) -> Intake:
 
 
 def _ceiling_words(ceiling: Ceiling) -> str:
-    amount = span(ceiling.amount.low, ceiling.amount.high)
-    unit = ceiling.amount.unit.name
     days = "day" if ceiling.days == 1 else f"{plain(ceiling.days)} days"
-    return f"never more than {amount} {unit}".rstrip() + f" per {days} (a ceiling, not a dose)"
+    return f"never more than {in_words(ceiling.amount)} per {days} (a ceiling, not a dose)"
 
 
 def _ceiling_in(unit: str, ceiling: Ceiling, product: Product) -> Fraction | None:
@@ -201,9 +245,12 @@ def _below_ceilings(
                 working=f"{dose.working}, capped at {plain(high)} {dose.unit}/day",
             )
         else:
-            note = f"the dose is above the order's own maximum: {_ceiling_words(ceiling)}"
+            note = _ABOVE_MAXIMUM + _ceiling_words(ceiling)
             dose = replace(dose, warnings=(*dose.warnings, note))
     return dose
+
+
+_ABOVE_MAXIMUM = "the dose is above the order's own maximum: "
 
 
 def _at_most_at_once(
@@ -231,6 +278,7 @@ def _as_needed_up_to(
     notes = (*line.notes, *map(_ceiling_words, line.ceilings))
     if isinstance(intake, NoIntake):
         return LineGap(as_not_computable(intake, notes))
+    intake = _at_most_at_once(intake, line, product, as_needed=True)
     caps = [(c, _ceiling_in(intake.unit, c, product)) for c in line.ceilings]
     known = [(most / c.days, c) for c, most in caps if most]
     if not known:
@@ -241,7 +289,14 @@ def _as_needed_up_to(
         f"as needed, {intake.words} at once, at most {plain(high)} {intake.unit}/day "
         "by the order's maximum"
     )
+    above = (_ABOVE_MAXIMUM + _ceiling_words(ceiling),) if intake.low > peak else ()
     dose = DailyDose(
-        intake.unit, Fraction(0), high, peak, True, working, (*line.notes, *intake.warnings)
+        intake.unit,
+        Fraction(0),
+        high,
+        peak,
+        True,
+        working,
+        (*line.notes, *intake.warnings, *above),
     )
     return LineDose(dose, scaled(dose, intake.scale), None, scale=intake.scale)

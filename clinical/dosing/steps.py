@@ -19,12 +19,17 @@ _LINES_IN_WORKING = 6
 
 @dataclass(frozen=True, slots=True)
 class DatedLine:
-    """A line with its dose and the days it applies (None: not known or open)."""
+    """A line with its dose and the days it applies (None: not known or open).
+
+    `ends` is the last day that it may apply, `ends_early` the first day after which it may
+    already have ended, where the two differ.
+    """
 
     line: DosageLine
     dosed: LineDose
     starts: date | None
     ends: date | None
+    ends_early: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,29 +90,34 @@ def _date(line: DosageLine, dosed: LineDose, cursor: date | None, *, first: bool
     follows = line.sequence is not None and not first
     if begin is None and (limited or follows):
         begin = cursor
-    end = bounds.ends
+    early, end = bounds.ends, bounds.ends
     if end is None and begin is not None:
         if bounds.lasts_days is not None:
-            end = plus_days(begin, bounds.lasts_days[1] - 1)
+            early, end = (plus_days(begin, days - 1) for days in bounds.lasts_days)
         elif dosed.single:
-            end = begin
-        elif timing.count is not None and dosed.slowest:
-            end = plus_days(begin, math.ceil(timing.count / dosed.slowest) - 1)
-    return DatedLine(line, dosed, begin, end)
+            early = end = begin
+        elif timing.count is not None and dosed.slowest and not dosed.dose.as_needed:
+            most, fastest = timing.count_max or timing.count, dosed.fastest or dosed.slowest
+            early = _day_of(timing.count, fastest, begin, dosed.weekdays)
+            end = _day_of(most, dosed.slowest, begin, dosed.weekdays)
+    return DatedLine(line, dosed, begin, end, early)
+
+
+def _day_of(count: int, per_day: Fraction, begin: date, weekdays: frozenset[str] | None) -> date:
+    """The day of the last of so many administrations, `per_day` on average over the week."""
+    if not weekdays:
+        return plus_days(begin, math.ceil(count / per_day) - 1)
+    days_of_taking = math.ceil(count / (per_day * 7 / len(weekdays)))
+    weeks, rest = divmod(days_of_taking - 1, len(weekdays))
+    taken = [offset for offset in range(7) if WEEKDAYS[(begin.weekday() + offset) % 7] in weekdays]
+    return plus_days(begin, weeks * 7 + taken[rest])
 
 
 def _next_start(group: list[DatedLine]) -> date | None:
-    """The first day of what follows a group: after its shortest duration."""
-    ends: list[date] = []
-    for dated in group:
-        lasts = dated.line.timing.bounds.lasts_days
-        if dated.line.timing.bounds.ends is None and lasts is not None and dated.starts is not None:
-            ends.append(plus_days(dated.starts, lasts[0] - 1))
-        elif dated.ends is not None:
-            ends.append(dated.ends)
-        else:
-            return None
-    return plus_days(max(ends), 1) if ends else None
+    """The first day of what may follow a group: after its shortest duration."""
+    ends = [dated.ends_early or dated.ends for dated in group]
+    known = [day for day in ends if day is not None]
+    return plus_days(max(known), 1) if known and len(known) == len(ends) else None
 
 
 def _until_next(group: list[DatedLine], later: list[list[DatedLine]]) -> list[DatedLine]:
@@ -234,10 +244,47 @@ def _append(stretches: list[Stretch], new: Stretch) -> None:
 
 def highest_of(doses: list[LineDose]) -> LineDose:
     """The highest of alternatives, its low bound the lowest of all: never their sum."""
+    if len(doses) == 1:
+        return doses[0]
     highest = max(doses, key=lambda d: (d.dose.peak_day, d.dose.high))
     low = min(d.dose.low for d in doses)
     high = max(d.dose.high for d in doses)
-    return replace(highest, dose=replace(highest.dose, low=low, high=high))
+    return replace(
+        highest, dose=replace(highest.dose, low=low, high=high), weekdays=None, week=None
+    )
+
+
+Week = tuple[tuple[Fraction, Fraction], ...]
+
+
+def week_of(dosed: LineDose) -> Week | None:
+    """The lowest and highest dose of Monday to Sunday; None where no weekday is named.
+
+    What is not of weekdays, "every other day", counts with its average on each.
+    """
+    if dosed.week is not None or dosed.weekdays is None:
+        return dosed.week
+    share = Fraction(7, len(dosed.weekdays))
+    on_them = (dosed.dose.low * share, dosed.dose.high * share)
+    if on_them[1] != dosed.dose.peak_day:
+        # Every second Monday, or three times on two days: which of them is not said.
+        on_them = (Fraction(0), dosed.dose.peak_day)
+    never = (Fraction(0), Fraction(0))
+    return tuple(on_them if day in dosed.weekdays else never for day in WEEKDAYS)
+
+
+def _week_of_all(doses: list[LineDose]) -> Week | None:
+    weeks = [week_of(dosed) for dosed in doses]
+    if not any(weeks):
+        return None
+    each = [
+        week or ((dosed.dose.low, dosed.dose.high),) * 7
+        for week, dosed in zip(weeks, doses, strict=True)
+    ]
+    return tuple(
+        (sum((low for low, _ in day), Fraction(0)), sum((high for _, high in day), Fraction(0)))
+        for day in zip(*each, strict=True)
+    )
 
 
 def sum_of(doses: list[LineDose]) -> LineDose | NotComputable:
@@ -258,6 +305,7 @@ def sum_of(doses: list[LineDose]) -> LineDose | NotComputable:
         _total(given, sum((g.peak_day for g in given), Fraction(0))) if same_unit else None,
         _most_intakes(doses) if len(intakes) == len(doses) else None,
         weekdays=frozenset().union(*weekdays) if len(weekdays) == len(doses) else None,
+        week=_week_of_all(doses),
     )
 
 

@@ -26,7 +26,7 @@ _MEALS = frozenset({"CM", "CD", "CV", "ACM", "ACD", "ACV", "PCM", "PCD", "PCV"})
 _MOMENTS = frozenset(
     (
         "MORN MORN.EARLY MORN.LATE NOON AFT AFT.EARLY AFT.LATE EVE EVE.EARLY EVE.LATE "
-        "NIGHT PHS HS WAKE CM CD CV ACM ACD ACV PCM PCD PCV"
+        "NIGHT PHS IMD HS WAKE CM CD CV ACM ACD ACV PCM PCD PCV"
     ).split()
 )
 
@@ -71,7 +71,9 @@ def meals_per_day() -> int:
 def rhythm_of(timing: Timing) -> Rhythm | NotComputable | None:
     """The rhythm of a timing; None when it does not say how often."""
     codes, unknown = _read_names(timing)
-    once = timing.count == 1 or any(code.count == 1 for code in codes)
+    stated_once = timing.count == 1 and timing.count_max is None
+    once = stated_once or _only_now(timing) or any(code.count == 1 for code in codes)
+    timing = replace(timing, when=()) if _only_now(timing) else timing
     codes = [code for code in codes if _says_how_often(code)]
     readings: list[Rhythm] = []
     for reading in _readings(timing, codes):
@@ -81,7 +83,7 @@ def rhythm_of(timing: Timing) -> Rhythm | NotComputable | None:
         if rhythm is not None:
             readings.append(rhythm)
     if readings:
-        rhythm = _agreed(readings)
+        rhythm = _beside_listed(_agreed(readings), timing)
         left_out = unknown if not codes else []
     elif once or len(timing.events) == 1:
         rhythm, left_out = _SINGLE, unknown
@@ -92,7 +94,7 @@ def rhythm_of(timing: Timing) -> Rhythm | NotComputable | None:
     else:
         return None
     if once and readings:
-        rhythm = _once_or(rhythm, stated=timing.count == 1)
+        rhythm = _once_or(rhythm, stated=stated_once)
     notes = tuple(
         f'the timing "{shown(name)}" is not known and was left out' for name in left_out[:1]
     )
@@ -102,6 +104,34 @@ def rhythm_of(timing: Timing) -> Rhythm | NotComputable | None:
 def as_needed_by_name(timing: Timing) -> bool:
     """Whether a timing code says as needed ("PRN", "BID PRN")."""
     return any(code.as_needed for code in _read_names(timing)[0])
+
+
+def _only_now(timing: Timing) -> bool:
+    """Whether "immediately" (IMD of FHIR R5) is all that the timing says."""
+    return timing.when == ("IMD",) and not (
+        timing.frequency or timing.period or timing.times_of_day or timing.days_of_week
+    )
+
+
+def _beside_listed(rhythm: Rhythm, timing: Timing) -> Rhythm:
+    """A rhythm beside listed moments: the first is its start, and the busier day counts."""
+    if not timing.events:
+        return rhythm
+    note = "moments are listed beside the rhythm; the first was read as its start"
+    rhythm = replace(rhythm, warnings=(*rhythm.warnings, note))
+    listed = max(Counter(timing.events).values())
+    if listed <= rhythm.peak:
+        return rhythm
+    note = (
+        f"the timing says {rhythm.words} and lists {listed} moments of one day; the higher counts"
+    )
+    return replace(
+        rhythm,
+        high=Fraction(listed),
+        peak=listed,
+        words=f"{listed}/day",
+        warnings=(*rhythm.warnings, note),
+    )
 
 
 def _once_or(rhythm: Rhythm, *, stated: bool) -> Rhythm:
@@ -143,6 +173,11 @@ def _readings(timing: Timing, codes: list[Timing]) -> list[Timing]:
     """The structure and each code as whole timings, each completed by what it leaves open."""
     has_cycle = timing.frequency is not None or timing.period is not None
     has_cycle = has_cycle or timing.frequency_max is not None
+    if timing.period is None and any(
+        (code.frequency, code.frequency_max) == (timing.frequency, timing.frequency_max)
+        for code in codes
+    ):
+        has_cycle = False  # "2" without its period beside "BID": the code says of what
     whole = [
         replace(
             code,
@@ -184,6 +219,11 @@ _SINGLE = Rhythm(Fraction(1), Fraction(1), 1, "once", single=True)
 
 def _on_listed_days(timing: Timing) -> Rhythm:
     first, last = min(timing.events), max(timing.events)
+    bounds = timing.bounds
+    outside = (bounds.starts is not None and first < bounds.starts) or (
+        bounds.ends is not None and bounds.ends < last
+    )
+    note = "a listed moment lies outside the dosage's period; it was counted all the same"
     times, days = len(timing.events), (last - first).days + 1
     average = Fraction(times, days)
     return Rhythm(
@@ -191,6 +231,7 @@ def _on_listed_days(timing: Timing) -> Rhythm:
         average,
         max(Counter(timing.events).values()),
         f"{plain(average)}/day ({times} within {days} d)",
+        warnings=(note,) if outside else (),
         only_within=(first, last),
     )
 
@@ -223,6 +264,8 @@ def _cycle(timing: Timing) -> _Cycle | NotComputable | None:
     low, high = timing.frequency, timing.frequency_max
     if low is None:
         warnings = ("no frequency is given; read as once per period",)
+        if high is not None:
+            warnings = ("only the highest frequency is given; the lowest was read as once",)
     if low is None and high is None:
         low = high = Fraction(1)
     low = min(Fraction(1), high) if low is None and high is not None else low
@@ -251,11 +294,15 @@ def _moments(timing: Timing, cycle: _Cycle | None) -> tuple[int, tuple[str, ...]
         return NotComputable(f'the moment of the day "{shown(odd[0])}" is not known')
     meals = len(when & _ANY_MEAL)
     named = len(when - _ANY_MEAL) + len(set(timing.times_of_day))
+    both = (_TIMES_AND_MOMENTS,) if when and timing.times_of_day else ()
     if not meals or (cycle is not None and not named):
-        return named, ()
+        return named, both
     others = len(when - _ANY_MEAL - _MEALS) + len(set(timing.times_of_day))
     count = meals_per_day()
-    return count * meals + others, (f"meals are counted as {count} a day",)
+    return count * meals + others, (*both, f"meals are counted as {count} a day")
+
+
+_TIMES_AND_MOMENTS = "times and moments of the day are both given; all of them are counted"
 
 
 def _without_cycle(timing: Timing, intakes: int, notes: tuple[str, ...]) -> Rhythm | None:
@@ -316,7 +363,8 @@ def _on_weekdays(
             "the higher counts",
         )
         high = named
-    peak = max(math.ceil(high / count), intakes)
+    # Of 2 in 2 weeks on Monday, one falls on each Monday.
+    peak = max(math.ceil(high / (count * cycle.days / 7)), intakes)
     low, high = low / cycle.days_max, high / cycle.days
     words = f"{span(low, high)}/day ({cycle.words}, {_names(days)})"
     return Rhythm(low, high, peak, words, days, warnings=notes)

@@ -6,8 +6,9 @@ import re
 from fractions import Fraction
 from functools import cache
 
-from clinical.dosage import NO_UNIT, DoseUnit, UnitKind
+from clinical.dosage import NO_UNIT, Amount, DoseUnit, UnitKind
 from clinical.knowledge import table
+from clinical.quantities import plain
 
 _LONGEST_SHOWN = 40
 
@@ -51,6 +52,12 @@ def unit_of(text: str | None, code: str | None) -> DoseUnit | str:
     if found is None:
         return f'the unit "{shown(text or code)}" is not known'
     return found
+
+
+def in_words(amount: Amount) -> str:
+    """An amount in the unit that its words are counted in: 500 mcg are "0.5 mg"."""
+    low, high = (plain(number * amount.unit.factor) for number in (amount.low, amount.high))
+    return f"{low if low == high else f'{low} to {high}'} {amount.unit.name}".rstrip()
 
 
 def shown(words: str) -> str:

@@ -13,6 +13,7 @@ from ehr.read.conditions import condition_facts
 from ehr.read.json import reference_key
 from ehr.read.medications import MEDICATION_RECORDS, Lookup, medication_record, source_of
 from ehr.read.patient import birth_date, deceased
+from ehr.read.weight import latest_weight_kg
 
 Resource = dict[str, Any]
 
@@ -66,6 +67,7 @@ class Chart:
 
 def read_chart(resources: Resources) -> Chart:
     """The patient's facts. Never raises: what cannot be read becomes a gap or a note."""
+    weight_kg = latest_weight_kg(resources.by_type.get("Observation", ()))
     drafts = []
     unreadable: dict[str, str] = {}
     for draft in resources.drafts:
@@ -73,7 +75,9 @@ def read_chart(resources: Resources) -> Chart:
         if kind not in MEDICATION_RECORDS:
             unreadable[draft.source] = "not a medication order"
             continue
-        record = medication_record(draft.resource, lookup_in(resources, draft.resource))
+        record = medication_record(
+            draft.resource, lookup_in(resources, draft.resource), weight_kg=weight_kg
+        )
         drafts.append(DraftOrder(record, draft.selected))
     patients = resources.by_type.get("Patient", ())
     why_no_patient = resources.gaps.get(PATIENT.key, f"{PATIENT.wanted} was not supplied")
@@ -83,7 +87,9 @@ def read_chart(resources: Resources) -> Chart:
         deceased=Unknown(why_no_patient) if patient is None else deceased(patient),
         drafts=tuple(drafts),
         medications=tuple(
-            medication_record(resource, lookup_in(resources, resource), every_dose=False)
+            medication_record(
+                resource, lookup_in(resources, resource), every_dose=False, weight_kg=weight_kg
+            )
             for kind in MEDICATION_RECORDS
             for resource in resources.by_type.get(kind, ())
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from fractions import Fraction
 from typing import Any
 
 from clinical.conditions import concepts_of
@@ -33,10 +34,15 @@ _NOT_ASKED = DoseCourse(NotComputable("the dose of a drug that no check looks at
 
 
 def medication_record(
-    resource: dict[str, Any], lookup: Lookup, *, every_dose: bool = True
+    resource: dict[str, Any],
+    lookup: Lookup,
+    *,
+    every_dose: bool = True,
+    weight_kg: Fraction | None = None,
 ) -> MedicationRecord:
     """The record as facts. Never raises: what cannot be read is said in the record.
 
+    `weight_kg` is the patient's, for a dose per kg; None when it is not known.
     Without `every_dose` the dosage of a drug that is named and none of ours stays unread: most
     of a medication list is that, and no check looks at it.
     """
@@ -53,7 +59,8 @@ def medication_record(
             lines,
             strength=None if known is None else known.strength,
             ingredient_is_clonazepam=known is not None and known.contains("clonazepam"),
-            starts=starts or authored_on,
+            starts=starts or _taken_from(resource) or authored_on,
+            weight_kg=weight_kg,
         )
     texts = [line.text for line in lines if line.text]
     return MedicationRecord(
@@ -61,7 +68,7 @@ def medication_record(
         kind=kind,
         drug=drug,
         course=course,
-        status=as_text(resource.get("status")),
+        status=_status(resource),
         intent=as_text(resource.get("intent")),
         do_not_perform=resource.get("doNotPerform") is True or resource.get("wasNotTaken") is True,
         authored_on=authored_on,
@@ -85,6 +92,18 @@ def source_of(resource: dict[str, Any]) -> str:
     return f"{resource.get('resourceType')}/{as_text(resource.get('id')) or 'without-id'}"
 
 
+def _status(resource: dict[str, Any]) -> str | None:
+    """The status; a statement that STU3 marks as not taken (`taken` "n") has R4's word for it."""
+    if resource.get("taken") == "n":
+        return "not-taken"
+    return as_text(resource.get("status"))
+
+
+def _taken_from(resource: dict[str, Any]) -> date | None:
+    """The day of taking that a statement names instead of a period (effectiveDateTime)."""
+    return first_day(resource.get("effectiveDateTime"))
+
+
 def _authored_on(resource: dict[str, Any]) -> date | None:
     for name in ("authoredOn", "dateAsserted", "whenHandedOver", "whenPrepared", "dateWritten"):
         day = first_day(resource.get(name))
@@ -100,7 +119,11 @@ def _period(resource: dict[str, Any], kind: RecordKind) -> tuple[date | None, da
             # validityPeriod bounds when it may be dispensed: its start holds the medicine back,
             # its end says nothing about when the patient stops.
             dispense = as_object(resource.get("dispenseRequest"))
-            return first_day(as_object(dispense.get("validityPeriod")).get("start")), None
+            taken = as_object(resource.get("effectiveDosePeriod"))  # R5
+            begins = first_day(taken.get("start")) or first_day(
+                as_object(dispense.get("validityPeriod")).get("start")
+            )
+            return begins, last_day(taken.get("end"))
         case RecordKind.STATEMENT:
             period = as_object(resource.get("effectivePeriod"))
             return first_day(period.get("start")), last_day(period.get("end"))

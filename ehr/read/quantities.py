@@ -67,6 +67,7 @@ def read_quantity(
     if value.get("comparator") is not None:
         found.unreadable.append(f"{what} is given only as more or less than a number")
         return None
+    found.unreadable += modifiers(value, "quantity")
     number = read_number(value.get("value"), what, found)
     if number is None:
         if value.get("value") is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from clinical.daily_dose import DailyDose, DoseCourse, NotComputable
-from clinical.dose_course import dose_on
+from clinical.dose_course import steps_on, taken_on
 from clinical.drugs import Drug, Strength, Unrecognised
 from clinical.facts import MedicationRecord
 from clinical.quantities import as_decimal, plain
@@ -17,6 +17,7 @@ from clinical.standing import standing
 from ehr.decode import NotJson, decode, pretty
 from ehr.read.json import as_list, as_object, as_text, reference_key
 from ehr.read.medications import MEDICATION_RECORDS, medication_record
+from ehr.read.weight import latest_weight_kg
 
 _PER_PIECE = frozenset({"tablet", "capsule", "film", "patch"})
 
@@ -28,9 +29,9 @@ class UnusableInput(ValueError):
 def run(file: str, on: date | None, stdin: TextIO, stdout: TextIO, stderr: TextIO) -> int:
     """Print the report for a file (`-` is standard input); the exit status.
 
-    With `on` the dose is that of the day; without, the highest of the order's steps, and the
-    record's standing is that of today. Returns 0, or 2 with one sentence on `stderr` and
-    nothing on `stdout`.
+    With `on` the dose is what is to be taken on that day; without, the highest of the order's
+    steps, and the record's standing is that of today. Returns 0, or 2 with one sentence on
+    `stderr` and nothing on `stdout`.
     """
     try:
         resource = _read(file, stdin)
@@ -95,6 +96,7 @@ def _nothing(_reference: str) -> dict[str, Any] | None:
 def _bundle_report(bundle: dict[str, Any], on: date, *, on_that_day: bool) -> list[dict[str, Any]]:
     known: dict[str, dict[str, Any]] = {}
     records: list[dict[str, Any]] = []
+    observations: list[dict[str, Any]] = []
     for entry in map(as_object, as_list(bundle.get("entry"))):
         resource = as_object(entry.get("resource"))
         kind, identifier = as_text(resource.get("resourceType")), as_text(resource.get("id"))
@@ -105,9 +107,25 @@ def _bundle_report(bundle: dict[str, Any], on: date, *, on_that_day: bool) -> li
             known.setdefault(f"{kind}/{identifier}", resource)
         if kind in MEDICATION_RECORDS:
             records.append(resource)
+        elif kind == "Observation":
+            observations.append(resource)
     if not records:
         raise UnusableInput("the Bundle holds no medication record")
-    return [_report(record, known.get, on, on_that_day=on_that_day) for record in records]
+    return [
+        _report(
+            record,
+            known.get,
+            on,
+            on_that_day=on_that_day,
+            weight_kg=latest_weight_kg(o for o in observations if _same_patient(o, record)),
+        )
+        for record in records
+    ]
+
+
+def _same_patient(observation: dict[str, Any], record: dict[str, Any]) -> bool:
+    weighed, treated = (reference_key(r.get("subject")) for r in (observation, record))
+    return weighed == treated
 
 
 def _report(
@@ -116,8 +134,9 @@ def _report(
     on: date,
     *,
     on_that_day: bool,
+    weight_kg: Fraction | None = None,
 ) -> dict[str, Any]:
-    record = medication_record(resource, lookup)
+    record = medication_record(resource, lookup, weight_kg=weight_kg)
     stands = standing(record, on)
     dose = _dose_to_show(record.course, on if on_that_day else None)
     report: dict[str, Any] = {
@@ -126,7 +145,7 @@ def _report(
         "counts_as_current": stands.counts,
         "why_not_current": stands.why,
         "daily_dose": _daily_dose(dose, record),
-        "amount_per_day": _amount(record.course, dose),
+        "amount_per_day": _amount(record.course, dose, on if on_that_day else None),
         "steps": _steps(record.course),
     }
     if report["daily_dose"] is None and isinstance(dose, DailyDose):
@@ -139,7 +158,7 @@ def _report(
 def _dose_to_show(course: DoseCourse, on: date | None) -> DailyDose | NotComputable:
     if on is None:
         return course.overall
-    dose = dose_on(course, on)
+    dose = taken_on(course, on)
     if dose is not None:
         return dose
     unit = course.overall.unit if isinstance(course.overall, DailyDose) else "mg"
@@ -205,20 +224,29 @@ def _daily_dose(dose: DailyDose | NotComputable, record: MedicationRecord) -> di
     }
 
 
-def _amount(course: DoseCourse, dose: DailyDose | NotComputable) -> dict[str, Any] | None:
+def _amount(
+    course: DoseCourse, dose: DailyDose | NotComputable, on: date | None
+) -> dict[str, Any] | None:
     """The amount in the administered unit of the dose that is shown, where it is known."""
-    overall, amount = course.overall, course.amount_per_day
-    if isinstance(dose, DailyDose) and isinstance(overall, DailyDose):
-        same = (dose.low, dose.high, dose.unit) == (overall.low, overall.high, overall.unit)
-        if not same:
-            amount = dose if dose.unit != "mg" else None
-    if amount is None:
-        return None
-    return {
-        "unit": amount.unit,
-        "low": as_decimal(amount.low),
-        "high": as_decimal(amount.high),
+    amount = course.amount_per_day
+    if amount is None or on is None or not isinstance(dose, DailyDose):
+        return None if amount is None else _shown(amount.unit, amount.low, amount.high)
+    if dose.high == 0:
+        return _shown(amount.unit, dose.high, dose.high)
+    # One dose holds as many tablets a mg on each day of its step.
+    ways = {
+        (step.given.unit, step.given.high / step.dose.high)
+        for step in steps_on(course, on)
+        if step.given is not None and step.dose.high
     }
+    if len(ways) != 1:
+        return None
+    unit, per_one = ways.pop()
+    return _shown(unit, dose.low * per_one, dose.high * per_one)
+
+
+def _shown(unit: str, low: Fraction, high: Fraction) -> dict[str, Any]:
+    return {"unit": unit, "low": as_decimal(low), "high": as_decimal(high)}
 
 
 def _steps(course: DoseCourse) -> list[dict[str, Any]]:

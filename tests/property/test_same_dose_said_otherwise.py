@@ -15,6 +15,7 @@ from clinical.daily_dose import DailyDose, DoseCourse, NotComputable
 from clinical.dose_course import course_of, dose_on, highest_from
 from clinical.drugs import Strength
 from ehr.read.dosages import dosage_lines
+from ehr.read.medications import medication_record
 
 SEEDED = settings(
     derandomize=True,
@@ -115,6 +116,105 @@ def test_tablets_and_their_mg_are_one_dose_in_every_shape_of_the_record(
     ]
     doses = {numbers(computed(dosage | {"timing": way})) for dosage in written}
     assert doses == {("mg", Fraction(tablets), Fraction(tablets), Fraction(tablets))}
+
+
+TIMING_CODES = {
+    "QD": 1, "BID": 2, "TID": 3, "QID": 4, "Q4H": 6, "Q6H": 4, "Q8H": 3, "AM": 1, "PM": 1, "BED": 1,
+}  # fmt: skip
+AS_NEEDED = [
+    {"asNeededBoolean": True},
+    {"asNeededCodeableConcept": {"text": "anxiety"}},
+    {"asNeeded": True},
+    {"asNeeded": True, "asNeededFor": [{"text": "anxiety"}]},
+    {"asNeededFor": [{"text": "anxiety"}]},
+]
+NOT_AS_NEEDED: list[dict[str, Any]] = [{}, {"asNeededBoolean": False}, {"asNeeded": False}]
+
+
+@st.composite
+def one_dosage_in_two_versions(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
+    """As R4 writes it, and the same in the names and shapes of another version or server."""
+    tablets, per_day = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    as_needed = draw(st.booleans())
+    amounts = [
+        {"value": tablets, "unit": "tablet"},
+        {"value": tablets, "code": "{tbl}", "system": "http://unitsofmeasure.org"},
+        {"value": tablets * Decimal("0.5"), "unit": "mg"},
+        {"value": tablets * 500, "unit": "mcg", "code": "ug"},
+        {"value": tablets * Decimal("0.0005"), "code": "g"},
+    ]
+    amount = draw(st.sampled_from(amounts))
+    dose = draw(
+        st.sampled_from(
+            [
+                {"doseAndRate": [{"doseQuantity": amount}]},
+                {"doseAndRate": {"doseQuantity": amount}},
+                {"doseAndRate": [{"doseRange": {"low": amount, "high": amount}}]},
+                {"doseAndRate": [{"doseQuantity": one} for one in amounts]},
+                {"doseQuantity": amount},
+                {"doseSimpleQuantity": amount},
+                {"quantityQuantity": amount},
+                {"doseRange": {"low": amount, "high": amount}},
+            ]
+        )
+    )
+    structure = {"frequency": per_day, "period": 1, "periodUnit": "d"}
+    ways: list[dict[str, Any]] = [
+        {"repeat": structure},
+        {"repeat": [structure]},
+        {"repeat": {"frequency": per_day, "period": 1, "periodUnits": "d"}},
+        {"repeat": {"frequency": per_day, "period": 24, "periodUnit": "h"}},
+        {"repeat": structure | {"frequencyMax": per_day, "periodMax": 1}},
+        {
+            "repeat": {"frequency": per_day},
+            "code": {"text": ["QD", "BID", "TID", "QID"][per_day - 1]},
+        },
+    ]
+    ways += [{"code": {"coding": [{"code": c}]}} for c, n in TIMING_CODES.items() if n == per_day]
+    ways += [{"code": c} for c, n in TIMING_CODES.items() if n == per_day]
+    most = {
+        "numerator": amounts[0] | {"value": tablets * per_day},
+        "denominator": {"value": 1, "unit": "d"},
+    }
+    other = dose | {"timing": draw(st.sampled_from(ways))}
+    other |= draw(st.sampled_from(AS_NEEDED if as_needed else NOT_AS_NEEDED))
+    other |= draw(st.sampled_from([{}, {"maxDosePerPeriod": most}, {"maxDosePerPeriod": [most]}]))
+    r4 = {
+        "doseAndRate": [{"doseQuantity": amounts[0]}],
+        "timing": {"repeat": structure},
+        "asNeededBoolean": as_needed,
+    }
+    return r4, other
+
+
+@SEEDED
+@given(
+    versions=one_dosage_in_two_versions(),
+    shape=st.sampled_from(
+        [
+            ("MedicationRequest", "dosageInstruction", list),
+            ("MedicationDispense", "dosageInstruction", list),
+            ("MedicationStatement", "dosage", list),
+            ("MedicationStatement", "dosage", dict),
+            ("MedicationOrder", "dosageInstruction", list),
+        ]
+    ),
+)
+def test_a_dose_is_the_same_in_every_version_and_kind_of_record(
+    versions: tuple[dict[str, Any], dict[str, Any]], shape: tuple[str, str, type]
+) -> None:
+    """R4, R4B, STU3, DSTU2 and R5 names; request, statement and dispense; units and codes."""
+    r4, other = versions
+    kind, name, container = shape
+    resource = {
+        "resourceType": kind,
+        "medicationCodeableConcept": {"text": "clonazepam 0.5 mg tablet"},
+        name: [other] if container is list else other,
+    }
+    read = medication_record(resource, lambda _: None).course.overall
+    assert isinstance(read, DailyDose), read
+    assert numbers(read) == numbers(computed(r4))
+    assert read.warnings == ()
 
 
 # --- a calendar kept by hand ------------------------------------------------------------------

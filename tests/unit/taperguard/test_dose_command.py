@@ -149,6 +149,92 @@ def test_the_dose_on_a_day(on: date, mg: str) -> None:
     assert report["daily_dose"]["high"] == Decimal(mg)
 
 
+def in_tablets(*weekly: tuple[list[str], int]) -> dict[str, Any]:
+    """So many 0.5 mg tablets at bedtime on days of the week."""
+    return order(
+        dosageInstruction=[
+            {
+                "doseAndRate": [{"doseQuantity": {"value": count, "unit": "tablet"}}],
+                "timing": {"repeat": {"when": ["HS"], "dayOfWeek": days}},
+            }
+            for days, count in weekly
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("on", "mg", "tablets"),
+    [
+        # a Friday: 2 x 0.5 mg
+        (date(2027, 1, 8), "1", 2),
+        # a Saturday: 3 x 0.5 mg
+        (date(2027, 1, 9), "1.5", 3),
+    ],
+)
+def test_the_dose_on_a_day_of_the_week_is_that_of_the_day(on: date, mg: str, tablets: int) -> None:
+    """Without a day it is the average of the week: (5 x 1 + 2 x 1.5) / 7 mg."""
+    days = ["mon", "tue", "wed", "thu", "fri"]
+    resource = in_tablets((days, 2), (["sat", "sun"], 3))
+    report = one(resource, on, on_that_day=True)
+    dose = report["daily_dose"]
+    assert (dose["low"], dose["high"], dose["peak_day"]) == (Decimal(mg),) * 3
+    assert report["amount_per_day"] == {"unit": "tablet", "low": tablets, "high": tablets}
+    assert one(resource, on)["daily_dose"]["high"] == Decimal("1.142857")
+
+
+def test_a_weekday_that_the_order_leaves_out_has_nothing_to_take() -> None:
+    """Monday and Wednesday; 5 January is a Tuesday."""
+    report = one(in_tablets((["mon", "wed"], 1)), date(2027, 1, 5), on_that_day=True)
+    assert report["daily_dose"]["working"] == "the order has nothing to take on 2027-01-05"
+    assert report["amount_per_day"] == {"unit": "tablet", "low": 0, "high": 0}
+
+
+def test_the_amount_on_a_day_is_that_of_its_step() -> None:
+    """Two tablets for a week, then one for a week."""
+    week = {"value": 7, "unit": "d"}
+    resource = order(
+        authoredOn="2027-01-04",
+        dosageInstruction=[
+            {
+                "sequence": number,
+                "doseAndRate": [{"doseQuantity": {"value": count, "unit": "tablet"}}],
+                "timing": {"repeat": {"when": ["HS"], "boundsDuration": week}},
+            }
+            for number, count in ((1, 2), (2, 1))
+        ],
+    )
+    second = one(resource, date(2027, 1, 12), on_that_day=True)
+    assert second["amount_per_day"] == {"unit": "tablet", "low": 1, "high": 1}
+    after = one(resource, date(2027, 1, 18), on_that_day=True)
+    assert after["amount_per_day"] == {"unit": "tablet", "low": 0, "high": 0}
+
+
+def test_a_dose_per_kg_finds_the_weight_in_the_bundle() -> None:
+    """0.01 mg/kg of 50 kg twice a day is 1 mg; another patient's weight is not taken."""
+    dosage = {
+        "timing": TWICE_A_DAY,
+        "doseAndRate": [{"doseQuantity": {"value": Decimal("0.01"), "unit": "mg/kg"}}],
+    }
+
+    def weighed(patient: str, kg: int) -> dict[str, Any]:
+        return {
+            "resourceType": "Observation",
+            "status": "final",
+            "subject": {"reference": patient},
+            "code": {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]},
+            "valueQuantity": {"value": kg, "code": "kg"},
+        }
+
+    record = order(dosageInstruction=[dosage], subject={"reference": "Patient/a"})
+    others = [weighed("https://ehr.example/Patient/a", 50), weighed("Patient/b", 90)]
+    bundle = {
+        "resourceType": "Bundle",
+        "entry": [{"resource": resource} for resource in (record, *others)],
+    }
+    (report,) = dose_report(bundle, TODAY)
+    assert report["daily_dose"]["working"] == "2/day x 0.01 mg/kg x 50 kg = 1 mg/day"
+
+
 def test_a_day_without_a_dose_says_that_there_is_nothing_to_take() -> None:
     dose = one(taper_of_two_steps(), date(2027, 1, 18), on_that_day=True)["daily_dose"]
     assert dose["working"] == "the order has nothing to take on 2027-01-18"

@@ -1,32 +1,19 @@
-"""The manual of the daily dose, last part: what is not computed, and the sentence that says why."""
+"""Daily dose 5: what is not computed, and the sentence that says why.
+
+A dose that cannot be said is a result, and never a zero, a default or once a day. What is known
+beside it (the other lines, a ceiling) stands in the notes.
+"""
 
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 import pytest
+from dose_told import course, mg, said, told
 
-from clinical.daily_dose import DoseCourse, NotComputable
+from clinical.daily_dose import NotComputable
 from clinical.dose_course import course_of, dose_on, highest_from
-from clinical.drugs import Strength
 from ehr.read.dosages import dosage_lines
-
-HALF_MG_TABLET = Strength(Fraction(1, 2), "tablet")
-
-
-def course(
-    *dosages: dict[str, Any], strength: Strength | None = HALF_MG_TABLET, **more: Any
-) -> DoseCourse:
-    return course_of(dosage_lines({"dosageInstruction": list(dosages)}), strength=strength, **more)
-
-
-def said(amount: dict[str, Any], **repeat: Any) -> dict[str, Any]:
-    return {"doseAndRate": [{"doseQuantity": amount}], "timing": {"repeat": repeat}}
-
-
-def mg(value: str) -> dict[str, Any]:
-    return {"value": Decimal(value), "unit": "mg"}
 
 
 def why_not(*dosages: dict[str, Any], **more: Any) -> str:
@@ -35,8 +22,11 @@ def why_not(*dosages: dict[str, Any], **more: Any) -> str:
     return overall.why
 
 
+# --- the amount -------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
-    ("amount", "why"),
+    ("dose_quantity", "why"),
     [
         ({"value": 0, "unit": "mg"}, "the dose is zero"),
         ({"value": -1, "unit": "mg"}, "the dose cannot be used: the value is negative"),
@@ -87,10 +77,18 @@ def why_not(*dosages: dict[str, Any], **more: Any) -> str:
             "the dose is per kg and the patient's weight is not known",
         ),
         ("1 mg", "the dose is not a quantity"),
+        (
+            {"value": 1, "unit": "mg", "modifierExtension": [{"url": "urn:x"}]},
+            "the quantity carries a modifier extension, which may change its meaning",
+        ),
     ],
 )
-def test_amounts_that_are_not_computed(amount: Any, why: str) -> None:
-    assert why_not(said(amount, frequency=2, period=1, periodUnit="d")) == why
+def test_amounts_that_are_not_computed(dose_quantity: Any, why: str) -> None:
+    """Twice a day, of a 0.5 mg tablet."""
+    assert why_not(said(dose_quantity, frequency=2, period=1, periodUnit="d")) == why
+
+
+# --- the timing -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -125,8 +123,10 @@ def test_amounts_that_are_not_computed(amount: Any, why: str) -> None:
             {"frequency": -2, "period": 1, "periodUnit": "d"},
             "the frequency cannot be used: the value is negative",
         ),
-        ({"dayOfWeek": ["someday"]}, 'the day of week "som" is not known'),
+        ({"dayOfWeek": ["someday"]}, 'the day of week "someday" is not known'),
         ({"when": ["TEATIME"]}, 'the moment of the day "TEATIME" is not known'),
+        ({"dayOfWeek": ["month"]}, 'the day of week "month" is not known'),
+        ({"timeOfDay": ["08:99"]}, 'the time of day "08:99" is not a time'),
         ({"timeOfDay": ["25:00"]}, 'the time of day "25:00" is not a time'),
         ({"count": 0}, "the count of administrations is zero"),
         ({"count": 21}, "the order says how much at once and not how often"),
@@ -146,13 +146,28 @@ def test_amounts_that_are_not_computed(amount: Any, why: str) -> None:
     ],
 )
 def test_timings_that_are_not_computed(repeat: dict[str, Any], why: str) -> None:
+    """1 mg each time."""
     assert why_not(said(mg("1"), **repeat)) == why
 
 
-def test_a_timing_code_that_is_not_known_is_named() -> None:
-    timing = {"code": {"coding": [{"code": "P", "display": "Post (after)"}]}}
-    dosage = {"doseAndRate": [{"doseQuantity": mg("1")}], "timing": timing}
-    assert why_not(dosage) == 'the timing "Post (after)" is not known'
+@pytest.mark.parametrize(
+    ("timing", "why"),
+    [
+        (
+            {"code": {"coding": [{"code": "P", "display": "Post (after)"}]}},
+            'the timing "Post (after)" is not known',
+        ),
+        ({"event": ["2027"]}, "an event is given only by its month or year"),
+        ({"event": ["tomorrow"]}, "the date of an event cannot be read"),
+        ("BID", "the timing is not an object"),
+    ],
+)
+def test_other_timings_that_are_not_computed(timing: Any, why: str) -> None:
+    """1 mg each time."""
+    assert why_not({"doseAndRate": [{"doseQuantity": mg("1")}], "timing": timing}) == why
+
+
+# --- modifier extensions ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -161,6 +176,10 @@ def test_a_timing_code_that_is_not_known_is_named() -> None:
         ({"modifierExtension": [{"url": "urn:x"}]}, "dosage"),
         (
             {"timing": {"modifierExtension": [{"url": "urn:x"}], "repeat": {"when": ["HS"]}}},
+            "timing",
+        ),
+        (
+            {"timing": {"repeat": {"when": ["HS"], "modifierExtension": [{"url": "urn:x"}]}}},
             "timing",
         ),
         (
@@ -174,6 +193,7 @@ def test_a_timing_code_that_is_not_known_is_named() -> None:
     ],
 )
 def test_a_modifier_extension_is_not_computed(dosage: dict[str, Any], carrier: str) -> None:
+    """1 mg at bedtime, with an extension that may turn the meaning of its carrier round."""
     line = said(mg("1"), when=["HS"]) | dosage
     assert why_not(line) == (
         f"the {carrier} carries a modifier extension, which may change its meaning"
@@ -181,22 +201,21 @@ def test_a_modifier_extension_is_not_computed(dosage: dict[str, Any], carrier: s
 
 
 def test_a_modifier_extension_on_the_order_itself_is_not_computed() -> None:
+    """1 mg at bedtime, in an order that carries one."""
     resource = {
         "modifierExtension": [{"url": "urn:x"}],
         "dosageInstruction": [said(mg("1"), when=["HS"])],
     }
-    overall = course_of(dosage_lines(resource), strength=None).overall
-    assert isinstance(overall, NotComputable)
-    assert overall.why.startswith("the order carries a modifier extension")
+    assert told(course_of(dosage_lines(resource), strength=None)) == (
+        "not computable: the order carries a modifier extension, which may change its meaning"
+    )
 
 
-def test_a_rate_says_no_dose_per_day() -> None:
-    rate = {"doseAndRate": [{"rateQuantity": {"value": 1, "unit": "mg/h"}}]}
-    assert why_not(rate) == "the drug is given at a rate, which says no dose per day"
+# --- dose ranges ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("ends", "why"),
+    ("dose_range", "why"),
     [
         ({"low": {"value": 1, "unit": "mg"}}, "the dose range has no upper end"),
         (
@@ -210,12 +229,17 @@ def test_a_rate_says_no_dose_per_day() -> None:
         ({}, "the dose range has no upper end"),
     ],
 )
-def test_dose_ranges_that_are_not_computed(ends: dict[str, Any], why: str) -> None:
-    dosage = {"doseAndRate": [{"doseRange": ends}], "timing": {"repeat": {"when": ["HS"]}}}
+def test_dose_ranges_that_are_not_computed(dose_range: dict[str, Any], why: str) -> None:
+    """At bedtime."""
+    dosage = {"doseAndRate": [{"doseRange": dose_range}], "timing": {"repeat": {"when": ["HS"]}}}
     assert why_not(dosage) == why
 
 
+# --- the whole --------------------------------------------------------------------------------
+
+
 def test_a_dose_without_unit_of_an_unknown_product_is_not_computed() -> None:
+    """A bare 1 twice a day may be a tablet or a mg, and nobody knows what the tablet holds."""
     line = said({"value": 1}, frequency=2, period=1, periodUnit="d")
     assert why_not(line, strength=None) == (
         "the dose has no unit and the product's strength is not known"
@@ -223,16 +247,19 @@ def test_a_dose_without_unit_of_an_unknown_product_is_not_computed() -> None:
 
 
 def test_an_order_without_dosage() -> None:
+    """No line, and a line that says nothing."""
     assert why_not() == "the order has no dosage"
     assert why_not({}) == "the order does not say how much to take"
 
 
 def test_ten_thousand_lines_end_in_a_sentence() -> None:
+    """No person wrote them."""
     lines = [said(mg("1"), when=["HS"])] * 10_000
     assert why_not(*lines) == "the order has 10000 dosage lines; more than 200 are not read"
 
 
 def test_drops_are_at_least_counted() -> None:
+    """5 drops twice a day are 10 drops; a drop has no defined size, so no mg."""
     order = course(said({"value": 5, "unit": "drops"}, frequency=2, period=1, periodUnit="d"))
     assert isinstance(order.overall, NotComputable)
     assert order.amount_per_day is not None
