@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
-from clinical.drugs import Drug
-from clinical.facts import DraftOrder, MedicationRecord, PatientFacts, RecordKind
+from clinical.facts import (
+    OWN_PLAN,
+    DraftOrder,
+    MedicationRecord,
+    PatientFacts,
+    RecordKind,
+    is_clonazepam,
+)
 from clinical.policy import Policy
 from clinical.standing import When, standing
 from clinical.totals import NOTHING, Total, ended_within, highest_total_from, total_on
-
-CLONAZEPAM = "clonazepam"
-OWN_PLAN = "https://taperguard.org/fhir/NamingSystem/taper"
-"""The groupIdentifier system of the taper orders that we propose."""
 
 
 class Signing(Enum):
@@ -49,11 +51,6 @@ class Effect:
     baseline_ended_on: date | None
     replacing: Total
     adding: Total
-
-
-def is_clonazepam(record: MedicationRecord) -> bool:
-    """Whether the record is for clonazepam."""
-    return isinstance(record.drug, Drug) and record.drug.contains(CLONAZEPAM)
 
 
 def clonazepam_ordered(facts: PatientFacts, on: date) -> tuple[MedicationRecord, ...]:

@@ -9,9 +9,9 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from clinical.exposure import Assumed
 from clinical.knowledge import document
 from clinical.quantities import exact, plain
+from clinical.supply import Assumed, assumed_lengths
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,7 @@ class MeasureRules:
     look_back_days: int
     long_term_days: int
     gap_days: int
-    longest_fill_days: int
-    longest_order_days: int
+    assumed: Assumed
     overlap_days: int
     overlap_fills: int
     poly_cns_drugs: int
@@ -96,11 +95,6 @@ class MeasureRules:
     followed_months: int
     small_cell: int
 
-    @property
-    def assumed(self) -> Assumed:
-        """How long a record may have lasted that does not say it."""
-        return Assumed(self.longest_fill_days, self.longest_order_days)
-
 
 @cache
 def measure_rules() -> MeasureRules:
@@ -116,8 +110,7 @@ def measure_rules() -> MeasureRules:
         look_back_days=number("look_back_days"),
         long_term_days=number("long_term_days"),
         gap_days=number("gap_days"),
-        longest_fill_days=number("longest_fill_days"),
-        longest_order_days=number("longest_order_days"),
+        assumed=assumed_lengths(),
         overlap_days=number("overlap_days"),
         overlap_fills=number("overlap_fills"),
         poly_cns_drugs=number("poly_cns_drugs"),

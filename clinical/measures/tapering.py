@@ -23,14 +23,13 @@ from itertools import pairwise
 
 from clinical.daily_dose import DailyDose
 from clinical.dose_history import Known, NotKnown, Stretch
-from clinical.exposure import why_not_used
-from clinical.facts import MedicationRecord, RecordKind, Unknown
+from clinical.facts import OWN_PLAN, MedicationRecord, RecordKind, Unknown, is_clonazepam
 from clinical.follow_up import check_in_rules
 from clinical.measures.case import Case, why_unknown
 from clinical.measures.dose import NOT_TODAY
 from clinical.measures.result import MeasureResult, no, not_evaluable, outside, yes
 from clinical.quantities import plain
-from clinical.signing import OWN_PLAN, is_clonazepam
+from clinical.standing import why_not_used
 from clinical.totals import total_on
 
 _DAY = timedelta(days=1)

@@ -15,8 +15,8 @@ from cds_hooks.gather import Background
 from cds_hooks.request import BadRequest, read_request
 from cds_hooks.services.order_safety import Bench
 from cds_hooks.services.patient_review import HOOKS, answer
+from clinical.facts import OWN_PLAN
 from clinical.policy import default_policy
-from clinical.signing import OWN_PLAN
 from ehr.decode import encode
 from ehr.history import Seen
 
