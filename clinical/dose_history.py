@@ -114,6 +114,23 @@ class DoseHistory:
         return min(days, default=None)
 
 
+NO_ORDER = NotKnown("no order covers these days", no_order=True)
+
+
+def dose_on_day(stretches: Iterable[Stretch], day: date) -> Known | NotKnown:
+    """The dose on one day."""
+    return next((s.dose for s in stretches if s.starts <= day <= s.ends), NO_ORDER)
+
+
+def within(stretches: Iterable[Stretch], first: date, last: date) -> tuple[Stretch, ...]:
+    """The stretches that hold any day from the first to the last, cut to these days."""
+    return tuple(
+        Stretch(max(s.starts, first), min(s.ends, last), s.dose)
+        for s in stretches
+        if s.starts <= last and first <= s.ends
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Span:
     """Days (day numbers, both inclusive) for which a record stood, seen from the day.
@@ -284,12 +301,12 @@ class _Days:
             if kind is None or span.record.kind is kind:
                 return NotKnown(span.unsaid or "", (span.record.source,))
         if kind is None:
-            return NotKnown("no order covers these days", no_order=True)
+            return NO_ORDER
         if self.gaps[kind]:
             place = min(self.gaps[kind])
             return NotKnown(self.gaps[kind][place].why, (self.spans[place].record.source,))
         if not self.doses[kind]:
-            return NotKnown("no order covers these days", no_order=True)
+            return NO_ORDER
         sources = tuple(self.spans[place].record.source for place in sorted(self.doses[kind]))
         return Known(self.low[kind], self.high[kind], sources)
 

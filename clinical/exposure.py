@@ -142,6 +142,29 @@ def exposure(
     return Exposure()
 
 
+def days_at_most(
+    records: Sequence[MedicationRecord],
+    *,
+    on: date,
+    since: date,
+    followed: Mapping[str, date],
+    assumed: Assumed,
+) -> DaySet:
+    """The days that any kind of record supplies or may, or for which it stood: an upper bound.
+
+    A pharmacy's feed that begins last year says nothing of the years of orders before it, and an
+    order that states no supply stood until the next one all the same.
+    """
+    spans: list[Span] = []
+    for it in stood(records, followed):
+        found = supplied(it, on, since, assumed)
+        spans += [found.known] if found.known is not None else []
+        spans += [found.unsaid.days] if found.unsaid is not None and found.unsaid.days else []
+        if it.starts is not None and it.ends is not None:
+            spans.append((it.starts.toordinal(), min(it.ends, on).toordinal()))
+    return DaySet.of(spans)
+
+
 def exposures(
     records: Iterable[MedicationRecord],
     named: Callable[[Drug], Iterable[str]],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from fractions import Fraction
 
 from clinical.daily_dose import DailyDose, NotComputable
@@ -92,14 +92,3 @@ def handed_over(record: MedicationRecord, day: date, beside: Iterable[Medication
         other.group == record.group and other is not record and other.course.starts == day
         for other in beside
     )
-
-
-def ended_within(record: MedicationRecord, on: date, days: int) -> date | None:
-    """The day the record's use ended, if within so many days before `on`; else None."""
-    ended = record.course.ends or record.period_ends
-    if ended is None and record.status in {"stopped", "completed", "cancelled"}:
-        # No end is stated: it cannot have ended before it was written.
-        ended = record.authored_on
-    if ended is None or not on - timedelta(days=days) <= ended < on:
-        return None
-    return ended

@@ -9,7 +9,14 @@ from functools import cached_property
 
 from clinical.checks.words import unidentified
 from clinical.day_set import DaySet
-from clinical.dose_history import Known, NotKnown, Stretch, clonazepam_stretches
+from clinical.dose_history import (
+    Known,
+    NotKnown,
+    Stretch,
+    clonazepam_stretches,
+    dose_on_day,
+    within,
+)
 from clinical.drugs import Drug, is_systemic_opioid
 from clinical.exposure import Exposure, exposure, exposures, together
 from clinical.facts import CLONAZEPAM, MedicationRecord, PatientFacts
@@ -18,8 +25,6 @@ from clinical.policy import Policy
 from clinical.signing import current_clonazepam, regular
 from clinical.standing import followed_on, standing
 from clinical.totals import Total, total_on
-
-NO_ORDER = NotKnown("no order covers these days", no_order=True)
 
 
 class Case:
@@ -135,18 +140,11 @@ class Case:
 
     def dose_on(self, day: date) -> Known | NotKnown:
         """The ordered dose on one day."""
-        for stretch in self.stretches:
-            if stretch.starts <= day <= stretch.ends:
-                return stretch.dose
-        return NO_ORDER
+        return dose_on_day(self.stretches, day)
 
     def doses(self, first: date, last: date) -> tuple[Stretch, ...]:
         """The stretches that hold any day from the first to the last, cut to these days."""
-        return tuple(
-            Stretch(max(s.starts, first), min(s.ends, last), s.dose)
-            for s in self.stretches
-            if s.starts <= last and first <= s.ends
-        )
+        return within(self.stretches, first, last)
 
 
 def is_opioid(drug: Drug) -> bool:

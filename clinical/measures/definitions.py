@@ -12,6 +12,7 @@ from typing import Any
 from clinical.knowledge import document
 from clinical.quantities import exact, plain
 from clinical.supply import Assumed, assumed_lengths
+from clinical.tapers import TaperSigns, taper_signs
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +79,13 @@ class MeasureRules:
     long_term_days: int
     gap_days: int
     assumed: Assumed
+    tapers: TaperSigns
     overlap_days: int
     overlap_fills: int
     poly_cns_drugs: int
     recent_days: int
     reduction: Fraction
-    abrupt: Fraction
     lowest_days: int
-    stalled_holds: int
-    shortest_hold_days: int
-    series_days: int
-    series_cuts: int
     naloxone_days: int
     supply_warning_days: int
     check_in_days: int
@@ -111,17 +108,13 @@ def measure_rules() -> MeasureRules:
         long_term_days=number("long_term_days"),
         gap_days=number("gap_days"),
         assumed=assumed_lengths(),
+        tapers=taper_signs(),
         overlap_days=number("overlap_days"),
         overlap_fills=number("overlap_fills"),
         poly_cns_drugs=number("poly_cns_drugs"),
         recent_days=number("recent_days"),
         reduction=exact(numbers["reduction_percent"]["value"]) / 100,
-        abrupt=exact(numbers["abrupt_percent"]["value"]) / 100,
         lowest_days=number("lowest_days"),
-        stalled_holds=number("stalled_holds"),
-        shortest_hold_days=number("shortest_hold_days"),
-        series_days=number("series_days"),
-        series_cuts=number("series_cuts"),
         naloxone_days=number("naloxone_days"),
         supply_warning_days=number("supply_warning_days"),
         check_in_days=number("check_in_days"),
