@@ -261,6 +261,7 @@ class _Days:
 
     def __init__(self, spans: Sequence[_Span]) -> None:
         self.spans = spans
+        self.sources = [span.record.source for span in spans]
         self.standing: set[int] = set()
         self.unsaid: set[int] = set()
         self.doses: dict[RecordKind, dict[int, DailyDose]] = {kind: {} for kind in RecordKind}
@@ -307,14 +308,14 @@ class _Days:
             return NotKnown(self.gaps[kind][place].why, (self.spans[place].record.source,))
         if not self.doses[kind]:
             return NO_ORDER
-        sources = tuple(self.spans[place].record.source for place in sorted(self.doses[kind]))
+        sources = tuple(map(self.sources.__getitem__, sorted(self.doses[kind])))
         return Known(self.low[kind], self.high[kind], sources)
 
     def _unsaid_still(self) -> list[int]:
         """Records without an end, but not those after which another that stands today began."""
         if not self.unsaid:
             return []
-        latest = max(self.spans[place].first for place in self.standing)
+        latest = self.spans[max(self.standing)].first  # places are in the order of first days
         return [place for place in sorted(self.unsaid) if self.spans[place].first == latest]
 
 

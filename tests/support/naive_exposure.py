@@ -209,7 +209,7 @@ class Naive:
 
     def stands(self, record: MedicationRecord, day: date) -> str | None:
         """Whether it stands: "yes", "ended" (on some day, nobody says which), or None."""
-        first = self.begins(record) or record.authored_on
+        first = self._by(record)
         if first is None or day < first or day > self.today or self.never_stood(record):
             return None
         so_far = (day - first).days + 1
@@ -250,10 +250,15 @@ class Naive:
         return self._sum([r for r in sure if r.kind is kinds[0]], day)
 
     def _from(self, record: MedicationRecord) -> date:
-        return self.begins(record) or record.authored_on or date.min
+        return self._by(record) or date.min
+
+    def _by(self, record: MedicationRecord) -> date | None:
+        """A statement without a start is true of the day on which it was made."""
+        begun = self.begins(record)
+        return record.authored_on if begun is None and record.kind is not DISPENSE else begun
 
     def _ever_stands(self, record: MedicationRecord) -> bool:
-        first = self.begins(record) or record.authored_on
+        first = self._by(record)
         return first is not None and first <= self.today and not self.never_stood(record)
 
     def _sum(
