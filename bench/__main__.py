@@ -10,17 +10,21 @@ import json
 import statistics
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
 from bench import report
 from cds_hooks.request import read_request
 from cds_hooks.services.order_safety import HOOKS, Bench, answer
+from clinical.dose_history import dose_history
+from clinical.duration import clonazepam_days, present_use
+from clinical.facts import PatientFacts
 from clinical.policy import default_policy
 from clinical.quantities import Milligrams
 from clinical.taper import TaperRequest, pace, plan
 from ehr.decode import decode, encode
+from ehr.read.chart import Resources, read_chart
 from ehr.read.medications import medication_record
 from taperguard.commands.taper import schedule_as_json
 from taperguard.doors import new_id
@@ -82,6 +86,20 @@ def hook_request(medications: int) -> bytes:
     ).encode()
 
 
+def long_history(records: int) -> tuple[bytes, PatientFacts]:
+    """So many orders of clonazepam, a week apart, and as many weeks of supply as not at all."""
+    orders = []
+    for number in range(records):
+        written = TODAY - timedelta(days=7 * (records - number))
+        made = order(f"o{number}", "197528", "clonazepam 1 MG Oral Tablet", 1 + number % 3)
+        made |= {"authoredOn": written.isoformat(), "status": "active" if number % 5 else "stopped"}
+        if number % 2:
+            made["dispenseRequest"] = {"expectedSupplyDuration": {"value": 28, "unit": "d"}}
+        orders.append(made)
+    facts = read_chart(Resources({"MedicationRequest": tuple(orders)})).facts
+    return json.dumps(orders).encode(), facts
+
+
 def seconds(work: Callable[[], object], rounds: int) -> float:
     """The median time of one call."""
     work()
@@ -113,6 +131,13 @@ def rows(rounds: int) -> list[tuple[str, float, str, float]]:
         return plan(request)
 
     made = schedule_as_json(schedule())  # type: ignore[arg-type]
+    history_raw, history = long_history(1000)
+
+    def exposed() -> object:
+        on, policy = TODAY, default_policy()
+        told = dose_history(history, on)
+        return told, present_use(history, on, policy), clonazepam_days(history, on, policy)
+
     return [
         (
             f"order-sign, {len(raw) // 1024} KB, 24 medications",
@@ -131,6 +156,12 @@ def rows(rounds: int) -> list[tuple[str, float, str, float]]:
             seconds(schedule, max(rounds // 10, 5)),
             "writing it as JSON",
             seconds(lambda: encode(made), rounds),
+        ),
+        (
+            "exposure of 1,000 records",
+            seconds(exposed, max(rounds // 20, 5)),
+            "decoding them",
+            seconds(lambda: decode(history_raw), max(rounds // 20, 5)),
         ),
     ]
 

@@ -16,6 +16,7 @@ from cds_hooks.suggestions import (
     removal_suggestion,
     taper_suggestion,
 )
+from clinical.checks.long_term_use import EVIDENCE as LONG_TERM_EVIDENCE
 from clinical.drugs import Drug, is_rescue_naloxone
 from clinical.evidence import cite
 from clinical.facts import PatientFacts
@@ -134,7 +135,9 @@ class _Dealer:
         self._add(
             findings,
             summary=wording.summary(findings, effect, running_taper(self.facts, self.on)),
-            detail=wording.order_detail(self.assessment, findings, effect, proposed, self.facts),
+            detail=wording.order_detail(
+                self.assessment, findings, effect, proposed, self.facts, self.policy
+            ),
             suggestions=suggestions,
         )
         if proposed is not None and offers_naloxone:
@@ -148,7 +151,10 @@ class _Dealer:
             summary=summary,
             detail=detail,
             suggestions=[],
-            evidence=tuple(k for f in self.assessment.findings for k in f.fired.evidence),
+            evidence=(
+                *LONG_TERM_EVIDENCE,
+                *(key for f in self.assessment.findings for key in f.fired.evidence),
+            ),
         )
 
     def not_checked_card(self) -> None:

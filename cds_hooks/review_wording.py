@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date
 
 from cds_hooks import markdown, wording
-from clinical.checks.long_term_use import Use
 from clinical.checks.words import drug_name
+from clinical.dependence import dependence
 from clinical.dose_history import DoseHistory, Known
+from clinical.duration import PresentUse
 from clinical.evidence import cite
 from clinical.facts import PatientFacts
 from clinical.findings import Assessment, CheckId, Fired
@@ -17,16 +18,20 @@ from clinical.signing import current_clonazepam
 from clinical.totals import total_on
 
 
-def summary(facts: PatientFacts, on: date, use: Use, told: DoseHistory) -> str:
-    """One line: "Clonazepam 2 mg/day since 3 Mar 2024"; where the dose changed since then, so."""
+def summary(facts: PatientFacts, on: date, use: PresentUse, told: DoseHistory) -> str:
+    """One line: "Clonazepam 2 mg/day since 3 Mar 2024"; where the dose changed since then, so.
+
+    "Ordered since" where nobody states that the orders were filled.
+    """
     total = total_on(current_clonazepam(facts, on), on)
     if not total.sources:
         line = "Clonazepam (dose not computable)"
     else:
         line = f"Clonazepam {'' if total.complete else 'at least '}{total}"
-    if use.since is not None:
-        same = _one_dose_since(told, use.since)
-        line += f"{' since' if same else ', in use since'} {_day(use.since)}"
+    since = use.at_most_since
+    if since is not None:
+        used = ", in use since" if use.certain else ", ordered since"
+        line += f"{' since' if _one_dose_since(told, since) else used} {_day(since)}"
     if running_taper(facts, on) is not None:
         line += ", a taper is in progress"
     return line
@@ -38,9 +43,9 @@ def _one_dose_since(told: DoseHistory, since: date) -> bool:
     return last is not None and isinstance(last.dose, Known) and last.starts <= since
 
 
-def detail(assessment: Assessment, fired: Fired, facts: PatientFacts) -> str:
+def detail(assessment: Assessment, use: PresentUse, told: DoseHistory, facts: PatientFacts) -> str:
     """What long-term use means, the taper that is there, the present orders, what was found."""
-    parts = [_use_part(assessment, fired, facts)]
+    parts = [_use_part(assessment, use, told, facts)]
     running = running_taper(facts, assessment.on)
     if running is not None:
         words = markdown.text(wording.sentence(running.in_words(_day)))
@@ -59,21 +64,23 @@ def detail(assessment: Assessment, fired: Fired, facts: PatientFacts) -> str:
     return "\n\n".join(parts)
 
 
-def _use_part(assessment: Assessment, fired: Fired, facts: PatientFacts) -> str:
-    counted = " ".join(wording.sentence(words) for words in (fired.why, *fired.details))
+def _use_part(
+    assessment: Assessment, use: PresentUse, told: DoseHistory, facts: PatientFacts
+) -> str:
+    on = assessment.on
+    verdict = assessment.verdict(CheckId.LONG_TERM_USE)
+    said = (verdict.why, *(verdict.details if isinstance(verdict, Fired) else ()))
+    counted = " ".join(wording.sentence(words) for words in said)
     lines = [f"{markdown.text(counted)} _({cite('PQA').called})_"]
-    unsteady = why_not_steady(current_clonazepam(facts, assessment.on), assessment.on)
+    current = current_clonazepam(facts, on)
+    unsteady = why_not_steady(current, on)
     if unsteady is not None:
-        lines.append(
-            f"{markdown.text(wording.sentence(unsteady))} Ask on how many days of a week it is "
-            "taken: on three or fewer, dependence is rare."
-        )
+        lines.append(markdown.text(wording.sentence(unsteady)))
+    lines += wording.dependence_lines(dependence(use, told, current))
     lines.append(
-        "Taken on most days for so long, at any dose, it makes physical dependence likely "
-        f"_({cite('ASAM').called})_. That is no diagnosis: ask how it is taken, what happens when "
-        "a dose is missed, and whether the patient would want to take less."
+        "Ask whether the patient would want to take less. A taper can be planned; an abrupt stop "
+        "can cause seizures."
     )
-    lines.append("Never stop it abruptly: that can cause seizures. A taper can be planned.")
     return "**Long-term use**\n\n" + markdown.bullets(lines)
 
 

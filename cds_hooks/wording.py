@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 from cds_hooks import markdown
 from cds_hooks.suggestions import discontinued
+from clinical.baseline import slow_creep
 from clinical.checks.words import drug_name, listed, uncounted_reasons
+from clinical.dependence import Dependence
 from clinical.evidence import cite
 from clinical.facts import MedicationRecord, PatientFacts
 from clinical.findings import Assessment, Checked, CheckId, Finding, NotEvaluable
 from clinical.offer import NewStart, NoOffer, Offer, Proposal, TaperOffer, UnderWay
+from clinical.policy import Policy
 from clinical.quantities import plain
 from clinical.running_taper import RunningTaper, running_taper
 from clinical.signing import Effect
 from clinical.taper import Limit, Schedule, judge
 from clinical.taper.pace import conventions
+from clinical.taper.schedule import percent_text
 from clinical.totals import Total
 from ehr.read.chart import Background
 
@@ -83,16 +88,19 @@ def order_detail(
     effect: Effect | None,
     offer: Offer | None,
     facts: PatientFacts,
+    policy: Policy,
 ) -> str:
     """The whole story behind the order's card, as GitHub Markdown."""
     parts = [findings_part(told)]
     if effect is not None:
-        parts.append(_doses_part(effect, facts))
+        parts.append(_doses_part(effect, facts, assessment.on, policy))
     running = running_taper(facts, assessment.on)
     if running is not None:
         parts.append(_running_part(running, offer))
     match offer:
         case TaperOffer():
+            lines = dependence_lines(offer.dependence)
+            parts.append("**Dependence**\n\n" + markdown.bullets(lines))
             parts += [_taper_part(offer, proposal) for proposal in offer.proposals]
             parts.append(_accepting_part(offer))
         case NoOffer(why):
@@ -139,6 +147,15 @@ def findings_part(told: Iterable[Finding]) -> str:
     return "**What was found**\n\n" + markdown.bullets(lines)
 
 
+def dependence_lines(found: Dependence | NotEvaluable) -> list[str]:
+    """Whether dependence is likely, to be confirmed; or why the chart does not tell."""
+    source = f" _({cite('ASAM').called})_"
+    if isinstance(found, Dependence):
+        return [markdown.text(found.in_words) + source]
+    why = sentence(f"whether dependence is likely cannot be estimated: {found.why}")
+    return [f"{markdown.text(why)} Ask how it is taken.{source}"]
+
+
 def unknowns_part(assessment: Assessment) -> str | None:
     """What could not be checked, and why; None when everything could."""
     lines = [
@@ -171,7 +188,7 @@ def _running_part(running: RunningTaper, offer: Offer | None) -> str:
     return "**A taper is in progress**\n\n" + markdown.bullets(map(markdown.text, lines))
 
 
-def _doses_part(effect: Effect, facts: PatientFacts) -> str:
+def _doses_part(effect: Effect, facts: PatientFacts, on: date, policy: Policy) -> str:
     records = {d.record.source: d.record for d in facts.drafts}
     records |= {r.source: r for r in facts.medications}
     lines = [f"After signing: {_total_words(effect.replacing, records)}"]
@@ -181,6 +198,13 @@ def _doses_part(effect: Effect, facts: PatientFacts) -> str:
         lines.append(
             f"If the present orders continue beside the new one: {plain(effect.adding.mg_per_day)}"
             " mg/day"
+        )
+    creep = slow_creep(facts, on, policy, effect.replacing.mg_per_day)
+    if creep is not None:
+        rise = percent_text(creep.now / creep.then - 1, Fraction(0))
+        lines.append(
+            f"Slow rise: {plain(creep.then)} mg/day on {_day(creep.day)}, {policy.creep_days} days "
+            f"ago; {plain(creep.now)} mg/day is {rise} more"
         )
     return "**Doses**\n\n" + markdown.bullets(lines)
 

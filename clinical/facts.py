@@ -10,6 +10,10 @@ from clinical.daily_dose import DoseCourse
 from clinical.dosage import Amount
 from clinical.drugs import Drug, Unrecognised
 
+CLONAZEPAM = "clonazepam"
+OWN_PLAN = "https://taperguard.org/fhir/NamingSystem/taper"
+"""The groupIdentifier system of the taper orders that we propose."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
@@ -85,6 +89,11 @@ class MedicationRecord:
     refills: int | None = None
     quantity: Amount | None = None
     warnings: tuple[str, ...] = ()
+
+
+def is_clonazepam(record: MedicationRecord) -> bool:
+    """Whether the record is for clonazepam."""
+    return isinstance(record.drug, Drug) and record.drug.contains(CLONAZEPAM)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from fractions import Fraction
 
 from clinical.checks.words import uncounted_reasons
+from clinical.dependence import Dependence
 from clinical.facts import MedicationRecord, PatientFacts, Unknown
-from clinical.findings import Assessment, CheckId, Fired
+from clinical.findings import Assessment, CheckId, Fired, NotEvaluable
 from clinical.gates import coordinate_gates, stop_gates
 from clinical.policy import Policy
-from clinical.present import in_use_since, present_intakes, why_not_steady
+from clinical.present import present_intakes, use_of, why_not_steady
 from clinical.quantities import Milligrams
 from clinical.running_taper import RunningTaper, running_taper
 from clinical.signing import Effect, clonazepam_ordered, effect_of_signing, is_own_plan
@@ -55,10 +56,14 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class TaperOffer:
-    """Tapers from the present dose. `keep_present` offers to leave the dose as it is."""
+    """Tapers from the present dose. `keep_present` offers to leave the dose as it is.
+
+    `dependence` says whether a taper is needed at all, for the prescriber to confirm.
+    """
 
     effect: Effect
     proposals: tuple[Proposal, ...]
+    dependence: Dependence | NotEvaluable
     keep_present: bool
     notes: tuple[str, ...]
 
@@ -118,11 +123,9 @@ def _tapers(
     youngest = None
     if not isinstance(facts.birth_date, Unknown):
         youngest = facts.birth_date.youngest_age_on(on)
-    long_use = in_use_since(facts, effect.current) <= on - timedelta(
-        days=policy.pace_for_long_use_days
-    )
+    use = use_of(facts, effect.current, on, policy)
     coordinate = coordinate_gates(assessment)
-    paces = [recommended_pace(youngest, long_use)]
+    paces = [recommended_pace(youngest, use.long_for(policy) or use.failed is not None)]
     under_age = youngest is not None and youngest < policy.older_adult_from_years
     if present > Milligrams(Fraction(1)) and under_age and not coordinate:
         paces.append(pace(SECOND_PACE))
@@ -138,6 +141,7 @@ def _tapers(
     return TaperOffer(
         effect=effect,
         proposals=tuple(proposals),
+        dependence=use.dependence,
         keep_present=isinstance(assessment.verdict(CheckId.DOSE_ESCALATION), Fired),
         notes=tuple(gate.why for gate in coordinate),
     )

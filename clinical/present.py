@@ -3,37 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 from clinical.checks.words import drug_name
 from clinical.daily_dose import DailyDose
+from clinical.dependence import Dependence, dependence
 from clinical.dose_course import dose_on
+from clinical.dose_history import DoseHistory, dose_history
+from clinical.duration import PresentUse, clonazepam_days, present_use
 from clinical.facts import MedicationRecord, PatientFacts
+from clinical.findings import NotEvaluable
+from clinical.policy import Policy
 from clinical.quantities import Milligrams, plain
 from clinical.taper.request import TIMES_OF_DAY
+from clinical.tapers import EarlierTaper, TaperEnd, earlier_tapers, taper_signs, tapers
 
 
-def in_use_since(facts: PatientFacts, current: Sequence[MedicationRecord]) -> date:
-    """The earliest day that the present orders, and those they followed, speak of.
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What the chart tells of the use until the day: since when, how dependent, earlier tapers."""
 
-    The far future when none speaks of a day: use that is not known to be long is not long.
-    """
-    by_source = {record.source: record for record in facts.medications}
-    chain: dict[str, MedicationRecord] = {}
-    left = list(current)
-    while left:
-        record = left.pop()
-        if record.source in chain:
-            continue
-        chain[record.source] = record
-        left += [by_source[source] for source in record.replaces if source in by_source]
-    days = [
-        day
-        for record in chain.values()
-        for day in (record.course.starts, record.period_starts, record.authored_on)
-        if day is not None
-    ]
-    return min(days, default=date.max)
+    present: PresentUse
+    dependence: Dependence | NotEvaluable
+    earlier: tuple[EarlierTaper, ...]
+
+    def long_for(self, policy: Policy) -> bool:
+        """Whether it has lasted for over a year; use that is not known to be long is not long."""
+        since = self.present.at_most_since
+        days = timedelta(days=policy.pace_for_long_use_days)
+        return since is not None and since <= self.present.on - days
+
+    @property
+    def failed(self) -> EarlierTaper | None:
+        """The latest earlier taper that went back up."""
+        back = [it for it in self.earlier if it.end is TaperEnd.BACK_UP]
+        return back[-1] if back else None
+
+
+def use_of(
+    facts: PatientFacts,
+    current: Sequence[MedicationRecord],
+    on: date,
+    policy: Policy,
+    told: DoseHistory | None = None,
+) -> Use:
+    """The use until the day; `told` is the dose over time where it was made already."""
+    history = told if told is not None else dose_history(facts, on)
+    present = present_use(facts, on, policy)
+    signs = taper_signs()
+    found = tapers(facts.medications, history.stretches, on, signs)
+    return Use(
+        present=present,
+        dependence=dependence(present, history, current),
+        earlier=earlier_tapers(
+            found, history.stretches, clonazepam_days(facts, on, policy), on, signs
+        ),
+    )
 
 
 def why_not_steady(current: Sequence[MedicationRecord], on: date) -> str | None:

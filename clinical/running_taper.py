@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from clinical.facts import MedicationRecord, PatientFacts, RecordKind
-from clinical.signing import OWN_PLAN, is_clonazepam
+from clinical.facts import OWN_PLAN, MedicationRecord, PatientFacts, RecordKind, is_clonazepam
 from clinical.totals import Total, total_on
 
 _WAITING = frozenset({"draft", "active"})

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
-from clinical.drugs import Drug
-from clinical.facts import DraftOrder, MedicationRecord, PatientFacts, RecordKind
+from clinical.baseline import last_ended
+from clinical.facts import (
+    OWN_PLAN,
+    DraftOrder,
+    MedicationRecord,
+    PatientFacts,
+    RecordKind,
+    is_clonazepam,
+)
 from clinical.policy import Policy
 from clinical.standing import When, standing
-from clinical.totals import NOTHING, Total, ended_within, highest_total_from, total_on
-
-CLONAZEPAM = "clonazepam"
-OWN_PLAN = "https://taperguard.org/fhir/NamingSystem/taper"
-"""The groupIdentifier system of the taper orders that we propose."""
+from clinical.totals import Total, highest_total_from, total_on
 
 
 class Signing(Enum):
@@ -49,11 +52,6 @@ class Effect:
     baseline_ended_on: date | None
     replacing: Total
     adding: Total
-
-
-def is_clonazepam(record: MedicationRecord) -> bool:
-    """Whether the record is for clonazepam."""
-    return isinstance(record.drug, Drug) and record.drug.contains(CLONAZEPAM)
 
 
 def clonazepam_ordered(facts: PatientFacts, on: date) -> tuple[MedicationRecord, ...]:
@@ -115,7 +113,8 @@ def effect_of_signing(facts: PatientFacts, on: date, policy: Policy) -> Effect |
     adding = highest_total_from(drafts + continuing, on)
     if signing is Signing.RENEWAL:
         adding = replacing
-    baseline, ended_on = _baseline(facts, before, re_signed, on, policy)
+    lapsed = None if before else last_ended(facts, re_signed, on, policy.baseline_lookback_days)
+    baseline = total_on(before, on) if before else None if lapsed is None else lapsed.total
     return Effect(
         signing=signing,
         drafts=drafts,
@@ -124,7 +123,7 @@ def effect_of_signing(facts: PatientFacts, on: date, policy: Policy) -> Effect |
         planned=planned_clonazepam(facts, on),
         present=total_on(current, on),
         baseline=baseline,
-        baseline_ended_on=ended_on,
+        baseline_ended_on=None if lapsed is None else lapsed.until,
         replacing=replacing,
         adding=adding,
     )
@@ -158,68 +157,3 @@ def _signing(
     new, old = highest_total_from(unlinked, on), total_on(continuing, on)
     same = new.complete and old.complete and new.mg_per_day == old.mg_per_day
     return Signing.RENEWAL if same and continuing else Signing.UNLINKED_CHANGE
-
-
-def _baseline(
-    facts: PatientFacts,
-    before: Sequence[MedicationRecord],
-    re_signed: set[str],
-    on: date,
-    policy: Policy,
-) -> tuple[Total | None, date | None]:
-    if before:
-        return total_on(before, on), None
-    ended = [
-        (ended_on, record)
-        for record in facts.medications
-        if is_clonazepam(record)
-        and record.kind is RecordKind.REQUEST
-        and record.source not in re_signed
-        and record.status not in {"entered-in-error", "draft", "cancelled"}
-        and (ended_on := ended_within(record, on, policy.baseline_lookback_days))
-    ]
-    if not ended:
-        return None, None
-    last = max(ended_on for ended_on, _ in ended)
-    of_last_day = [record for ended_on, record in ended if ended_on == last]
-    return _last_dose(of_last_day, last), last
-
-
-def _last_dose(records: Sequence[MedicationRecord], day: date) -> Total:
-    """The total of orders on the last day they were taken."""
-    total = total_on(records, day)
-    if total.sources or total.uncounted:
-        return total
-    return highest_total_from(records, day) if records else NOTHING
-
-
-def earlier_doses(facts: PatientFacts, on: date, days: int) -> tuple[tuple[date, Total], ...]:
-    """Doses held within so many days before: the last day of each, with its total, newest first."""
-    held: dict[date, Total] = {}
-    for record in facts.medications:
-        if not is_clonazepam(record) or record.status in {"entered-in-error", "draft"}:
-            continue
-        ended_on = ended_within(record, on, days) or _replaced_on(facts, record, on, days)
-        if ended_on is not None:
-            held[ended_on] = _last_dose([record], ended_on)
-        for step in record.course.steps:
-            if step.ends is not None and ended_within_days(step.ends, on, days):
-                held[step.ends] = total_on([record], step.ends)
-    return tuple(sorted(held.items(), reverse=True))
-
-
-def ended_within_days(ended: date, on: date, days: int) -> bool:
-    """Whether the day lies within so many days before `on`."""
-    return 0 < (on - ended).days <= days
-
-
-def _replaced_on(facts: PatientFacts, record: MedicationRecord, on: date, days: int) -> date | None:
-    """The day on which a later order that names this one as its prior was written."""
-    written = [
-        later.authored_on
-        for later in facts.medications
-        if record.source in later.replaces and later.authored_on is not None
-    ]
-    if record.status == "active" or not written or not ended_within_days(max(written), on, days):
-        return None
-    return max(written)

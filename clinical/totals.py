@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from fractions import Fraction
 
-from clinical.daily_dose import DailyDose, DoseStep, NotComputable
+from clinical.daily_dose import DailyDose, NotComputable
+from clinical.dose_course import dose_on
 from clinical.facts import MedicationRecord
 from clinical.quantities import plain
 
@@ -50,10 +51,10 @@ def total_on(records: Sequence[MedicationRecord], day: date) -> Total:
     parts: list[tuple[MedicationRecord, DailyDose]] = []
     uncounted: list[Uncounted] = []
     for record in records:
-        dose = _dose_on(record, day, records)
+        dose = mg_on(record, day)
         if isinstance(dose, NotComputable):
             uncounted.append(Uncounted(record.source, dose.why))
-        elif dose is not None:
+        elif dose is not None and not handed_over(record, day, records):
             parts.append((record, dose))
     return Total(
         sum((dose.peak_day for _, dose in parts), Fraction(0)),
@@ -75,26 +76,15 @@ def highest_total_from(records: Sequence[MedicationRecord], on: date) -> Total:
     return max(totals, key=lambda total: total.mg_per_day, default=NOTHING)
 
 
-def _dose_on(
-    record: MedicationRecord, day: date, beside: Iterable[MedicationRecord]
-) -> DailyDose | NotComputable | None:
-    """The record's dose on the day; None when there is nothing to take on that day."""
-    overall = record.course.overall
-    if isinstance(overall, NotComputable):
-        return overall
-    if overall.unit != "mg":
+def mg_on(record: MedicationRecord, day: date) -> DailyDose | NotComputable | None:
+    """The record's dose in mg on the day; None when there is nothing to take on that day."""
+    dose = dose_on(record.course, day)
+    if isinstance(dose, DailyDose) and dose.unit != "mg":
         return NotComputable("the strength is not known, so the dose in mg cannot be said")
-    doses = [step.dose for step in record.course.steps if _covers(step, day)]
-    if not doses or _handed_over(record, day, beside):
-        return None
-    return max(doses, key=lambda dose: dose.peak_day)
+    return dose
 
 
-def _covers(step: DoseStep, day: date) -> bool:
-    return (step.starts is None or step.starts <= day) and (step.ends is None or day <= step.ends)
-
-
-def _handed_over(record: MedicationRecord, day: date, beside: Iterable[MedicationRecord]) -> bool:
+def handed_over(record: MedicationRecord, day: date, beside: Iterable[MedicationRecord]) -> bool:
     """Whether on this shared boundary day a later step of the same group counts instead."""
     if record.group is None or record.course.ends != day:
         return False
@@ -102,14 +92,3 @@ def _handed_over(record: MedicationRecord, day: date, beside: Iterable[Medicatio
         other.group == record.group and other is not record and other.course.starts == day
         for other in beside
     )
-
-
-def ended_within(record: MedicationRecord, on: date, days: int) -> date | None:
-    """The day the record's use ended, if within so many days before `on`; else None."""
-    ended = record.course.ends or record.period_ends
-    if ended is None and record.status in {"stopped", "completed", "cancelled"}:
-        # No end is stated: it cannot have ended before it was written.
-        ended = record.authored_on
-    if ended is None or not on - timedelta(days=days) <= ended < on:
-        return None
-    return ended

@@ -13,9 +13,12 @@ from cds_hooks.gather import gather_with_history
 from cds_hooks.request import PATIENT_VIEW, HookRequest
 from cds_hooks.services.order_safety import Answer, Bench
 from cds_hooks.suggestions import Desk
-from clinical.checks.long_term_use import long_term_use, use_until
+from clinical.checks.long_term_use import long_term_use, year_of_use
 from clinical.dose_history import dose_history
-from clinical.findings import Checked, CheckId, Fired
+from clinical.duration import present_use
+from clinical.facts import PatientFacts
+from clinical.findings import Checked, CheckId
+from clinical.policy import Policy
 from clinical.review import review
 from clinical.signing import current_clonazepam
 from ehr.read.chart import read_chart
@@ -25,26 +28,27 @@ HOOKS = frozenset({PATIENT_VIEW})
 
 
 def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
-    """Review the present orders; a card only where clonazepam is in long-term use.
+    """Review the present orders; a card only where clonazepam is, or may be, in long-term use.
 
-    What could not be looked at is in the account: nothing was ordered, so nobody is interrupted
-    for it. Raises BadRequest.
+    Where supply that nobody states would decide, the check is not evaluable and the card says so:
+    orders that stand for so long are worth a question. What could not be looked at is in the
+    account: nothing was ordered, so nobody is interrupted for it. Raises BadRequest.
     """
     resources = gather_with_history(request, on, bench.background)
     facts = read_chart(resources).facts
     kept = resources.background.dose if resources.background is not None else None
     told = kept if kept is not None else dose_history(facts, on)
-    verdict = long_term_use(facts, on, bench.policy, told)
+    verdict = long_term_use(facts, on, bench.policy)
     reviewed = review(facts, on, bench.policy)
     assessment = replace(
         reviewed, checks=(*reviewed.checks, Checked(CheckId.LONG_TERM_USE, verdict))
     )
     words = None
-    if isinstance(verdict, Fired) and current_clonazepam(facts, on):
-        use = use_until(told, on, bench.policy)
+    if _is_asked_about(facts, on, bench.policy):
+        use = present_use(facts, on, bench.policy)
         words = (
             review_wording.summary(facts, on, use, told),
-            review_wording.detail(assessment, verdict, facts),
+            review_wording.detail(assessment, use, told, facts),
         )
     desk = Desk(
         context=OrderContext(patient_id=request.patient_id, authored_on=on),
@@ -60,3 +64,9 @@ def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
         "extension": {EXTENSION: account(assessment, dealt.shown, dealt.unshown_why)},
     }
     return Answer(body, assessment, dealt, PATIENT_REVIEW)
+
+
+def _is_asked_about(facts: PatientFacts, on: date, policy: Policy) -> bool:
+    use = year_of_use(facts, on, policy)
+    enough = use.covered + use.perhaps >= policy.long_term_days
+    return enough and facts.deceased is not True and bool(current_clonazepam(facts, on))

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from datetime import date
 
+from clinical.baseline import earlier_doses
 from clinical.checks.high_dose import no_daily_dose_to_judge
 from clinical.checks.words import uncounted_reasons
 from clinical.facts import PatientFacts
 from clinical.findings import Clear, Fired, NotEvaluable, Severity, Verdict
 from clinical.policy import Policy
-from clinical.signing import Effect, Signing, earlier_doses, effect_of_signing
+from clinical.signing import Effect, Signing, effect_of_signing
 from clinical.totals import Total
 
 EVIDENCE = ("SEED", "LABEL")
@@ -69,12 +70,12 @@ def _raised(
     facts: PatientFacts, on: date, policy: Policy, effect: Effect, baseline: Total
 ) -> Verdict:
     new = effect.replacing
-    for ended_on, held in earlier_doses(facts, on, policy.step_back_days):
-        if held.complete and held.mg_per_day == new.mg_per_day:
+    for held in earlier_doses(facts, on, policy.step_back_days):
+        if held.total.complete and held.total.mg_per_day == new.mg_per_day:
             return Clear(
-                f"a step back to {new}, held until {ended_on.isoformat()}: "
+                f"a step back to {new}, held until {held.until.isoformat()}: "
                 "the label's own way back when a reduction fails",
-                (*new.sources, *held.sources),
+                (*new.sources, *held.total.sources),
             )
     seizures = facts.has_condition("seizure_disorder")
     lapsed_on = effect.baseline_ended_on

@@ -9,17 +9,22 @@ from functools import cached_property
 
 from clinical.checks.words import unidentified
 from clinical.day_set import DaySet
-from clinical.dose_history import Known, NotKnown, Stretch, clonazepam_stretches
+from clinical.dose_history import (
+    Known,
+    NotKnown,
+    Stretch,
+    clonazepam_stretches,
+    dose_on_day,
+    within,
+)
 from clinical.drugs import Drug, is_systemic_opioid
-from clinical.exposure import Exposure, exposure, followed_on, together
-from clinical.facts import MedicationRecord, PatientFacts
+from clinical.exposure import Exposure, exposure, exposures, together
+from clinical.facts import CLONAZEPAM, MedicationRecord, PatientFacts
 from clinical.measures.definitions import MeasureRules
 from clinical.policy import Policy
-from clinical.signing import CLONAZEPAM, current_clonazepam, regular
-from clinical.standing import standing
+from clinical.signing import current_clonazepam, regular
+from clinical.standing import followed_on, standing
 from clinical.totals import Total, total_on
-
-NO_ORDER = NotKnown("no order covers these days", no_order=True)
 
 
 class Case:
@@ -60,16 +65,9 @@ class Case:
         return together(self._exposures(named).values())
 
     def _exposures(self, named: Callable[[Drug], Iterable[str]]) -> dict[str, Exposure]:
-        by_name: dict[str, list[MedicationRecord]] = {}
-        for record in self.facts.medications:
-            if isinstance(record.drug, Drug):
-                for name in named(record.drug):
-                    by_name.setdefault(name, []).append(record)
-        return {name: self._exposure(by_name[name]) for name in sorted(by_name)}
-
-    def _exposure(self, records: list[MedicationRecord]) -> Exposure:
-        return exposure(
-            records,
+        return exposures(
+            self.facts.medications,
+            named,
             on=self.on,
             since=self.since,
             followed=self._followed,
@@ -110,7 +108,14 @@ class Case:
         return tuple(sorted({record.source for record in unknown if self._may_matter(record)}))
 
     def _may_matter(self, record: MedicationRecord) -> bool:
-        days = self._exposure([record]).perhaps() & self.window
+        taken = exposure(
+            [record],
+            on=self.on,
+            since=self.since,
+            followed=self._followed,
+            assumed=self.rules.assumed,
+        )
+        days = taken.perhaps() & self.window
         return bool(len(days)) or (not record.inpatient and standing(record, self.on).counts)
 
     # Who is asked.
@@ -135,18 +140,11 @@ class Case:
 
     def dose_on(self, day: date) -> Known | NotKnown:
         """The ordered dose on one day."""
-        for stretch in self.stretches:
-            if stretch.starts <= day <= stretch.ends:
-                return stretch.dose
-        return NO_ORDER
+        return dose_on_day(self.stretches, day)
 
     def doses(self, first: date, last: date) -> tuple[Stretch, ...]:
         """The stretches that hold any day from the first to the last, cut to these days."""
-        return tuple(
-            Stretch(max(s.starts, first), min(s.ends, last), s.dose)
-            for s in self.stretches
-            if s.starts <= last and first <= s.ends
-        )
+        return within(self.stretches, first, last)
 
 
 def is_opioid(drug: Drug) -> bool:

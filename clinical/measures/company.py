@@ -7,11 +7,11 @@ from datetime import timedelta
 from clinical.checks.words import listed
 from clinical.day_set import shared_by
 from clinical.drugs import Drug, is_rescue_naloxone
-from clinical.exposure import why_not_used
 from clinical.facts import MedicationRecord
 from clinical.measures.case import Case, is_benzodiazepine, is_opioid
 from clinical.measures.result import MeasureResult, no, not_evaluable, outside, yes
 from clinical.measures.use import aged
+from clinical.standing import why_not_used
 
 NO_BENZODIAZEPINE = "no benzodiazepine in the past year"
 

@@ -9,9 +9,10 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from clinical.exposure import Assumed
 from clinical.knowledge import document
 from clinical.quantities import exact, plain
+from clinical.supply import Assumed, assumed_lengths
+from clinical.tapers import TaperSigns, taper_signs
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +78,19 @@ class MeasureRules:
     look_back_days: int
     long_term_days: int
     gap_days: int
-    longest_fill_days: int
-    longest_order_days: int
+    assumed: Assumed
+    tapers: TaperSigns
     overlap_days: int
     overlap_fills: int
     poly_cns_drugs: int
     recent_days: int
     reduction: Fraction
-    abrupt: Fraction
     lowest_days: int
-    stalled_holds: int
-    shortest_hold_days: int
-    series_days: int
-    series_cuts: int
     naloxone_days: int
     supply_warning_days: int
     check_in_days: int
     followed_months: int
     small_cell: int
-
-    @property
-    def assumed(self) -> Assumed:
-        """How long a record may have lasted that does not say it."""
-        return Assumed(self.longest_fill_days, self.longest_order_days)
 
 
 @cache
@@ -116,19 +107,14 @@ def measure_rules() -> MeasureRules:
         look_back_days=number("look_back_days"),
         long_term_days=number("long_term_days"),
         gap_days=number("gap_days"),
-        longest_fill_days=number("longest_fill_days"),
-        longest_order_days=number("longest_order_days"),
+        assumed=assumed_lengths(),
+        tapers=taper_signs(),
         overlap_days=number("overlap_days"),
         overlap_fills=number("overlap_fills"),
         poly_cns_drugs=number("poly_cns_drugs"),
         recent_days=number("recent_days"),
         reduction=exact(numbers["reduction_percent"]["value"]) / 100,
-        abrupt=exact(numbers["abrupt_percent"]["value"]) / 100,
         lowest_days=number("lowest_days"),
-        stalled_holds=number("stalled_holds"),
-        shortest_hold_days=number("shortest_hold_days"),
-        series_days=number("series_days"),
-        series_cuts=number("series_cuts"),
         naloxone_days=number("naloxone_days"),
         supply_warning_days=number("supply_warning_days"),
         check_in_days=number("check_in_days"),

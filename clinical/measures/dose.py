@@ -119,6 +119,6 @@ def how_it_ended(case: Case) -> tuple[MeasureResult, MeasureResult]:
         f"{case.rules.recent_days} days up to it"
     )
     sources = tuple(sorted({*ended.sources, *final.sources, *most[1]}))
-    if final.high > most[0] * case.rules.abrupt:
+    if final.high > most[0] * case.rules.tapers.abrupt:
         return yes(said, sources), no(said, sources)
     return no(said, sources), yes(said, sources)

@@ -12,15 +12,12 @@ from clinical.measures.definitions import MEASURES, MeasureRules, measure_rules,
 from clinical.measures.dose import dose_today, escalated, high_dose, how_it_ended, reduced
 from clinical.measures.result import MeasureResult, PatientMeasures, not_evaluable, outside
 from clinical.measures.tapering import (
-    Taper,
     no_check_in,
     off_by_month,
     on_plan,
     on_taper,
     reversed_taper,
     stalled,
-    taper_today,
-    tapers,
 )
 from clinical.measures.use import (
     discontinued,
@@ -31,6 +28,7 @@ from clinical.measures.use import (
     supply_ending,
 )
 from clinical.policy import Policy
+from clinical.tapers import Taper, taper_under_way, tapers
 
 _STANDS_WITH_A_GAP = frozenset(
     {
@@ -60,7 +58,7 @@ def measure_patient(
     if facts.deceased is True:
         dead = outside("the chart says that the patient has died")
         return PatientMeasures({measure.id: dead for measure in MEASURES})
-    found = tapers(case)
+    found = tapers(facts.medications, case.stretches, on, case.rules.tapers)
     results = _results(case, found, before)
     micrograms, why_not, bar = dose_today(case)
     return PatientMeasures(
@@ -78,7 +76,8 @@ def measure_patient(
 def _results(
     case: Case, found: tuple[Taper, ...], before: PatientMeasures | None
 ) -> dict[str, MeasureResult]:
-    running = taper_today(case, found) if case.current else None
+    signs = case.rules.tapers
+    running = taper_under_way(found, case.stretches, case.on, signs) if case.current else None
     abrupt, tapered = how_it_ended(case)
     return {
         "long-term-use": long_term_use(case),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clinical import duration
 from clinical.checks.words import listed
 from clinical.day_set import DaySet
 from clinical.exposure import Basis
@@ -35,19 +36,10 @@ def long_term_use(case: Case, days: int | None = None) -> MeasureResult:
     if not case.uses_clonazepam:
         return outside(not_used(case))
     wanted = case.rules.long_term_days if days is None else days
-    taken = case.clonazepam
-    known, perhaps = taken.covered & case.window, taken.unknown & case.window
-    sources = taken.sources(case.window)
-    said = f"{len(known)} of the past {case.rules.look_back_days} days covered ({taken.label})"
-    if len(known) >= wanted:
-        return yes(said, sources)
-    if len(known) + len(perhaps) < wanted:
-        return no(said, sources)
-    unsaid = {u.source for u in taken.unsaid if u.days is not None}
-    return not_evaluable(
-        f"{said}; {len(perhaps)} more cannot be worked out: {listed(taken.reasons(case.window))}",
-        tuple(sorted({*sources, *unsaid})),
-    )
+    use = duration.long_term_use(case.clonazepam, case.window, wanted)
+    if use.met is None:
+        return not_evaluable(f"{use.said}; {use.unsaid}", use.sources)
+    return yes(use.said, use.sources) if use.met else no(use.said, use.sources)
 
 
 def older_adult(case: Case) -> MeasureResult:

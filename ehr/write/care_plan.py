@@ -12,9 +12,9 @@ from datetime import date
 from html import escape
 from typing import Any
 
+from clinical.facts import OWN_PLAN
 from clinical.follow_up import CheckIn, check_in_rules
 from clinical.quantities import as_decimal
-from clinical.signing import OWN_PLAN
 from clinical.taper import Schedule
 from ehr.write.draft_orders import UCUM, OrderContext
 

@@ -13,8 +13,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from clinical.facts import OWN_PLAN
 from clinical.quantities import plain
-from clinical.signing import OWN_PLAN
 from clinical.taper import Fill, IntakeTime
 from clinical.taper.tablets import TabletProduct
 

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from clinical.checks.older_adult_fall_risk import RISKS
 from clinical.checks.words import drug_name
 from clinical.daily_dose import NotComputable
+from clinical.dependence import Dependence
 from clinical.dose_history import Known
 from clinical.evidence import cite
 from clinical.facts import MedicationRecord, Unknown
@@ -61,12 +62,16 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True)
 class PresentDose:
-    """The present dose; `total` is a number with unit, or the reason in its place."""
+    """The present dose; `total` is a number with unit, or the reason in its place.
+
+    `dependence` says whether dependence is likely, for the prescriber to confirm.
+    """
 
     known: bool
     total: str
     orders: tuple[OrderLine, ...]
     notes: tuple[str, ...]
+    dependence: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +251,16 @@ def present_dose(found: Situation) -> PresentDose:
         total=words,
         orders=tuple(_order(record, found.visit.today) for record in found.current),
         notes=tuple(notes),
+        dependence=_dependence(found) if found.current else None,
     )
+
+
+def _dependence(found: Situation) -> str:
+    told = found.use.dependence
+    if isinstance(told, Dependence):
+        return f"{told.in_words} ({cite('ASAM').called})"
+    why = sentence(f"whether dependence is likely cannot be estimated: {told.why}")
+    return f"{why} Ask how it is taken. ({cite('ASAM').called})"
 
 
 def _order(record: MedicationRecord, today: date) -> OrderLine:

@@ -13,10 +13,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from clinical.facts import MedicationRecord, RecordKind
+from clinical.facts import OWN_PLAN, MedicationRecord, RecordKind
 from clinical.follow_up import check_ins
 from clinical.policy import Policy
-from clinical.signing import OWN_PLAN
 from clinical.taper import Fill, Schedule, fills, pace
 from ehr.decode import encode
 from ehr.read.chart import Resources

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from clinical.dose_history import DoseHistory, dose_history
@@ -11,7 +10,7 @@ from clinical.facts import MedicationRecord, PatientFacts, Unknown
 from clinical.findings import Assessment
 from clinical.gates import Gate, coordinate_gates, stop_gates
 from clinical.policy import Policy
-from clinical.present import in_use_since, present_intakes, why_not_steady
+from clinical.present import Use, present_intakes, use_of, why_not_steady
 from clinical.quantities import Milligrams
 from clinical.review import review, why_perhaps_current
 from clinical.signing import current_clonazepam, planned_clonazepam
@@ -37,9 +36,9 @@ class Blocked:
 class Situation:
     """One patient on one day: the facts, the checks, the present dose and the way to plan.
 
-    `intakes` are the present ones where they are known, else empty. `long_use` is use over a
-    year as far as the orders tell. `history_read` says how fresh the history is that a worker
-    read, None where there is none. `blocked` is None when a taper can be planned.
+    `intakes` are the present ones where they are known, else empty. `history_read` says how fresh
+    the history is that a worker read, None where there is none. `blocked` is None when a taper
+    can be planned.
     """
 
     visit: Visit
@@ -52,6 +51,7 @@ class Situation:
     recommended: Pace
     recommended_why: str
     notices: tuple[Gate, ...]
+    use: Use
     history: DoseHistory
     history_read: str | None
     blocked: Blocked | None
@@ -75,9 +75,11 @@ def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
     present = total_on(current, on)
     intakes = present_intakes(current)
     known = sum(part.value for part in intakes) == present.mg_per_day and present.complete
-    recommended, why = _recommended(facts, current, visit, policy)
     patients = resources.by_type.get("Patient", ())
     kept = resources.background
+    history = (kept.dose if kept is not None else None) or dose_history(facts, on)
+    use = use_of(facts, current, on, policy, history)
+    recommended, why = _recommended(facts, use, visit, policy)
     return Situation(
         visit=visit,
         patient=patients[0] if patients else None,
@@ -89,26 +91,26 @@ def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
         recommended=recommended,
         recommended_why=why,
         notices=() if facts.deceased is True else coordinate_gates(assessment),
-        history=(kept.dose if kept is not None else None) or dose_history(facts, on),
+        use=use,
+        history=history,
         history_read=None if kept is None else kept.words,
         blocked=_blocked(facts, current, present, visit, policy),
     )
 
 
-def _recommended(
-    facts: PatientFacts, current: tuple[MedicationRecord, ...], visit: Visit, policy: Policy
-) -> tuple[Pace, str]:
+def _recommended(facts: PatientFacts, use: Use, visit: Visit, policy: Policy) -> tuple[Pace, str]:
     """The recommended pace, and by which facts of this patient."""
     on, born = visit.today, facts.birth_date
     youngest = None if isinstance(born, Unknown) else born.youngest_age_on(on)
-    since = in_use_since(facts, current)
-    long_use = since <= on - timedelta(days=policy.pace_for_long_use_days)
+    since, long_use = use.present.at_most_since, use.long_for(policy)
     reasons = []
     if youngest is not None and youngest >= policy.older_adult_from_years:
         reasons.append(f"age {youngest}")
-    if long_use:
+    if long_use and since is not None:
         reasons.append(f"in use since {day_of_record(since)} or longer")
-    found = recommended_pace(youngest, long_use)
+    if use.failed is not None:
+        reasons.append(f"an earlier taper went back up ({use.failed.why})")
+    found = recommended_pace(youngest, long_use or use.failed is not None)
     why = " and ".join(reasons) or (
         f"under {policy.older_adult_from_years} and no use over a year in the chart"
     )

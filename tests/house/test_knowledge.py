@@ -34,8 +34,9 @@ def test_every_table_has_sources_and_a_review_that_is_not_overdue(file):
 
 
 def test_every_number_and_check_cites_sources_that_exist():
-    checks = read(KNOWLEDGE / "checks.toml")
-    for row in [*checks["numbers"].values(), *checks["checks"].values()]:
+    checks, dependence = read(KNOWLEDGE / "checks.toml"), read(KNOWLEDGE / "dependence.toml")
+    rows = [*checks["numbers"].values(), *checks["checks"].values()]
+    for row in [*rows, *dependence["numbers"].values()]:
         assert row["sources"]
         for key in row["sources"]:
             cite(key)

@@ -1,5 +1,7 @@
-"""What holds for every list of records: the order and repetitions do not matter, and counting
-day by day on a calendar gives the same days.
+"""What holds for every list of records: sets of days agree with a calendar, the order and
+repetitions do not matter, and several drugs together cover what each covers.
+
+That the days are the right ones stands in `test_exposure_day_by_day.py`.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ from hypothesis import strategies as st
 from clinical.daily_dose import DoseCourse, NotComputable
 from clinical.day_set import DaySet, shared_by
 from clinical.drugs import DrugDescription, recognise
-from clinical.exposure import Assumed, exposure, followed_on, together
+from clinical.exposure import exposure, together
 from clinical.facts import MedicationRecord, RecordKind
+from clinical.standing import followed_on
+from clinical.supply import Assumed
 
 SEEDED = settings(derandomize=True, max_examples=120, deadline=None)
 TODAY = date(2026, 11, 23)
@@ -133,97 +137,3 @@ def test_several_drugs_together_cover_what_each_covers(some, others):
     assert both.covered == a.covered | b.covered
     assert together([b, a]).covered == both.covered
     assert together([b, a]).unknown == both.unknown
-
-
-def day_by_day(some) -> tuple[set[int], set[int]]:
-    """The naive way: a tablet counter for each product, stepped through a calendar.
-
-    Returns the covered days and the perhaps covered ones, by the sentences of CLINICAL 9.
-    """
-    fills = [
-        r
-        for r in some
-        if r.kind is RecordKind.DISPENSE and r.status == "completed" and r.period_starts <= TODAY
-    ]
-    if any(_touches_the_year(r) for r in fills):
-        return _by_fills(fills)
-    return _by_orders([r for r in some if r.kind is RecordKind.REQUEST])
-
-
-def _touches_the_year(fill) -> bool:
-    last = min(fill.period_starts + timedelta(days=(fill.supply_days or 90) - 1), TODAY)
-    if fill.supply_days is not None:
-        last = fill.period_starts + timedelta(days=fill.supply_days - 1)
-    return last >= SINCE
-
-
-def _by_fills(fills) -> tuple[set[int], set[int]]:
-    covered, perhaps = set(), set()
-    left = dict.fromkeys(PRODUCTS, 0)
-    first = (TODAY - timedelta(days=600)).toordinal()
-    for day in range(first, first + 1400):
-        for fill in fills:
-            if fill.period_starts.toordinal() == day:
-                if fill.supply_days is None:
-                    perhaps |= {d for d in range(day, day + 90) if d <= TODAY.toordinal()}
-                else:
-                    left[fill.drug] += fill.supply_days
-        for product, days in left.items():
-            if days:
-                covered.add(day)
-                left[product] -= 1
-    return covered, perhaps - covered
-
-
-def _waits(order, orders) -> bool:
-    """On hold, while the order that it was to follow goes on."""
-    return order.status == "on-hold" and any(
-        other.status == "active"
-        and other.source in order.replaces
-        and other.authored_on < order.authored_on
-        for other in orders
-    )
-
-
-def _by_orders(orders) -> tuple[set[int], set[int]]:
-    covered, perhaps = set(), set()
-    today = TODAY.toordinal()
-    in_force = [r for r in orders if r.status != "cancelled" and not _waits(r, orders)]
-    for order in in_force:
-        starts = order.authored_on.toordinal()
-        nexts = [r.authored_on.toordinal() for r in in_force if order.source in r.replaces]
-        until = min(nexts) - 1 if nexts else 10**7
-        if order.status != "active":
-            until = min(until, today)
-        whole = (
-            None
-            if order.supply_days is None
-            else starts + order.supply_days * (1 + (order.refills or 0)) - 1
-        )
-        for day in range(starts, starts + 800):
-            if day > until:
-                break
-            if not nexts and order.status in ("stopped", "on-hold"):
-                held = order.status == "on-hold" and order.refills is None
-                longest = today if held else whole if whole is not None else starts + 273
-                if day <= longest:
-                    perhaps.add(day)
-            elif whole is not None and day <= whole:
-                covered.add(day)
-            elif whole is not None:
-                stood = order.status == "active" or bool(nexts)
-                if order.refills is None and stood and day <= today:
-                    perhaps.add(day)
-            elif day <= (today if order.status == "active" else starts + 273):
-                perhaps.add(day)
-    return covered, perhaps - covered
-
-
-@SEEDED
-@given(records())
-def test_the_intervals_agree_with_a_calendar_day_by_day(some):
-    found = days_of(some)
-    covered, perhaps = day_by_day(some)
-    year = set(range(SINCE.toordinal(), TODAY.toordinal() + 1))
-    assert on_calendar(found.covered) & year == covered & year
-    assert on_calendar(found.unknown) & year == perhaps & year

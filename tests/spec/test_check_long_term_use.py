@@ -1,18 +1,20 @@
-"""long-term-use: clonazepam on at least 120 of the past 365 days, counted on known records only.
+"""long-term-use: clonazepam on at least 120 of the past 365 days, by the days of the report.
 
-Today is 23 Nov 2026, so the window is 24 Nov 2025 to 23 Nov 2026, both included.
+Today is 23 Nov 2026, so the window is 24 Nov 2025 to 23 Nov 2026, both included. The card of a
+chart that is opened, the planner and the population report answer this from one count
+(`clinical.duration`), so that one patient has one answer.
 """
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 
-from clinical.checks.long_term_use import long_term_use, use_until
-from clinical.dose_history import dose_history
+from clinical.checks.long_term_use import long_term_use, year_of_use
 from clinical.facts import Unknown
 from clinical.findings import Clear, Fired, NotEvaluable, SetAside, Severity
+from clinical.measures import measure_patient
 from clinical.policy import default_policy
 
 POLICY = default_policy()
@@ -23,71 +25,84 @@ def judged(tell, *records, **facts):
 
 
 def use(tell, *records):
-    return use_until(
-        dose_history(tell.patient(medications=records), tell.today), tell.today, POLICY
-    )
+    return year_of_use(tell.patient(medications=records), tell.today, POLICY)
 
 
 def test_one_hundred_and_twenty_days_are_long_term_and_one_day_less_is_not(tell):
-    # 27 Jul to 23 Nov 2026: 5 + 31 + 30 + 31 + 23 = 120 days, both ends included.
-    long = judged(tell, tell.record("d1", mg_per_day="1", starts=date(2026, 7, 27)))
+    # The 119th to the 0th day before today are 120 days.
+    long = judged(tell, tell.order("d1", ago=119, supply=120))
     assert isinstance(long, Fired)
     assert long.severity is Severity.INFORMATION
-    assert "120 of the past 365 days" in long.why
+    assert "120 of the past 365 days covered (prescribed days)" in long.why
     assert long.sources == ("MedicationRequest/d1",)
-    short = judged(tell, tell.record("d1", mg_per_day="1", starts=date(2026, 7, 28)))
+    short = judged(tell, tell.order("d1", ago=118, supply=119))
     assert isinstance(short, Clear)
     assert "119 of the past 365 days" in short.why
 
 
 def test_only_days_of_the_past_year_count(tell):
-    # Since 2020: 24 Nov 2025 to 23 Nov 2026 are 365 days, no more.
-    found = use(tell, tell.record("d1", mg_per_day="1", starts=date(2020, 1, 1)))
-    assert found.covered == 365
-    assert found.since == date(2020, 1, 1)
-    # Ended on 23 Mar 2026: 7 + 31 + 31 + 28 + 23 = 120 days of the window.
-    past = tell.record(
-        "d1", mg_per_day="1", starts=date(2020, 1, 1), ends=date(2026, 3, 23), status="completed"
-    )
+    # Filled for 400 days 399 days ago: 24 Nov 2025 to 23 Nov 2026 are 365 days, no more.
+    assert use(tell, tell.order("d1", ago=399, supply=400)).covered == 365
+    # Ended 245 days ago (23 Mar 2026): days 364 to 245 are 120.
+    past = tell.order("d1", ago=700, until=245, status="completed")
     assert isinstance(judged(tell, past), Fired)
-    assert use(tell, past).since is None
 
 
 def test_two_orders_on_one_day_are_one_day_of_use(tell):
-    # 1 Aug to 23 Nov 2026: 31 + 30 + 31 + 23 = 115 days, and not 230.
-    both = [tell.record(key, mg_per_day="1", starts=date(2026, 8, 1)) for key in ("a", "b")]
+    # The 114th to the 0th day: 115 days, and not 230.
+    both = [tell.order(key, ago=114, supply=115) for key in ("a", "b")]
     assert use(tell, *both).covered == 115
     assert isinstance(judged(tell, *both), Clear)
 
 
-def test_days_without_a_known_dose_are_not_counted_and_are_said(tell):
-    # 100 days known (16 Aug to 23 Nov: 16 + 30 + 31 + 23), 200 days before them without a dosage.
-    known = tell.record("b", mg_per_day="1", starts=date(2026, 8, 16))
-    vague = tell.record(
-        "a",
-        period_starts=date(2026, 8, 16) - timedelta(days=200),
-        period_ends=date(2026, 8, 15),
-        status="completed",
-    )
+def test_days_without_a_known_supply_are_not_counted_and_are_said(tell):
+    # 100 days of supply (99 to 0); before them an order that says neither supply nor end.
+    known = tell.order("b", ago=99, supply=100, replaces=("a",))
+    vague = tell.order("a", ago=299, status="completed")
     found = judged(tell, known, vague)
     assert isinstance(found, NotEvaluable)
-    assert "100 of the past 365 days" in found.why
-    assert "200 days are not counted: no dosage was given" in found.why
+    assert "100 of the past 365 days covered" in found.why
+    # The 299th to the 100th day are 200 days.
+    assert "200 more cannot be worked out: it states neither a supply" in found.why
 
 
 def test_unknown_days_beside_enough_known_ones_are_a_line_of_the_finding(tell):
-    known = tell.record("b", mg_per_day="1", starts=date(2026, 7, 1))
-    vague = tell.record(
-        "a", period_starts=date(2026, 6, 1), period_ends=date(2026, 6, 30), status="completed"
-    )
+    known = tell.order("b", ago=145, supply=146, replaces=("a",))
+    vague = tell.order("a", ago=175, status="completed")
     found = judged(tell, known, vague)
     assert isinstance(found, Fired)
-    assert found.details == ("30 days are not counted: no dosage was given",)
+    # The 175th to the 146th day are 30 days.
+    (detail,) = found.details
+    assert detail.startswith("30 more cannot be worked out")
+
+
+def test_the_dose_need_not_be_known(tell):
+    """What is taken for so long counts, whatever its dose: the supply says the days."""
+    assert isinstance(judged(tell, tell.order("d1", None, ago=150, supply=151)), Fired)
+
+
+def test_an_active_order_without_a_supply_is_not_evaluable_and_neither_yes_nor_no(tell):
+    found = judged(tell, tell.record("d1", mg_per_day="1", starts=date(2020, 1, 1)))
+    assert isinstance(found, NotEvaluable)
+    assert found.why.startswith("0 of the past 365 days covered (prescribed days); 365 more")
+
+
+@pytest.mark.parametrize(
+    ("ago", "supply", "refills"), [(119, 120, 0), (118, 119, 0), (200, 30, None), (40, None, 0)]
+)
+def test_the_card_and_the_report_answer_alike(tell, ago, supply, refills):
+    order = tell.order("d1", ago=ago, supply=supply, refills=refills)
+    verdict = judged(tell, order)
+    facts = tell.patient(medications=[order])
+    answer = measure_patient(facts, tell.today, POLICY).results["long-term-use"]
+    assert isinstance(verdict, Fired) == bool(answer.met)
+    assert isinstance(verdict, NotEvaluable) == answer.not_evaluable
+    assert verdict.why.startswith(answer.why)
 
 
 def test_an_incomplete_list_fires_on_what_is_known_and_is_never_clear(tell):
     gap = Unknown("the list of medications is incomplete: only its first page was supplied")
-    enough = tell.record("d1", mg_per_day="1", starts=date(2026, 1, 1))
+    enough = tell.order("d1", ago=300, supply=301)
     assert isinstance(judged(tell, enough, medications_gap=gap), Fired)
     nothing = judged(tell, medications_gap=gap)
     assert isinstance(nothing, NotEvaluable)
@@ -96,19 +111,8 @@ def test_an_incomplete_list_fires_on_what_is_known_and_is_never_clear(tell):
 
 @pytest.mark.parametrize("name", ["lorazepam 1 mg tablet", "oxycodone 5 mg tablet"])
 def test_another_drug_is_no_use_of_clonazepam(tell, name):
-    other = tell.record("o", name, mg_per_day="1", starts=date(2020, 1, 1))
+    other = tell.order("o", ago=300, supply=301, name=name)
     assert isinstance(judged(tell, other), Clear)
-
-
-def test_a_late_renewal_does_not_interrupt_the_use_and_a_longer_gap_does(tell):
-    # First order until 30 Jun. A renewal on 31 Jul leaves 30 days (1 to 30 Jul): still one use.
-    first = tell.record(
-        "a", mg_per_day="1", starts=date(2024, 3, 3), ends=date(2026, 6, 30), status="completed"
-    )
-    soon = tell.record("b", mg_per_day="2", starts=date(2026, 7, 31))
-    assert use(tell, first, soon).since == date(2024, 3, 3)
-    late = tell.record("b", mg_per_day="2", starts=date(2026, 8, 1))
-    assert use(tell, first, late).since == date(2026, 8, 1)
 
 
 def test_a_patient_who_has_died_is_set_aside(tell):

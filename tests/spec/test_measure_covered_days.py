@@ -12,9 +12,10 @@ import pytest
 from clinical.daily_dose import DailyDose
 from clinical.day_set import DaySet
 from clinical.dosage import NO_UNIT, Amount, DoseUnit, UnitKind
-from clinical.exposure import Basis, exposure, followed_on
+from clinical.exposure import Basis, exposure
 from clinical.facts import RecordKind
 from clinical.measures import measure_rules
+from clinical.standing import followed_on
 
 TODAY = date(2026, 11, 23)
 TABLET = DoseUnit("tablet", UnitKind.COUNT)

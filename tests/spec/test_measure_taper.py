@@ -10,7 +10,7 @@ from fractions import Fraction
 import pytest
 
 from clinical.daily_dose import DailyDose, DoseCourse, DoseStep
-from clinical.signing import OWN_PLAN
+from clinical.facts import OWN_PLAN
 
 TODAY = date(2026, 11, 23)
 YES, NO, NOT_EVALUABLE, OUTSIDE = (True, True), (True, False), (False, None), (False, False)
@@ -256,11 +256,15 @@ def test_who_is_off_is_told_month_by_month_since_the_taper_began(measured, tell)
 
 
 def test_a_day_of_which_nothing_is_known_is_left_out(measured, tell):
-    """An order written 100 days ago was stopped since, on which day is not stated."""
+    """An order written 100 days ago was stopped since, on which day is not stated.
+
+    Its one fill of 60 days was used up on the 41st day at the latest. Months after 23 Mar: the
+    fifth is 23 Aug (92 days ago), the sixth 23 Sep (61), the seventh 23 Oct (31).
+    """
     plan = orders_of_a_plan(tell, ("2", 245, 216), ("1", 215, 186), ("0.5", 185, 156))
     unsure = tell.order("x", None, ago=100, supply=60, status="stopped", until=None)
     months = dict(measured(*plan, unsure).off_by_month)
-    assert set(months) == {1, 2, 3, 4}
+    assert set(months) == {1, 2, 3, 4, 7, 8}
 
 
 def test_the_latest_taper_counts(measured, tell):

@@ -15,8 +15,8 @@ from cds_hooks.gather import Background
 from cds_hooks.request import BadRequest, read_request
 from cds_hooks.services.order_safety import Bench
 from cds_hooks.services.patient_review import HOOKS, answer
+from clinical.facts import OWN_PLAN
 from clinical.policy import default_policy
-from clinical.signing import OWN_PLAN
 from ehr.decode import encode
 from ehr.history import Seen
 
@@ -60,15 +60,36 @@ def test_a_long_term_user_gets_one_quiet_card_that_leads_with_the_fact(view) -> 
         "type": "smart",
     }
     detail = card["detail"]
-    assert "Orders cover 365 of the past 365 days with a known dose" in detail
-    assert "makes physical dependence likely" in detail
-    assert "That is no diagnosis: ask" in detail
+    # The order states no supply: whether it was filled since 2024 the chart does not tell.
+    assert "0 of the past 365 days covered (prescribed days); 365 more cannot be worked" in detail
+    # 3 Mar 2024 to 23 Nov 2026: 2 years and 266 days.
+    assert "Physical dependence is likely: over 2 years at 2 mg/day, if taken as ordered" in detail
+    assert "An estimate from the chart, and no diagnosis: please confirm" in detail
     # 2 mg/day is a finding of the review; it is a line here, and no louder card.
     assert "**Warning: High dose.**" in detail
     shown = {check for check, entry in cds.account_of(body).items() if entry.get("shown")}
-    assert shown == {"long-term-use", "high-dose"}
+    assert shown == {"high-dose"}
+    assert cds.results_of(body)["long-term-use"] == "not-evaluable"
     told = card["extension"]["org.taperguard.assessment"]["checks"]
-    assert {entry["check"] for entry in told} == shown
+    assert {entry["check"] for entry in told} == {"long-term-use", "high-dose"}
+
+
+def test_a_user_whose_supply_is_known_is_a_long_term_user_for_certain(view) -> None:
+    """150 days and one refill from 1 Mar 2026: 1 Mar to 23 Nov are 268 of its 300 days."""
+    supply = {"expectedSupplyDuration": {"value": 150, "unit": "d"}, "numberOfRepeatsAllowed": 1}
+    body = view(
+        medications=[
+            cds.order(
+                "now", cds.CLONAZEPAM["1"], 2, authoredOn="2026-03-01", dispenseRequest=supply
+            )
+        ]
+    )
+    (card,) = body["cards"]
+    assert card["summary"] == "Clonazepam 2 mg/day since 1 Mar 2026"
+    assert "268 of the past 365 days covered (prescribed days); long-term use" in card["detail"]
+    assert "Physical dependence is likely: 8 months at 2 mg/day." in card["detail"]
+    shown = {check for check, entry in cds.account_of(body).items() if entry.get("shown")}
+    assert shown == {"long-term-use", "high-dose"}
 
 
 def test_a_dose_that_changed_is_not_said_to_be_as_old_as_the_use(view) -> None:
@@ -83,7 +104,7 @@ def test_a_dose_that_changed_is_not_said_to_be_as_old_as_the_use(view) -> None:
         priorPrescription={"reference": "MedicationRequest/before"},
     )
     (card,) = view(medications=[now, before])["cards"]
-    assert card["summary"] == "Clonazepam 2 mg/day, in use since 3 Mar 2024"
+    assert card["summary"] == "Clonazepam 2 mg/day, ordered since 3 Mar 2024"
 
 
 def test_a_short_user_gets_no_card_and_an_account_of_every_check(view) -> None:
@@ -97,7 +118,7 @@ def test_a_short_user_gets_no_card_and_an_account_of_every_check(view) -> None:
         "long-term-use": "clear",
     }
     # 1 to 23 Nov 2026: 23 days.
-    assert "23 of the past 365 days" in cds.account_of(body)["long-term-use"]["why"]
+    assert "23 more cannot be worked out" in cds.account_of(body)["long-term-use"]["why"]
     high = cds.account_of(body)["high-dose"]
     assert (high["result"], high["shown"]) == ("fired", False)
     assert "only while a long-term user takes clonazepam" in high["shown_why"]
@@ -151,7 +172,7 @@ def test_a_dose_that_is_taken_as_needed_is_asked_about(view) -> None:
     needed = json.loads(json.dumps(LONG))
     needed["dosageInstruction"][0]["asNeededBoolean"] = True
     (card,) = view(medications=[needed])["cards"]
-    assert "Ask on how many days of a week it is taken" in card["detail"]
+    assert "on how many days of a week it is taken is not stated" in card["detail"]
 
 
 def test_without_any_list_nothing_is_shown_and_nothing_is_called_clear(view) -> None:

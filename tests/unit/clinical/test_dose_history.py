@@ -62,8 +62,43 @@ def test_orders_at_the_same_time_add_up():
 
 def test_an_ended_order_without_an_end_leaves_its_days_unknown():
     found = history(order("a", 2, "2026-03-01", status="stopped"))
-    why = "the order has ended; on which day is not stated"
+    why = "it was stopped on a day that is not stated"
     assert told(found) == [("2026-03-01", "2026-11-23", why)]
+
+
+def test_an_order_that_says_no_end_has_ended_when_it_can_no_longer_have_been_filled():
+    """1 Mar + 274 days (184 to be filled in, a fill of 90) are 1 Mar to 29 Nov 2025."""
+    found = history(order("a", 2, "2025-03-01", status="stopped"))
+    assert [day for _, day, _ in told(found)] == ["2025-11-29", "2026-11-23"]
+    assert found.stretches[1].dose.no_order
+
+
+def test_a_completed_order_was_taken_for_its_whole_supply():
+    """30 days and one refill from 1 Mar: 60 days, to 29 Apr."""
+    supply = {"expectedSupplyDuration": {"value": 30, "unit": "d"}, "numberOfRepeatsAllowed": 1}
+    found = history(order("a", 2, "2026-03-01", status="completed", dispenseRequest=supply))
+    assert told(found)[0] == ("2026-03-01", "2026-04-29", 2)
+
+
+def test_an_order_that_was_cancelled_ends_nothing():
+    """It names the order before as its prior and never began."""
+    found = history(
+        order("a", 2, "2026-03-01", status="stopped"),
+        order(
+            "b",
+            1,
+            "2026-04-01",
+            status="cancelled",
+            priorPrescription={"reference": "MedicationRequest/a"},
+        ),
+    )
+    assert told(found) == [
+        ("2026-03-01", "2026-11-23", "it was stopped on a day that is not stated")
+    ]
+
+
+def test_an_order_that_comes_twice_counts_once():
+    assert told(history(*[order("a", 2, "2026-03-01")] * 2)) == [("2026-03-01", "2026-11-23", 2)]
 
 
 def test_a_later_order_ends_what_is_not_known_of_the_one_before():
