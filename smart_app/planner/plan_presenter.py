@@ -13,10 +13,11 @@ from clinical.kinetics import DoseCurve
 from clinical.quantities import plain
 from clinical.taper import Schedule, TaperStep, Target, default_products, pace, paces
 from ehr.write import ladder
+from ehr.write.plan_entries import Draft
 from smart_app.planner.curve_presenter import CurveView, curve_view
 from smart_app.planner.forms import AS_NOW, Goal, PlanForm, Planned
 from smart_app.planner.presenter import banner
-from smart_app.planner.save import Draft, InChart, Saving
+from smart_app.planner.save import InChart, Saving
 from smart_app.planner.situation import Situation
 from smart_app.planner.taper_picture import taper_line, taper_picture
 from smart_app.planner.words import (
