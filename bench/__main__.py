@@ -17,9 +17,11 @@ from typing import Any
 from bench import report
 from cds_hooks.request import read_request
 from cds_hooks.services.order_safety import HOOKS, Bench, answer
+from clinical.kinetics import dose_curve
 from clinical.policy import default_policy
 from clinical.quantities import Milligrams
-from clinical.taper import TaperRequest, pace, plan
+from clinical.taper import Schedule, TaperRequest, pace, plan
+from clinical.taper.intakes import present_regimen
 from ehr.decode import decode, encode
 from ehr.read.medications import medication_record
 from taperguard.commands.taper import schedule_as_json
@@ -103,16 +105,18 @@ def rows(rounds: int) -> list[tuple[str, float, str, float]]:
     def hook() -> bytes:
         return encode(answer(read_request(raw, HOOKS), TODAY, bench).body)
 
-    def schedule() -> object:
-        request = TaperRequest(
-            from_mg=Milligrams(Fraction(20)),
-            to_mg=Milligrams(Fraction(0)),
-            starts_on=TODAY,
-            pace=pace("asam-2025-slow"),
-        )
-        return plan(request)
+    request = TaperRequest(
+        from_mg=Milligrams(Fraction(20)),
+        to_mg=Milligrams(Fraction(0)),
+        starts_on=TODAY,
+        pace=pace("asam-2025-slow"),
+    )
 
-    made = schedule_as_json(schedule())  # type: ignore[arg-type]
+    def curve(made: Schedule) -> object:
+        return dose_curve(made, present_regimen(request)).drawn()
+
+    made = plan(request)
+    as_json = schedule_as_json(made)
     return [
         (
             f"order-sign, {len(raw) // 1024} KB, 24 medications",
@@ -127,10 +131,16 @@ def rows(rounds: int) -> list[tuple[str, float, str, float]]:
             seconds(lambda: decode(record_raw), rounds * 5),
         ),
         (
-            "slowest taper from 20 mg",
-            seconds(schedule, max(rounds // 10, 5)),
+            "slowest taper from 20 mg, with its curve",
+            seconds(lambda: curve(plan(request)), max(rounds // 10, 5)),
             "writing it as JSON",
-            seconds(lambda: encode(made), rounds),
+            seconds(lambda: encode(as_json), rounds),
+        ),
+        (
+            "its curve alone",
+            seconds(lambda: curve(made), rounds),
+            "writing it as JSON",
+            seconds(lambda: encode(as_json), rounds),
         ),
     ]
 
