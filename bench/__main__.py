@@ -20,9 +20,11 @@ from cds_hooks.services.order_safety import HOOKS, Bench, answer
 from clinical.dose_history import dose_history
 from clinical.duration import clonazepam_days, present_use
 from clinical.facts import PatientFacts
+from clinical.kinetics import dose_curve
 from clinical.policy import default_policy
 from clinical.quantities import Milligrams
-from clinical.taper import TaperRequest, pace, plan
+from clinical.taper import Schedule, TaperRequest, pace, plan
+from clinical.taper.intakes import present_regimen
 from ehr.decode import decode, encode
 from ehr.read.chart import Resources, read_chart
 from ehr.read.medications import medication_record
@@ -121,16 +123,13 @@ def rows(rounds: int) -> list[tuple[str, float, str, float]]:
     def hook() -> bytes:
         return encode(answer(read_request(raw, HOOKS), TODAY, bench).body)
 
-    def schedule() -> object:
-        request = TaperRequest(
-            from_mg=Milligrams(Fraction(20)),
-            to_mg=Milligrams(Fraction(0)),
-            starts_on=TODAY,
-            pace=pace("asam-2025-slow"),
-        )
-        return plan(request)
+    request = TaperRequest(
+        from_mg=Milligrams(Fraction(20)),
+        to_mg=Milligrams(Fraction(0)),
+        starts_on=TODAY,
+        pace=pace("asam-2025-slow"),
+    )
 
-    made = schedule_as_json(schedule())  # type: ignore[arg-type]
     history_raw, history = long_history(1000)
 
     def exposed() -> object:
@@ -138,6 +137,11 @@ def rows(rounds: int) -> list[tuple[str, float, str, float]]:
         told = dose_history(history, on)
         return told, present_use(history, on, policy), clonazepam_days(history, on, policy)
 
+    def curve(made: Schedule) -> object:
+        return dose_curve(made, present_regimen(request)).drawn()
+
+    made = plan(request)
+    as_json = schedule_as_json(made)
     return [
         (
             f"order-sign, {len(raw) // 1024} KB, 24 medications",
@@ -152,10 +156,16 @@ def rows(rounds: int) -> list[tuple[str, float, str, float]]:
             seconds(lambda: decode(record_raw), rounds * 5),
         ),
         (
-            "slowest taper from 20 mg",
-            seconds(schedule, max(rounds // 10, 5)),
+            "slowest taper from 20 mg, with its curve",
+            seconds(lambda: curve(plan(request)), max(rounds // 10, 5)),
             "writing it as JSON",
-            seconds(lambda: encode(made), rounds),
+            seconds(lambda: encode(as_json), rounds),
+        ),
+        (
+            "its curve alone",
+            seconds(lambda: curve(made), rounds),
+            "writing it as JSON",
+            seconds(lambda: encode(as_json), rounds),
         ),
         (
             "exposure of 1,000 records",

@@ -193,7 +193,7 @@ def check(file: FileArgument, on: OnOption = None) -> int:
 
 
 @app.command()
-def taper(
+def taper(  # noqa: PLR0913, PLR0917 - the options of the command, one each
     from_mg: Annotated[str, typer.Option("--from-mg", metavar="N", help="Present mg/day.")],
     start: Annotated[str, typer.Option("--start", metavar="DATE", help="First day.")],
     to_mg: Annotated[str, typer.Option("--to-mg", metavar="N", help="Target mg/day.")] = "0",
@@ -207,8 +207,19 @@ def taper(
         str, typer.Option("--times-per-day", metavar="N", help="Intakes a day.")
     ] = "1",
     output_format: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="table or json.")
+        str,
+        typer.Option("--format", metavar="FORMAT", help="table, json, csv, ics, pdf or fhir."),
     ] = "table",
+    patient: Annotated[
+        str | None,
+        typer.Option(
+            "--patient", metavar="ID", help="For fhir: Patient/ID; a placeholder without it."
+        ),
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option("--on", metavar="DATE", help="For fhir: the day of the orders; today."),
+    ] = None,
 ) -> int:
     """A schedule made of tablets that exist."""
     code: int = _command("taper").run(
@@ -219,6 +230,8 @@ def taper(
         products=products,
         times_per_day=times_per_day,
         output_format=output_format,
+        patient=patient,
+        on=_date(on, "--on"),
         stdout=sys.stdout,
         stderr=sys.stderr,
     )

@@ -26,8 +26,9 @@ NOT_REVIEWED = "not reviewed by a clinician"
 @cache
 def evidence() -> dict[str, Any]:
     """The rules, their numbers, the paces and the sources, as data."""
-    checks, dependence, paces, measures = (
-        document(f"{name}.toml") for name in ("checks", "dependence", "paces", "measures")
+    checks, dependence, paces, measures, kinetics = (
+        document(f"{name}.toml")
+        for name in ("checks", "dependence", "paces", "measures", "kinetics")
     )
     return {
         "rules_version": checks["review"]["version"],
@@ -36,7 +37,7 @@ def evidence() -> dict[str, Any]:
         "checks": [{"id": key, **row} for key, row in checks["checks"].items()],
         "numbers": [
             {"id": key, **row}
-            for rules in (checks, dependence, measures)
+            for rules in (checks, dependence, measures, kinetics)
             for key, row in rules["numbers"].items()
         ],
         "measures": [{"id": key, **row} for key, row in measures["measures"].items()],
@@ -56,6 +57,7 @@ _DOCUMENTS = (
     "checks.toml",
     "dependence.toml",
     "paces.toml",
+    "kinetics.toml",
     "follow_up.toml",
     "handout.toml",
     "measures.toml",

@@ -28,6 +28,9 @@ from clinical.taper.schedule import (
 )
 from clinical.taper.tablets import Pieces, TabletProduct, dose_text
 
+_CALENDAR_AFTER = timedelta(days=366)
+"""The calendar has to hold what follows a taper too: check-ins, the fall of the level."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
@@ -113,6 +116,7 @@ def _stretches(request: TaperRequest) -> list[_Stretch]:
             days = pace.hold_days(Fraction(dose), following)
             stretches.append(_Stretch(dose, day, days))
             dose, day = following, day + timedelta(days=days)
+        day + _CALENDAR_AFTER  # raises where the calendar ends
     except OverflowError:
         raise CannotTaper("The start is too late: the calendar ends before the taper.") from None
     return [*stretches, _Stretch(dose, day, None)]

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import ImmutableMultiDict
 
+from clinical.kinetics import DoseCurve, dose_curve
 from clinical.quantities import MalformedQuantity, Milligrams
 from clinical.taper import (
     CannotTaper,
@@ -26,6 +27,7 @@ from clinical.taper import (
     plan,
     products_of,
 )
+from clinical.taper.intakes import present_regimen
 from smart_app.planner.situation import Situation
 from smart_app.planner.words import day_in_plan
 
@@ -84,11 +86,13 @@ class PlanForm:
 class Planned:
     """The form, and the schedule it makes or, to maintain, the day of review; else neither.
 
-    `recommended` is the same at the recommended pace, where another one was chosen.
+    `curve` is the illustrative level of the schedule; `recommended` the schedule at the
+    recommended pace, where another one was chosen.
     """
 
     form: PlanForm
     schedule: Schedule | None = None
+    curve: DoseCurve | None = None
     recommended: Schedule | None = None
     review_on: date | None = None
 
@@ -128,9 +132,11 @@ def make_plan(form: PlanForm, found: Situation) -> Planned:
     if request is None:
         return Planned(_with(form, errors))
     try:
-        return Planned(form, plan(request), _at_recommended_pace(request, found))
+        schedule = plan(request)
     except CannotTaper as refusal:
         return Planned(_with(form, {_blame(form, request, found): str(refusal)}))
+    curve = dose_curve(schedule, present_regimen(request))
+    return Planned(form, schedule, curve, _at_recommended_pace(request, found))
 
 
 def _at_recommended_pace(request: TaperRequest, found: Situation) -> Schedule | None:

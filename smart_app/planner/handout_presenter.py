@@ -189,6 +189,14 @@ def tablets_for_patients(pieces: Pieces) -> str:
     return f"{number_word(whole)} {name}{'' if whole == 1 else 's'}"
 
 
+def intakes_for_patients(intakes: Sequence[Intake]) -> str:
+    """As in "Morning: one 0.5 mg tablet. Night: one 1 mg tablet."; nothing for no intakes."""
+    return " ".join(
+        f"{_TIMES[intake.time]}: {listed(map(tablets_for_patients, intake.pieces))}."
+        for intake in intakes
+    )
+
+
 def _drawn(product: TabletProduct, count: int = 1, *, half: bool = False) -> Json:
     return {
         "strength": str(product.strength).removesuffix(" mg"),

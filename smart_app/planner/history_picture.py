@@ -8,13 +8,13 @@ from markupsafe import Markup
 
 from clinical.dose_history import DoseHistory, Known, Stretch, Strip
 from clinical.quantities import plain
+from smart_app.planner.axis import months_between
 from smart_app.planner.svg import Svg, text_width
 from smart_app.planner.words import day_of_record
 
 _WIDTH, _LEFT, _RIGHT, _TOP = 380, 28, 8, 18
 _PLOT, _STRIP = 130, 30
 _DAYS_DRAWN = 1096
-_MONTH_STEPS = (1, 2, 3, 4, 6, 12)
 
 
 def _first_day(history: DoseHistory, today: date) -> date | None:
@@ -116,24 +116,11 @@ def _axes(svg: Svg, at: _Canvas, high_dose: float) -> None:
     svg.line(_LEFT, line, _WIDTH - _RIGHT, line, "threshold")
     words = f"{high_dose:g} mg/day: high dose"
     svg.text(_LEFT + 4, line - 4, words, "on-threshold halo")
-    for day, label in _months(at.first, at.today):
+    for day, label in months_between(at.first, at.today):
         x = at.x(day)
         svg.line(x, at.bottom, x, at.bottom + 4, "axis")
         if _LEFT + 16 < x < _WIDTH - 20:
             svg.text(x, at.bottom + 16, label, "soft", "middle")
-
-
-def _months(first: date, today: date) -> list[tuple[date, str]]:
-    """Beginnings of months, as many as have room, January with its year."""
-    months = (today.year - first.year) * 12 + today.month - first.month
-    step = next((s for s in _MONTH_STEPS if months / s <= 5), 12)
-    found = []
-    for number in range(first.year * 12 + first.month, today.year * 12 + today.month):
-        year, month = divmod(number, 12)
-        if month % step == 0:
-            day = date(year, month + 1, 1)
-            found.append((day, f"{day:%b} {year}" if month == 0 or step > 4 else f"{day:%b}"))
-    return found
 
 
 def _marks(svg: Svg, at: _Canvas, marks: tuple[tuple[date, str], ...], top: float) -> None:

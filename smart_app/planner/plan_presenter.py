@@ -9,12 +9,15 @@ from datetime import date
 from markupsafe import Markup
 
 from clinical.follow_up import check_in_rules, check_ins
+from clinical.kinetics import DoseCurve
 from clinical.quantities import plain
 from clinical.taper import Schedule, TaperStep, Target, default_products, pace, paces
 from ehr.write import ladder
+from ehr.write.plan_entries import Draft
+from smart_app.planner.curve_presenter import CurveView, curve_view
 from smart_app.planner.forms import AS_NOW, Goal, PlanForm, Planned
 from smart_app.planner.presenter import banner
-from smart_app.planner.save import Draft, InChart, Saving
+from smart_app.planner.save import InChart, Saving
 from smart_app.planner.situation import Situation
 from smart_app.planner.taper_picture import taper_line, taper_picture
 from smart_app.planner.words import (
@@ -140,17 +143,25 @@ class ScheduleView:
     check_ins: tuple[str, ...]
     about_check_ins: str
     outline: str
+    curve: CurveView
 
 
-def schedule_view(schedule: Schedule, beside: Schedule | None = None) -> ScheduleView:
+def schedule_view(
+    schedule: Schedule, curve: DoseCurve, beside: Schedule | None = None
+) -> ScheduleView:
     """The schedule in words and pictures; `beside` is drawn as an outline to compare with."""
     contacts = check_ins(schedule)
+    last = max(contacts[-1].on, curve.ends_on)
+
+    def picture(key: str, width: int) -> Markup:
+        return taper_picture(schedule, contacts, key=key, width=width, last=last, beside=beside)
+
     return ScheduleView(
         title=_title(schedule),
         summary=_summary(schedule),
         line=taper_line(schedule),
-        wide=taper_picture(schedule, contacts, key="taper-wide", width=600, beside=beside),
-        narrow=taper_picture(schedule, contacts, key="taper-narrow", width=350, beside=beside),
+        wide=picture("taper-wide", 600),
+        narrow=picture("taper-narrow", 350),
         rows=_rows(schedule),
         warnings=_warnings(schedule),
         check_ins=_check_ins(schedule),
@@ -161,6 +172,7 @@ def schedule_view(schedule: Schedule, beside: Schedule | None = None) -> Schedul
             else f"Dashed: the recommended {pace(beside.pace_id).title}, which reaches "
             f"{beside.to_mg}/day on {day_in_plan(beside.ends_on)}."
         ),
+        curve=curve_view(schedule, curve, last),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from fractions import Fraction
 
 from markupsafe import Markup
@@ -11,29 +11,27 @@ from markupsafe import Markup
 from clinical.follow_up import CheckIn
 from clinical.quantities import plain
 from clinical.taper import Schedule
+from smart_app.planner.axis import DayAxis
 from smart_app.planner.svg import FONT, Svg, text_width
 from smart_app.planner.words import day_in_plan
 
-_LEFT, _TOP, _PLOT = 40, 24, 216
+LEFT, RIGHT = 40, 10
+"""Room at both sides, in all pictures of a plan."""
+
+_TOP, _PLOT = 24, 216
 _FLAGS, _DATES = 20, 84
-_AFTER = 46
 
 
 class _Canvas:
     """Where a day and a dose stand in the picture, and which places are already written on."""
 
-    def __init__(self, schedule: Schedule, width: int) -> None:
-        self.width, self.start = width, schedule.starts_on
-        self.days = max(schedule.days, 1)
-        # A little of the present dose stands before the first cut.
-        self.lead = self.days * 0.06
+    def __init__(self, schedule: Schedule, last: date, width: int) -> None:
+        self.width, self.right = width, width - RIGHT
+        self.axis = DayAxis(schedule.starts_on, last, LEFT, self.right)
+        self.x = self.axis.x
         self.most = float(schedule.from_mg.value) * 1.12
         self.bottom = _TOP + _PLOT
         self._written: list[tuple[float, float, float, float]] = []
-
-    def x(self, day: date) -> float:
-        share = ((day - self.start).days + self.lead) / (self.days + self.lead)
-        return _LEFT + (self.width - _LEFT - _AFTER) * share
 
     def y(self, mg: Fraction) -> float:
         return self.bottom - _PLOT * float(mg) / self.most
@@ -54,10 +52,14 @@ def taper_picture(
     *,
     key: str,
     width: int,
+    last: date,
     beside: Schedule | None = None,
 ) -> Markup:
-    """The picture at a width; `key` is unique on the page. `beside` is drawn as an outline."""
-    at = _Canvas(schedule, width)
+    """The picture at a width, until a last day; `key` is unique on the page.
+
+    `beside` is drawn as an outline.
+    """
+    at = _Canvas(schedule, last, width)
     svg = Svg(width, at.bottom + _FLAGS + _DATES)
     treads = [(step.starts, step.dose.value, bool(step.warnings)) for step in schedule.steps]
     treads.append((schedule.ends_on, schedule.to_mg.value, bool(schedule.target.warnings)))
@@ -92,8 +94,8 @@ def _axes(svg: Svg, at: _Canvas, schedule: Schedule) -> None:
     for number in range(int(most / step) + 1):
         mg = Fraction(step) * number
         y = at.y(mg)
-        svg.line(_LEFT, y, at.width - 4, y, "grid" if number else "axis")
-        svg.text(_LEFT - 5, y + 4, plain(mg), "soft", "end")
+        svg.line(LEFT, y, at.right, y, "grid" if number else "axis")
+        svg.text(LEFT - 5, y + 4, plain(mg), "soft", "end")
 
 
 def _treads(
@@ -101,12 +103,12 @@ def _treads(
 ) -> None:
     before = at.y(schedule.from_mg.value)
     first = at.x(treads[0][0])
-    svg.rect(_LEFT, before, first - _LEFT, at.bottom - before, "tread-now")
-    svg.line(_LEFT, before, first, before, "tread-edge now")
+    svg.rect(LEFT, before, first - LEFT, at.bottom - before, "tread-now")
+    svg.line(LEFT, before, first, before, "tread-edge now")
     ends = [day for day, _, _ in treads[1:]]
     for (starts, mg, _), following in zip(treads, [*ends, None], strict=True):
         x, y = at.x(starts), at.y(mg)
-        right = at.width - 4 if following is None else at.x(following)
+        right = at.right if following is None else at.x(following)
         svg.rect(x, y, right - x, at.bottom - y, "tread")
         svg.path(f"M{x:.1f} {before:.1f}V{y:.1f}H{right:.1f}", "tread-edge")
         before = y
@@ -114,12 +116,11 @@ def _treads(
 
 def _outline(svg: Svg, at: _Canvas, beside: Schedule) -> None:
     points = [f"M{at.x(beside.starts_on):.1f} {at.y(beside.from_mg.value):.1f}"]
-    last = at.start + timedelta(days=at.days)
-    for day, mg in [*((s.starts, s.dose.value) for s in beside.steps), (beside.ends_on, None)]:
-        if day > last:
-            points.append(f"H{at.width - 4}")
-            break
-        points.append(f"H{at.x(day):.1f}V{at.y(beside.to_mg.value if mg is None else mg):.1f}")
+    falls = [(step.starts, step.dose.value) for step in beside.steps]
+    for day, mg in [*falls, (beside.ends_on, beside.to_mg.value)]:
+        if day <= at.axis.last:
+            points.append(f"H{at.x(day):.1f}V{at.y(mg):.1f}")
+    points.append(f"H{at.right}")
     svg.path("".join(points), "outline")
 
 
@@ -129,8 +130,8 @@ def _labels(
     """The dose on each tread as far as there is room: the present and the last one first."""
     y = at.y(schedule.from_mg.value) - 4
     now = f"now {plain(schedule.from_mg.value)}"
-    if at.free(_LEFT + 2, y, now):
-        svg.text(_LEFT + 2, y, now, "strong")
+    if at.free(LEFT + 2, y, now):
+        svg.text(LEFT + 2, y, now, "strong")
     for day, mg, warns in (treads[-1], *treads[:-1]):
         x, y, words = at.x(day) + 2, at.y(mg) - 4, plain(mg)
         if at.free(x, y, words + ("   " if warns else "")):
@@ -164,10 +165,9 @@ def _dates(svg: Svg, at: _Canvas, days: Sequence[date]) -> None:
 
 def _flags(svg: Svg, at: _Canvas, contacts: Sequence[CheckIn]) -> None:
     y = at.bottom + 4
-    last = at.start + timedelta(days=at.days)
     for contact in contacts:
         x = at.x(contact.on)
-        if contact.on <= last and x < at.width - 6:
+        if contact.on <= at.axis.last:
             svg.path(f"M{x:.1f} {y + 11}V{y}l6 3l-6 3", "flag")
 
 

@@ -227,8 +227,8 @@ class _Desk:
         if found.blocked is None:
             plan["form"] = form_view(planned.form, found)
             plan["maintain"] = maintain_view(planned, found)
-        if planned.schedule is not None and looked.write is not None:
-            plan["schedule"] = schedule_view(planned.schedule, planned.recommended)
+        if planned.schedule is not None and planned.curve is not None and looked.write is not None:
+            plan["schedule"] = schedule_view(planned.schedule, planned.curve, planned.recommended)
             plan["preview"] = preview(
                 found,
                 planned.schedule,

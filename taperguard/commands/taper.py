@@ -1,18 +1,15 @@
-"""`taperguard taper`: a schedule as a table or as JSON."""
+"""`taperguard taper`: a schedule as a table, JSON, CSV, a calendar, a hand-out or FHIR."""
 
 from __future__ import annotations
 
-import io
+import importlib
 import re
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, TextIO
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from clinical.quantities import MalformedQuantity, Milligrams, as_decimal
 from clinical.taper import (
@@ -28,16 +25,10 @@ from clinical.taper import (
     products_of,
 )
 
-FORMATS = ("table", "json")
-LATER_FORMATS = ("csv", "ics", "pdf", "fhir")
-
-_PLAIN_WIDTH = 100
-"""Columns of the table where no terminal says how many it has."""
+FORMATS = ("table", "json", "csv", "ics", "pdf", "fhir")
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,12})?", re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class UnusableInput(ValueError):
@@ -55,14 +46,19 @@ def run(  # noqa: PLR0913 - the options of the command, one each
     products: str | None = None,
     times_per_day: str | int = 1,
     output_format: str = "table",
+    patient: str | None = None,
+    on: date | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC).astimezone(),
 ) -> int:
     """Print a schedule to `stdout`; the exit status.
 
-    Doses are mg/day as decimal text, `start` is YYYY-MM-DD, `products` RxCUIs with commas.
+    Doses are mg/day as decimal text, `start` is YYYY-MM-DD, `products` RxCUIs with commas. For
+    the format fhir, `patient` is whose orders they are and `on` the day they are written (today).
     Returns 0, or 2 with one sentence on `stderr` and nothing on `stdout`.
     """
     try:
-        _refuse_format(output_format)
+        _refuse_format(output_format, stdout)
+        subject = _subject(patient, on, output_format)
         schedule = plan(
             TaperRequest(
                 from_mg=_dose(from_mg, "--from-mg"),
@@ -76,25 +72,73 @@ def run(  # noqa: PLR0913 - the options of the command, one each
     except (UnusableInput, CannotTaper) as problem:
         stderr.write(f"{problem}\n")
         return 2
-    if output_format == "json":
-        stdout.write(as_json(schedule))
-    else:
-        write_table(schedule, stdout)
+    match output_format:
+        case "table":
+            _part("table").write_table(schedule, stdout)
+        case "json":
+            stdout.write(as_json(schedule))
+        case "csv":
+            stdout.write(_part("csv").as_csv(schedule))
+            _warn(stderr, schedule, of_steps=False)
+        case "fhir":
+            stdout.write(_part("fhir").as_fhir(schedule, subject, on or now().date()))
+            _warn(stderr, schedule)
+        case _:
+            made = _part("ics").as_ics if output_format == "ics" else _part("pdf").as_pdf
+            _write_bytes(stdout, made(schedule))
+            _warn(stderr, schedule)
     return 0
+
+
+def _part(name: str) -> Any:
+    """What writes a format: loaded when it is asked for."""
+    return importlib.import_module(f"taperguard.commands.taper_{name}")
+
+
+def _write_bytes(stdout: TextIO, raw: bytes) -> None:
+    stdout.flush()
+    stdout.buffer.write(raw)
+    stdout.buffer.flush()
+
+
+def _warn(stderr: TextIO, schedule: Schedule, *, of_steps: bool = True) -> None:
+    """What the schedule warns of, where the format has no place for it."""
+    at_the_end = schedule.target.warnings
+    texts = [text for text in schedule.warnings if text not in at_the_end]
+    if of_steps:
+        texts += [text for step in schedule.steps for text in step.warnings]
+        texts += at_the_end
+    for text in texts:
+        stderr.write(f"Note: {text}\n")
 
 
 # --- what was typed ------------------------------------------------------------------------
 
 
-def _refuse_format(output_format: str) -> None:
-    if output_format in FORMATS:
-        return
-    have = " and ".join(FORMATS)
-    if output_format in LATER_FORMATS:
+def _refuse_format(output_format: str, stdout: TextIO) -> None:
+    if output_format not in FORMATS:
+        have = f"{', '.join(FORMATS[:-1])} and {FORMATS[-1]}"
+        raise UnusableInput(f'There is no format "{output_format}"; {have} are available.')
+    if output_format == "pdf" and stdout.isatty():
         raise UnusableInput(
-            f'The format "{output_format}" is not available in this version; {have} are.'
+            "A terminal cannot show the hand-out, a PDF: send it to a file, as in > plan.pdf."
         )
-    raise UnusableInput(f'There is no format "{output_format}"; {have} are available.')
+
+
+def _subject(patient: str | None, on: date | None, output_format: str) -> str:
+    """The id of whose orders they are; the placeholder's where nobody is named."""
+    if output_format != "fhir":
+        for option, given in (("--patient", patient), ("--on", on)):
+            if given is not None:
+                raise UnusableInput(f"{option} belongs to the format fhir; the others name nobody.")
+        return ""
+    fhir = _part("fhir")
+    found: str | None = fhir.patient_id(fhir.PLACEHOLDER if patient is None else patient)
+    if found is None:
+        raise UnusableInput(
+            "--patient is no patient of a FHIR server; write it like Patient/123 or 123."
+        )
+    return found
 
 
 def _dose(text: str, option: str) -> Milligrams:
@@ -182,115 +226,3 @@ def _intake(intake: Intake) -> dict[str, Any]:
             for piece in intake.pieces
         ],
     }
-
-
-# --- the table -----------------------------------------------------------------------------
-
-
-def day_in_words(day: date) -> str:
-    """For example "Mon 4 Jan 2027", in every locale."""
-    return f"{_WEEKDAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]} {day.year:04d}"
-
-
-def write_table(schedule: Schedule, stdout: TextIO) -> None:
-    """The schedule for people: plain text of one width unless `stdout` is a terminal."""
-    if stdout.isatty():
-        _print_schedule(schedule, Console(file=stdout, highlight=False))
-        return
-    text = io.StringIO()
-    plain = Console(
-        file=text, width=_PLAIN_WIDTH, highlight=False, color_system=None, force_terminal=False
-    )
-    _print_schedule(schedule, plain)
-    lines = (line.rstrip() for line in text.getvalue().splitlines())
-    stdout.write("\n".join(lines).rstrip("\n") + "\n")
-
-
-def _print_schedule(schedule: Schedule, console: Console) -> None:
-    number = len(schedule.steps)
-    steps = "1 step" if number == 1 else f"{number} steps"
-    console.print(
-        f"From {schedule.from_mg}/day to {schedule.to_mg}/day at the pace {schedule.pace_id}: "
-        f"{schedule.days} days, {steps}.",
-        markup=False,
-    )
-    console.print()
-    console.print(_steps(schedule))
-    console.print()
-    if any(_is_odt(product) for product in _products_used(schedule)):
-        console.print("ODT: orally disintegrating tablet.\n", markup=False)
-    _print_warnings(console, "Please note", schedule.warnings)
-    _print_warnings(
-        console,
-        "Cuts marked with !",
-        [text for step in schedule.steps for text in step.warnings],
-    )
-
-
-def _steps(schedule: Schedule) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("From", no_wrap=True)
-    for heading in ("Days", "mg/day", "Cut", "In 14 days"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("Tablets a day", no_wrap=True)
-    table.add_column("Dispense", no_wrap=True)
-    for step in schedule.steps:
-        table.add_row(
-            day_in_words(step.starts),
-            str(step.days),
-            f"{_number(step.dose):f}",
-            f"{step.cut_percent} %",
-            _marked(step.cut_percent_14_days, step.warnings),
-            _tablets(step.intakes),
-            "\n".join(f"{line.quantity} x {_short(line.product)}" for line in step.dispense),
-        )
-    target = schedule.target
-    table.add_row(
-        day_in_words(schedule.ends_on),
-        "",
-        f"{_number(target.dose):f}",
-        f"{target.cut_percent} %",
-        _marked(target.cut_percent_14_days, target.warnings),
-        _tablets(target.intakes) or "none",
-        "",
-    )
-    return table
-
-
-def _marked(share: Decimal, warnings: tuple[str, ...]) -> str:
-    return f"{share} % !" if warnings else f"{share} %  "
-
-
-def _tablets(intakes: Iterable[Intake]) -> str:
-    """A line for each product: "night    3 x 0.25 mg ODT", "      +  1 x 0.125 mg ODT"."""
-    lines = []
-    for intake in intakes:
-        for place, piece in enumerate(intake.pieces):
-            when = "      +" if place else intake.time.value
-            lines.append(f"{when:<8} {piece.count} x {_short(piece.product)}")
-    return "\n".join(lines)
-
-
-def _is_odt(product: TabletProduct) -> bool:
-    return product.form == "disintegrating tablet"
-
-
-def _short(product: TabletProduct) -> str:
-    return f"{product.strength} {'ODT' if _is_odt(product) else product.form}"
-
-
-def _products_used(schedule: Schedule) -> set[TabletProduct]:
-    taken = [*(step.intakes for step in schedule.steps), schedule.target.intakes]
-    return {piece.product for intakes in taken for intake in intakes for piece in intake.pieces}
-
-
-def _print_warnings(console: Console, heading: str, warnings: Iterable[str]) -> None:
-    texts = list(warnings)
-    if not texts:
-        return
-    console.print(heading, markup=False)
-    for text in texts:
-        line = Table.grid(padding=(0, 1))
-        line.add_row("  -", Text(text))
-        console.print(line)
-    console.print()

@@ -73,6 +73,13 @@ def test_the_sandbox_imports_none_of_our_packages(file):
         assert room != "taperguard" or name.startswith("taperguard.sandbox")
 
 
+def test_the_dose_curve_sets_no_dose():
+    """It illustrates: only pictures and their page may look at it, no other rule of the core."""
+    looking = {file.relative_to(ROOT) for file in CODE if "clinical.kinetics" in imports_of(file)}
+    assert looking
+    assert {file.parts[:2] for file in looking} == {("smart_app", "planner")}
+
+
 @pytest.mark.parametrize("file", CODE, ids=lambda f: str(f.relative_to(ROOT)))
 def test_files_have_one_subject(file):
     """Beyond about 500 lines a file most likely has two."""

@@ -58,6 +58,13 @@ def test_every_number_and_measure_of_the_report_cites_sources_that_exist():
             cite(key)
 
 
+def test_every_number_of_the_dose_curve_cites_sources_that_exist():
+    for row in read(KNOWLEDGE / "kinetics.toml")["numbers"].values():
+        assert row["sources"]
+        for key in row["sources"]:
+            cite(key)
+
+
 def test_every_word_to_patients_cites_sources_that_exist():
     words = read(KNOWLEDGE / "handout.toml")
     for row in [*words["forms"].values(), *words["parts"]]:

@@ -37,7 +37,7 @@ def schedule(page: Any) -> Any:
 def test_a_changed_pace_redraws_schedule_picture_and_texts_and_keeps_the_place(view: Any) -> None:
     page = view.page
     view.look("planner-live-before")
-    picture = page.locator(".wide-picture title").text_content()
+    picture = page.locator("#taper-wide-title").text_content()
     page.get_by_text("The plan as text").click()
     pace = page.get_by_role("radio", name=EVERY_2)
     pace.focus()
@@ -52,7 +52,7 @@ def test_a_changed_pace_redraws_schedule_picture_and_texts_and_keeps_the_place(v
     expect(chosen).to_be_checked()
     assert same_document(page)
     assert pace.bounding_box() == before
-    assert page.locator(".wide-picture title").text_content() != picture
+    assert page.locator("#taper-wide-title").text_content() != picture
     # What was opened stays open and tells the new plan; the address does too.
     expect(page.get_by_role("region", name="The plan as text")).to_contain_text(HALF_MG)
     assert "pace=nardi-2010" in page.url

@@ -1,9 +1,13 @@
-"""`taperguard taper`: the contract's JSON, a calm table, and one sentence for bad input."""
+"""`taperguard taper`: the contract's JSON, a calm table, and one sentence for bad input.
+
+The formats for others (CSV, calendar, hand-out, FHIR) are in test_taper_formats.py.
+"""
 
 from __future__ import annotations
 
 import io
 import json
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -168,10 +172,23 @@ def test_a_maintained_dose_is_the_table_s_last_line() -> None:
         ({"times_per_day": "two"}, '--times-per-day "two" is not a number from 1 to 4.'),
         ({"times_per_day": 5}, "5 intakes a day cannot be planned; 1 to 4 can."),
         (
-            {"output_format": "pdf"},
-            'The format "pdf" is not available in this version; table and json are.',
+            {"output_format": "xml"},
+            'There is no format "xml"; table, json, csv, ics, pdf and fhir are available.',
         ),
-        ({"output_format": "xml"}, 'There is no format "xml"; table and json are available.'),
+        (
+            {"patient": "Patient/1"},
+            "--patient belongs to the format fhir; the others name nobody.",
+        ),
+        (
+            {"output_format": "pdf", "on": date(2026, 11, 26)},
+            "--on belongs to the format fhir; the others name nobody.",
+        ),
+        (
+            {"output_format": "fhir", "patient": "Patient/a b"},
+            "--patient is no patient of a FHIR server; write it like Patient/123 or 123.",
+        ),
+        ({"output_format": "fhir", "patient": "Practitioner/1"}, None),
+        ({"output_format": "fhir", "patient": ""}, None),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence_and_exit_2(

@@ -76,6 +76,11 @@ def intakes(*amounts: str) -> tuple[Milligrams, ...]:
             request(starts_on=date(9999, 12, 1)),
             "The start is too late: the calendar ends before the taper.",
         ),
+        (
+            # It ends on 10 Dec 9999; the last contact would be 28 days after that.
+            request(starts_on=date(9999, 1, 1)),
+            "The start is too late: the calendar ends before the taper.",
+        ),
         (request(times_per_day=0), "0 intakes a day cannot be planned; 1 to 4 can."),
         (request(times_per_day=5), "5 intakes a day cannot be planned; 1 to 4 can."),
         (

@@ -84,6 +84,18 @@ def test_every_dose_date_tablet_and_check_in_stands_in_the_file(given):
         assert day_in_full(contact.on) in said.split("Your check-ins")[1]
 
 
+def test_check_ins_that_fit_on_a_page_stand_on_one():
+    """asam-2025 from 4 to 1 mg has 34 of them; each row is two days that follow one another."""
+    given = schedule("4", to_mg="1", times_per_day=4)
+    pages = pdf_words.pages_of(handout_pdf(given, PAT))
+    days = [day_in_full(contact.on) for contact in check_ins(given)]
+    assert len(days) == 34
+    (page,) = (page for page in pages if "Your check-ins" in page)
+    after = page.split("Your check-ins")[1]
+    places = [after.index(day) for day in days]
+    assert places == sorted(places)
+
+
 def test_there_is_a_box_to_tick_for_every_day_of_every_step():
     """asam-2025-slow from 2 mg: 609 days until nothing is taken, and one box for the last step."""
     weeks = [step["weeks"] for step in handout(LONG, PAT).content["steps"]]

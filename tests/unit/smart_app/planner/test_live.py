@@ -38,7 +38,13 @@ def test_a_live_answer_is_the_main_part_of_the_page_and_says_the_plan_once(clien
         "6 cuts from Tue 1 Dec 2026; 0 mg/day begins on Tue 12 Jan 2027, after 42 days."
     )
     # Plan, picture, preview, text and hand-out come together.
-    for part in ("taper-wide", "What will be written", "Clonazepam taper: ", "handout.pdf?"):
+    for part in (
+        "taper-wide",
+        "curve-wide",
+        "What will be written",
+        "Clonazepam taper: ",
+        "handout.pdf?",
+    ):
         assert part in answer.text
 
 

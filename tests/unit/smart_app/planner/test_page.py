@@ -228,6 +228,16 @@ def test_a_faster_pace_is_compared_with_the_recommended_one(client):
     assert "Dashed" not in text_of(client.get(PAGE))
 
 
+def test_the_level_is_shown_as_an_illustration_with_its_numbers(client):
+    """asam-2025 from 2 mg: 1.875 mg is 93.8 % of the present dose."""
+    response = client.get(PAGE)
+    words = text_of(response)
+    assert "Level in blood: illustrative, it sets no dose" in words
+    assert "Mon 23 Nov 2026 1.875 93.8 " in words
+    for key in ("curve-wide-title", "curve-narrow-title"):
+        assert f'id="{key}">Illustrative level of clonazepam; it sets no dose<' in response.text
+
+
 def test_a_long_time_in_use_is_the_reason_that_is_given(client, chart):
     chart.resources[1]["authoredOn"] = "2024-09-23"
     words = text_of(client.get(PAGE))
