@@ -526,6 +526,14 @@ def test_a_pack_of_nasal_sprays_is_known_by_its_code() -> None:
     assert (drug.ingredients, drug.form, drug.strength) == (("diazepam",), "pack", None)
 
 
+def test_a_code_of_another_drug_beside_the_name_of_ours_is_a_conflict() -> None:
+    # Our tables do not have the code: only its display tells what it means.
+    codes = (Coded(RXNORM, "9999999", "lisinopril 10 MG Oral Tablet"),)
+    drug = known(DrugDescription(codes, "clonazepam 1 mg tablet"))
+    assert drug.ingredients == ("clonazepam",)
+    assert "lisinopril" in drug.warnings[0]
+
+
 @pytest.mark.parametrize(
     "written", ["0004006801", "000040068-01", "0004-0068", "4006801", "0004-00680-1", "ABC"]
 )

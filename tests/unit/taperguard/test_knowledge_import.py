@@ -14,7 +14,15 @@ from typing import Any
 import pytest
 from rxnorm_release import SYRINGE, TABLET, SmallRelease, clonazepam
 
-from clinical.drugs import Coded, Drug, DrugDescription, RecognisedBy, Strength, recognise
+from clinical.drugs import (
+    Coded,
+    Drug,
+    DrugDescription,
+    IngredientAsWritten,
+    RecognisedBy,
+    Strength,
+    recognise,
+)
 from taperguard import wiring
 from taperguard.cli import run
 from taperguard.evidence_page import site_tables
@@ -117,6 +125,13 @@ def test_every_term_type_is_recognised_by_all_its_ingredients(tmp_path: Path, si
         expected = None if strength is None else Strength(Fraction(strength), "tablet")
         assert (found.strength, found.form) == (expected, form), term_type
         assert (found.rxcui, found.warnings) == (code, ()), term_type
+    listed = (
+        IngredientAsWritten((Coded(RXNORM, "7804", None),), None, Fraction(5), "tablet"),
+        IngredientAsWritten((Coded(RXNORM, "9000161", None),), None, Fraction(325), "tablet"),
+    )
+    found_by_list = recognise(DrugDescription(ingredients=listed))
+    assert isinstance(found_by_list, Drug)
+    assert found_by_list.ingredients == ("acetaminophen", "oxycodone")
 
 
 def test_ndcs_of_the_release_are_recognised_in_each_spelling(tmp_path: Path, site: Path) -> None:
