@@ -7,11 +7,8 @@ tables or the new ones and never a part. The tables of the release before stay u
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
-import os
-import tempfile
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -30,6 +27,7 @@ from clinical.drug.site import (
 from clinical.drug.tables import Product, SiteTables
 from clinical.quantities import plain
 from taperguard.refusal import Refusal
+from workers.report.files import whole
 
 MANIFEST, BEFORE = "release.toml", "release-before.toml"
 
@@ -192,19 +190,9 @@ def _manifest(release: InUse) -> str:
 
 
 def _put(file: Path, text: str) -> None:
-    """Write the file whole: under another name, to the disk, then renamed."""
-    handle, draft = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        os.chmod(draft, 0o644)  # the service runs as another user than who imports
-        os.replace(draft, file)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(draft)
-        raise
+    with whole(file) as draft:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+    file.chmod(0o644)  # no secret, and the service runs as another user than who imports
 
 
 _ADOPTED: list[tuple[Path, InUse]] = []
