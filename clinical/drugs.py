@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, lru_cache
 
+from clinical.drug import tables
 from clinical.drug.description import Coded, DrugDescription, IngredientAsWritten, RecognisedBy
 from clinical.drug.forms import is_parenteral
 from clinical.drug.names import NamedDrug, read_name
@@ -20,7 +21,7 @@ from clinical.drug.readings import (
     readings_of,
     stated_form,
 )
-from clinical.drug.tables import Product, ingredients, products
+from clinical.drug.tables import Product, SiteTables, ingredients, products
 from clinical.quantities import plain
 
 __all__ = [
@@ -39,7 +40,18 @@ __all__ = [
     "recognise",
     "strength_ingredient",
     "treats_opioid_use_disorder",
+    "use_site_tables",
 ]
+
+
+def use_site_tables(site: SiteTables | None) -> None:
+    """Recognise drugs by a site's own tables over the shipped ones; None: by the shipped alone.
+
+    The gate calls this once, before the first drug is recognised.
+    """
+    tables.use_site_tables(site)
+    recognise.cache_clear()
+    _of_product.cache_clear()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -180,6 +180,7 @@ def secrets(
 def dose(file: FileArgument, on: OnOption = None) -> int:
     """The daily dose of a medication record or a Bundle of them, as JSON."""
     day = _date(on, "--on")
+    _use_site_tables()
     code: int = _command("dose").run(file, day, sys.stdin, sys.stdout, sys.stderr)
     return code
 
@@ -234,6 +235,56 @@ def taper(  # noqa: PLR0913, PLR0917 - the options of the command, one each
         on=_date(on, "--on"),
         stdout=sys.stdout,
         stderr=sys.stderr,
+    )
+    return code
+
+
+def _use_site_tables() -> None:
+    """Recognise drugs by the site's own tables, where it has any."""
+    settings = importlib.import_module("taperguard.settings").load()
+    importlib.import_module("taperguard.rxnorm.folder").adopt(settings.knowledge)
+
+
+knowledge = typer.Typer(help="Drug tables.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(knowledge, name="knowledge")
+
+
+@knowledge.callback()
+def _knowledge() -> None:
+    """The drug tables of a site."""
+
+
+@knowledge.command("import")
+def knowledge_import(
+    rrf: Annotated[
+        Path, typer.Option("--rrf", metavar="DIR", help="A downloaded release of RxNorm.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="The tables; default TAPERGUARD_KNOWLEDGE."),
+    ] = None,
+    ndc: Annotated[bool, typer.Option("--ndc", help="NDC packages as well.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Write the tables.")] = False,
+    released_on: Annotated[
+        str | None,
+        typer.Option("--released-on", metavar="DATE", help="Where the release does not say it."),
+    ] = None,
+    output_format: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="text or json.")
+    ] = "text",
+) -> int:
+    """What a release of RxNorm changes in the drug tables; --apply takes it over."""
+    day = _date(released_on, "--released-on")
+    out = out or importlib.import_module("taperguard.settings").load().knowledge
+    code: int = _command("knowledge").run(
+        rrf=rrf,
+        out=out,
+        with_ndc=ndc,
+        apply=apply,
+        released_on=day,
+        today=datetime.now(UTC).astimezone().date(),
+        output_format=output_format,
+        stdout=sys.stdout,
     )
     return code
 

@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from clinical.evidence import all_sources
 from clinical.knowledge import document
 from ehr.decode import encode
+from taperguard.rxnorm.folder import adopted
 
 NOT_REVIEWED = "not reviewed by a clinician"
 
@@ -77,6 +78,20 @@ def _review(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def site_tables() -> dict[str, Any] | None:
+    """The release of RxNorm whose tables this site uses over the shipped ones."""
+    release = adopted()
+    if release is None:
+        return None
+    return {
+        "source": "RxNorm",
+        "version": release.version,
+        "released_on": release.released_on.isoformat(),
+        "imported_on": release.imported_on.isoformat(),
+        "with_ndc": release.ndc is not None,
+    }
+
+
 def _pace(row: Mapping[str, Any]) -> dict[str, Any]:
     names = ("id", "title", "recommended_for", "limits", "sources", "source_note")
     return {name: row[name] for name in names}
@@ -90,10 +105,11 @@ def routes(*, development: bool) -> list[BaseRoute]:
     template = environment.get_template("evidence.html")
 
     async def page(request: Request) -> Response:
+        shown = {**evidence(), "site_tables": site_tables()}
         if "application/json" in request.headers.get("accept", ""):
-            return Response(encode(evidence()), media_type="application/json")
+            return Response(encode(shown), media_type="application/json")
         return Response(
-            template.render(evidence=evidence(), development=development), media_type="text/html"
+            template.render(evidence=shown, development=development), media_type="text/html"
         )
 
     static = StaticFiles(directory=str(files("taperguard") / "static"))

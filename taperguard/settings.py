@@ -126,6 +126,12 @@ class Settings(BaseSettings):
         description="The EHRs we trust (TOML; `taperguard/ehrs.toml` explains each value).",
         json_schema_extra={"default_words": "the sandbox only", "production": "required"},
     )
+    knowledge: Path | None = Field(
+        default=None,
+        description="Folder of the site's own drug tables, made by `taperguard knowledge import`; "
+        "they are read at the start, over the shipped ones.",
+        json_schema_extra={"default_words": "the shipped tables only"},
+    )
     worker_processes: int = Field(
         default=2, ge=1, le=64, description="Processes of one Celery worker."
     )

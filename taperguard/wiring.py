@@ -29,6 +29,7 @@ from store.database import make_engine, writing
 from store.histories import Histories
 from store.sealed_cache import HOOK_SECONDS, WORKER_SECONDS, SealedCache, connect
 from taperguard.histories import DoorHistories, server_opener
+from taperguard.rxnorm import folder
 from taperguard.settings import Settings, SettingsRefused
 from workers.history.read import Reader
 from workers.letterbox import Letterbox
@@ -184,10 +185,11 @@ class House:
 
 
 def build(settings: Settings, *, clock: Clock = utc_now, alone: bool = False) -> House:
-    """A house for this process. Raises BadRegistry, MalformedKey or UnusableDatabaseUrl.
+    """A house for this process. Raises BadRegistry, MalformedKey, UnusableDatabaseUrl or Refusal.
 
     `alone`: a command that shares nothing with workers and needs no Redis.
     """
+    folder.adopt(settings.knowledge)
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = make_engine(settings.database)
     return House(

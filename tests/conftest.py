@@ -271,6 +271,18 @@ def sealer() -> seal.Sealer:
     return seal.Sealer([seal.SealKey("k1", b"1" * 32)], b"h" * 32)
 
 
+@pytest.fixture(autouse=True)
+def _same_file_mode_mask() -> Iterator[None]:
+    """A command that closes its files to other users leaves those of the next test alone.
+
+    The embedded PostgreSQL runs as another user and could not read what is unpacked for it.
+    """
+    mask = os.umask(0o022)
+    os.umask(mask)
+    yield
+    os.umask(mask)
+
+
 @pytest.fixture
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the machine that runs the tests reaches them."""

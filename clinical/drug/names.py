@@ -146,8 +146,12 @@ def names_something(text: str | None) -> bool:
     return any(c.isalpha() and not c.isascii() for c in plain)
 
 
-def read_name(text: str) -> NamedDrug | None:
-    """The drug that a name tells, or None when no drug we know is among its words."""
+def read_name(text: str, stated_form: str | None = None) -> NamedDrug | None:
+    """The drug that a name tells, or None when no drug we know is among its words.
+
+    `stated_form` is the form that the record states elsewhere: it tells what "clonazepam 1 mg"
+    is counted in, where the name has no form of its own and such a product exists.
+    """
     tokens = _tokens(folded(_beginning(text)))
     known = names()
     found: list[tuple[int, int, tuple[str, ...]]] = []
@@ -173,6 +177,10 @@ def read_name(text: str) -> NamedDrug | None:
         form = brand_form
     listed = _distinct(found)
     strengths, per_unit = _strengths(tokens, found, listed, form)
+    if form is None and not strengths and stated_form is not None:
+        strengths, per_unit = _strengths(tokens, found, listed, stated_form)
+        if not _marketed(listed, strengths, per_unit, stated_form):
+            strengths = {}
     if form in _LOOSE and strengths:
         form = _only(p.form for p in _marketed(listed, strengths, per_unit, form)) or form
     return NamedDrug(listed, strengths, per_unit if strengths else None, form, brand)
@@ -283,6 +291,8 @@ def _strengths(
         return nothing
     written = per_unit or per_unit_of(form)
     marketed = _marketed(listed, values, written, form)
+    if written is None:  # a plain "1 mg" is never "1 mg/mL"
+        marketed = [product for product in marketed if product.per_unit != "mL"]
     if not all(a.in_mg for a in amounts) and not marketed:
         return nothing
     per_unit = written or (_only(p.per_unit for p in marketed) if form in _LOOSE else None)

@@ -58,6 +58,7 @@ _SYSTEMS = {
     "hl7.org/fhir/sid/ndc": _NDC,
     "urn:oid:2.16.840.1.113883.6.69": _NDC,
     "2.16.840.1.113883.6.69": _NDC,
+    "ndc": _NDC,
 }
 
 
@@ -72,15 +73,18 @@ def code_system(uri: str | None) -> str | None:
 
 def readings_of(description: DrugDescription) -> tuple[list[Reading], list[str]]:
     """Every saying that names one of our drugs, strongest first, and what names another, quoted."""
-    coded = [reading for code in description.codes if (reading := _by_coded(code))]
-    coded.sort(key=lambda reading: (_STRONGEST.index(reading.by), not reading.strengths))
+    known = [reading for code in description.codes if (reading := _by_coded(code))]
+    known.sort(key=lambda reading: (_STRONGEST.index(reading.by), not reading.strengths))
+    coded = [reading for reading in known if reading.relevant]
     listed, foreign = _by_ingredients(description)
+    foreign = [*(reading.said for reading in known if not reading.relevant), *foreign]
     readings = coded if listed is None else [*coded, listed]
-    said_by_code = {products()[r.rxcui].name.lower() for r in coded if r.rxcui}
+    said_by_code = {products()[r.rxcui].name.lower() for r in known if r.rxcui}
+    form = next((r.form for r in coded if r.form), None) or stated_form(description.form_text)
     for by, words in _words_of(description):
         if words.lower() in said_by_code:
             continue  # a code with its own name is one saying
-        reading = _by_words(words, by)
+        reading = _by_words(words, by, form)
         if reading is not None and reading.relevant:
             readings.append(reading)
         elif reading is not None or names_something(words):
@@ -135,8 +139,8 @@ def by_code(product: Product, by: RecognisedBy) -> Reading:
     )
 
 
-def _by_words(words: str, by: RecognisedBy) -> Reading | None:
-    named = read_name(words)
+def _by_words(words: str, by: RecognisedBy, form: str | None = None) -> Reading | None:
+    named = read_name(words, form)
     if named is None:
         return None
     said = f'the {by} says "{_short(words)}"'
@@ -154,18 +158,18 @@ _LONGEST_QUOTE = 80
 
 
 def _by_ingredients(description: DrugDescription) -> tuple[Reading | None, list[str]]:
-    """The list of ingredients of a Medication as one reading, and a remark on what is no drug
-    of ours in it.
+    """The list of ingredients of a Medication as one reading, and a remark where it names only
+    others. Others beside one of our drugs are its partners or the lactose of its tablet.
     """
     names: list[str] = []
     strengths: dict[str, Fraction] = {}
     units: set[str | None] = set()
     form = stated_form(description.form_text)
-    strange: list[str] = []
+    others: list[str] = []
     for ingredient in description.ingredients:
         reading = _one_ingredient(ingredient)
         if reading is None:
-            strange = ["the ingredient list holds one that is not among our drugs"]
+            others += [words for words in _words_for(ingredient) if names_something(words)]
             continue
         names += [name for name in reading.ingredients if name not in names]
         if ingredient.strength_mg is not None and len(reading.ingredients) == 1:
@@ -176,7 +180,7 @@ def _by_ingredients(description: DrugDescription) -> tuple[Reading | None, list[
             units.add(reading.per_unit)
             form = form or reading.form
     if not names:
-        return None, []
+        return None, [f'the ingredient list says "{_short(words)}"' for words in others[:1]]
     if units == {None} and form is None:
         units = {_usual_unit(names, strengths)}
     per_unit = units.pop() if len(units) == 1 else None
@@ -188,13 +192,14 @@ def _by_ingredients(description: DrugDescription) -> tuple[Reading | None, list[
         per_unit=per_unit if strengths else None,
         form=form,
     )
-    return (reading, strange) if reading.relevant else (None, [reading.said])
+    return (reading, []) if reading.relevant else (None, [reading.said])
 
 
 def _usual_unit(names: Sequence[str], strengths: Mapping[str, Fraction]) -> str | None:
     """What is counted in every product with these strengths ("0.5 mg" of clonazepam: tablets)."""
     marketed = products_of().get(frozenset(names), ())
-    units = {product.per_unit for product in marketed if product.strengths == strengths}
+    # A plain "1 mg" is never "1 mg/mL".
+    units = {p.per_unit for p in marketed if p.strengths == strengths and p.per_unit != "mL"}
     return units.pop() if len(units) == 1 else None
 
 
@@ -203,11 +208,16 @@ def _one_ingredient(ingredient: IngredientAsWritten) -> Reading | None:
         reading = _by_coded(coded)
         if reading is not None:
             return reading
-    for words in (*(coded.display for coded in ingredient.codes), ingredient.text):
-        reading = _by_words(words, RecognisedBy.TEXT) if words else None
+    for words in _words_for(ingredient):
+        reading = _by_words(words, RecognisedBy.TEXT)
         if reading is not None:
             return reading
     return None
+
+
+def _words_for(ingredient: IngredientAsWritten) -> list[str]:
+    written = (*(coded.display for coded in ingredient.codes), ingredient.text)
+    return [words for words in written if words]
 
 
 def name_as_written(description: DrugDescription) -> str | None:

@@ -12,7 +12,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from clinical.dosage import UnitKind
 from clinical.dosing.units import known_unit
+from clinical.drug.forms import per_unit_of
+from clinical.drug.readings import stated_form
 from clinical.drugs import Coded, DrugDescription, IngredientAsWritten
 from clinical.quantities import MalformedQuantity, exact
 from ehr.read.conditions import codes_of
@@ -96,7 +99,8 @@ def _resolved(
 def _of_medication(
     medication: dict[str, Any], lookup: Lookup, owner: dict[str, Any], depth: int
 ) -> DrugDescription:
-    code = medication.get("code")
+    # A Substance of R5 has its concept one level deeper (CodeableReference).
+    code = as_object(medication.get("code")).get("concept") or medication.get("code")
     form = as_object(medication.get("form")) or as_object(medication.get("doseForm"))
     product = as_object(medication.get("product"))  # DSTU2 and STU3
     listed = as_list(medication.get("ingredient")) or as_list(product.get("ingredient"))
@@ -141,18 +145,25 @@ def _ingredients(
         yield IngredientAsWritten(codes, text, strength, per_unit)
 
 
-_ANY_COUNT = frozenset({"1", "{each}", "each", "ea", "unit of the product"})
+_ANY_COUNT = frozenset({"1", "{each}", "each", "ea", "unit", "{unit}", "unit of the product"})
+_HOURS_PER = {
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 1),
+    **dict.fromkeys(("d", "day", "days"), 24),
+}
+"""A patch's strength is what it gives off per hour, or per day."""
+_SPRAYED = frozenset({"actuat", "actuation", "actuations"})
 
 
 def _strength(item: dict[str, Any]) -> tuple[Fraction | None, str | None]:
     """Strength in mg per one unit of the denominator (Ratio); nothing for units that are no mass.
 
     An absent denominator, or one without a unit, is "per one of the product": 5 mg of a tablet.
+    R5 also writes one quantity, of "mg" or of "mg/mL".
     """
     ratio = as_object(item.get("strength")) or as_object(item.get("strengthRatio"))
     if not ratio:
         quantity = as_object(item.get("strengthQuantity")) or as_object(item.get("amount"))
-        ratio = quantity if "numerator" in quantity else {"numerator": quantity}
+        ratio = quantity if "numerator" in quantity else _as_ratio(quantity)
     milligrams = _milligrams(as_object(ratio.get("numerator")))
     denominator = as_object(ratio.get("denominator"))
     count = _amount(denominator) if "value" in denominator else Fraction(1)
@@ -161,16 +172,35 @@ def _strength(item: dict[str, Any]) -> tuple[Fraction | None, str | None]:
     of = _unit(denominator)
     if of is None or of.lower() in _ANY_COUNT:
         return milligrams / count, None
-    if of.lower() in _HOURS:
-        return milligrams / count, "hour"
-    per = known_unit(of)
-    if per is None or per.name == "mg":  # "0.02 mg per mg" is no strength of a piece
-        return None, None
-    return milligrams / (count * per.factor), per.name
+    per_unit, factor = _per(of)
+    return (None, None) if per_unit is None else (milligrams / (count * factor), per_unit)
 
 
-_HOURS = frozenset({"h", "hr", "hour", "hours"})
-"""A patch's strength is what it gives off per hour."""
+def _as_ratio(quantity: dict[str, Any]) -> dict[str, Any]:
+    """A quantity of "mg/mL" as its ratio; any other as a numerator alone."""
+    over, _, per = (_unit(quantity) or "").partition("/")
+    if not per:
+        return {"numerator": quantity}
+    numerator = {name: held for name, held in quantity.items() if name not in {"unit", "code"}}
+    return {"numerator": {**numerator, "unit": over}, "denominator": {"value": 1, "unit": per}}
+
+
+def _per(of: str) -> tuple[str | None, Fraction]:
+    """The one thing that a strength is counted in, and how many of it the unit is; or None.
+
+    Neither "0.02 mg per mg" nor "2 mg per dose" says how much one piece holds.
+    """
+    word = of.strip("{}[] ").lower()
+    if word in _HOURS_PER:
+        return "hour", Fraction(_HOURS_PER[word])
+    if word in _SPRAYED:
+        return "spray", Fraction(1)
+    unit = known_unit(of)
+    if unit is None:
+        return per_unit_of(stated_form(of)), Fraction(1)  # "oral tablet", "film-coated tablet"
+    if unit.kind in {UnitKind.VOLUME, UnitKind.COUNT, UnitKind.UNDEFINED}:
+        return unit.name, unit.factor
+    return None, Fraction(1)
 
 
 def _milligrams(quantity: dict[str, Any]) -> Fraction | None:
@@ -197,5 +227,5 @@ def _unit(quantity: dict[str, Any]) -> str | None:
     code, words = as_code(quantity.get("code")), as_text(quantity.get("unit"))
     if code is None or (words is not None and code.lower() in _ANY_COUNT):
         return words or code
-    known = code.lower() in _HOURS or known_unit(code) is not None
+    known = code.lower() in _HOURS_PER or known_unit(code) is not None
     return code if known or words is None else words

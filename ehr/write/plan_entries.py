@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
+from clinical.facts import OWN_PLAN
 from clinical.taper import Fill, Schedule, fills
 from ehr.write.draft_orders import OrderContext, taper_order
 

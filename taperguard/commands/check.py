@@ -14,6 +14,7 @@ from ehr.outcome import operation_outcome
 from ehr.registry import parse_registry
 from taperguard import settings as settings_module
 from taperguard.doors import MOST_BYTES, bench_of, today_of
+from taperguard.rxnorm import folder
 
 
 def run(
@@ -29,6 +30,7 @@ def run(
     Where the service would answer 412, its OperationOutcome is printed as well.
     """
     settings = settings_module.load()
+    folder.adopt(settings.knowledge)
     file_of_ehrs = settings.registry_file
     registry = parse_registry(file_of_ehrs.read_text(encoding="utf-8"), file_of_ehrs.name)
     try:

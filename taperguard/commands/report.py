@@ -23,6 +23,7 @@ from store.exports import Export
 from taperguard import wiring
 from taperguard.commands import starting
 from taperguard.refusal import Refusal
+from taperguard.rxnorm.folder import adopt, adopted
 from taperguard.settings import Settings
 from workers.export import steps
 from workers.report import night
@@ -61,6 +62,7 @@ def run(
     if group is not None and bulk is None:
         raise Refusal("--group goes with --bulk")
     settings = starting.settings_of_this_process()
+    adopt(settings.knowledge)
     starting.make_data_folder(settings)
     try:
         refuse_taken(out)
@@ -96,7 +98,8 @@ class _Order:
 
     def work(self, *about: str) -> RunFolder:
         """The folder of a run about this: the same for the same, so that it is found again."""
-        rules = default_policy().rules_version
+        tables = adopted()
+        rules = default_policy().rules_version + (f" RxNorm {tables.version}" if tables else "")
         key = self.sealer.fingerprint("report", rules, self.on.isoformat(), *about)
         return RunFolder(self.works / f"cli-{key[:32]}")
 

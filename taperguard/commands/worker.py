@@ -11,6 +11,7 @@ from celery import signals
 from taperguard import wiring
 from taperguard.commands import starting
 from taperguard.keeper import die_with_parent
+from taperguard.rxnorm import folder
 from taperguard.settings import Settings
 from workers import app as jobs
 from workers import tasks
@@ -40,6 +41,7 @@ def run(*, ready_file: Path | None = None) -> int:
         # A bad registry or key stops the worker now, not its first task; this builds no store.
         wiring.our_keys(settings, wiring.registry(settings))
         wiring.sealer(settings)
+        folder.adopt(settings.knowledge)  # before the pool forks: its processes share the tables
     app = jobs.make_app(settings.broker)
     tasks.register(app, HouseOfThisProcess(settings))
 

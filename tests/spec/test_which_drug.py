@@ -459,3 +459,85 @@ def test_a_long_text_is_never_cut_inside_a_word() -> None:
     # The 400th character is the last of "clonazepam" in "clonazepamide".
     words = "x" * 389 + " clonazepamide"
     assert isinstance(recognise(DrugDescription(text=words)), Unrecognised)
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "form"),
+    [
+        ("2598", "clonazepam 1 mg", None),
+        ("93055", "clonazepam 1 mg", "tablet"),  # the code of Klonopin's tablets, of any strength
+        (None, "clonazepam 1 mg", "Oral Tablet"),
+    ],
+)
+def test_a_plain_amount_is_the_strength_of_the_pieces_that_have_it(
+    code: str | None, words: str, form: str | None
+) -> None:
+    """Clonazepam is made with 1 mg in tablets, and with 1 mg/mL, which nobody writes as "1 mg"."""
+    codes = (Coded(RXNORM, code, None),) if code else ()
+    drug = known(DrugDescription(codes, words, form_text=form))
+    assert drug.strength == Strength(Fraction(1), "tablet")
+    assert drug.warnings == ()
+
+
+def test_a_stated_form_does_not_make_a_strength_of_an_amount_that_is_not_made() -> None:
+    assert known(DrugDescription(text="clonazepam 7 mg", form_text="Tablet")).strength is None
+    assert known(DrugDescription(text="clonazepam 1 mg BID", form_text="Tablet")).strength is None
+
+
+def test_other_ingredients_beside_ours_are_partners_and_no_conflict() -> None:
+    oxycodone = IngredientAsWritten((Coded(RXNORM, "7804", None),), None, Fraction(5), "tablet")
+    lactose = IngredientAsWritten((), "lactose")
+    unread = IngredientAsWritten((Coded("urn:oid:1.2.3", "42", None),), None, Fraction(325))
+    drug = known(DrugDescription(ingredients=(oxycodone, lactose, unread)))
+    assert (drug.ingredients, drug.warnings) == (("oxycodone",), ())
+
+
+def test_an_ingredient_list_of_another_drug_contradicts_the_code() -> None:
+    lisinopril = IngredientAsWritten((), "lisinopril")
+    drug = known(DrugDescription((Coded(RXNORM, "197527", None),), ingredients=(lisinopril,)))
+    assert drug.ingredients == ("clonazepam",)
+    assert "lisinopril" in drug.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "drug_class"),
+    [
+        ("tetrazepam", "benzodiazepine"),
+        ("ethyl loflazepate 2 mg", "benzodiazepine"),
+        ("clonazolam", "benzodiazepine"),
+        ("Paregoric 2 mg/5 mL", "opioid"),
+        ("co-codamol 30/500", "opioid"),
+        ("tilidine-naloxone", "opioid"),
+        ("meclizine 25 mg", "sedating-antihistamine"),
+        ("zuranolone", "other-sedative"),
+    ],
+)
+def test_drugs_that_are_not_made_in_the_us_or_seldom_used_are_known_too(
+    words: str, drug_class: str
+) -> None:
+    """A patient may bring them along; a benzodiazepine counts wherever it comes from."""
+    drug = known(words)
+    assert drug_class in drug.classes
+    assert not drug.contains("clonazepam")
+
+
+def test_a_pack_of_nasal_sprays_is_known_by_its_code() -> None:
+    drug = known(coded("2272630"))  # Valtoco 5 MG Dose Kit
+    assert (drug.ingredients, drug.form, drug.strength) == (("diazepam",), "pack", None)
+
+
+def test_a_code_of_another_drug_beside_the_name_of_ours_is_a_conflict() -> None:
+    # Our tables do not have the code: only its display tells what it means.
+    codes = (Coded(RXNORM, "9999999", "lisinopril 10 MG Oral Tablet"),)
+    drug = known(DrugDescription(codes, "clonazepam 1 mg tablet"))
+    assert drug.ingredients == ("clonazepam",)
+    assert "lisinopril" in drug.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "written", ["0004006801", "000040068-01", "0004-0068", "4006801", "0004-00680-1", "ABC"]
+)
+def test_an_ndc_that_may_be_several_packages_or_none_is_not_guessed(written: str) -> None:
+    """Ten digits without hyphens can be 4-4-2, 5-3-2 or 5-4-1: three different packages."""
+    package = DrugDescription((Coded("http://hl7.org/fhir/sid/ndc", written, None),))
+    assert recognise(package) == Unrecognised(None)

@@ -121,6 +121,10 @@ def _with(numerator: object, denominator: object = None) -> DrugDescription:
         ({"value": Decimal("0.5"), "unit": "mg"}, {"value": 1, "code": "1"}, "1/2", None),
         ({"value": 2, "unit": "mg"}, {"value": 1, "code": "1", "unit": "tablet"}, "2", "tablet"),
         ({"value": Decimal("0.6"), "unit": "mg"}, {"value": 24, "code": "h"}, "1/40", "hour"),
+        ({"value": Decimal("0.6"), "unit": "mg"}, {"value": 1, "code": "d"}, "1/40", "hour"),
+        ({"value": 1, "unit": "mg"}, {"value": 1, "unit": "oral tablet"}, "1", "tablet"),
+        ({"value": 1, "unit": "mg"}, {"value": 1, "unit": "{unit}"}, "1", None),
+        ({"value": 100, "unit": "ug"}, {"value": 1, "unit": "actuation"}, "1/10", "spray"),
     ],
 )
 def test_a_strength_is_mg_per_one_of_its_denominator(
@@ -145,6 +149,9 @@ def test_a_strength_is_mg_per_one_of_its_denominator(
         ({"value": 5, "unit": "mg", "comparator": "<"}, None),
         ({"value": Decimal("NaN"), "unit": "mg"}, None),
         ({"value": 5, "code": "mg"}, {"value": 1, "unit": "spoonful"}),
+        ({"value": 2, "code": "mg"}, {"value": 1, "unit": "dose"}),
+        ({"value": 2, "code": "mg"}, {"value": 100, "unit": "mg"}),
+        ({"value": 2, "code": "mg"}, {"value": 1, "unit": "[IU]"}),
         ("5 mg", None),
         ([], "tablet"),
     ],
@@ -181,6 +188,31 @@ def test_an_ingredient_by_reference_takes_the_codes_of_its_medication() -> None:
     assert isinstance(drug, Drug)
     assert drug.strength is not None
     assert (drug.strength.mg, drug.strength.per_unit, drug.form) == (1, "tablet", "tablet")
+
+
+@pytest.mark.parametrize(
+    "strength",
+    [
+        {"strengthRatio": {"numerator": {"value": 5, "unit": "mg"},
+                           "denominator": {"value": 10, "unit": "tablet"}}},
+        {"strengthQuantity": {"value": Decimal("0.5"), "unit": "mg"}},
+        {"strengthQuantity": {"value": 500, "unit": "ug/tablet"}},
+    ],
+)  # fmt: skip
+def test_r5_ingredients_of_a_substance_are_understood(strength: dict[str, Any]) -> None:
+    """R5 nests the substance's concept in `code.concept`, and may give the strength alone."""
+    reference = {"reference": {"reference": "Substance/s1"}}
+    drug = recognise(
+        describe(
+            {"medication": {"reference": {"reference": "Medication/m1"}}},
+            Medication_m1={"ingredient": [{"item": reference, **strength}],
+                           "doseForm": {"text": "Tablet"}},
+            Substance_s1={"code": {"concept": {"coding": [{"system": RXNORM, "code": "2598"}]}}},
+        )
+    )  # fmt: skip
+    assert isinstance(drug, Drug)
+    assert drug.strength is not None
+    assert (drug.ingredients, drug.strength.mg) == (("clonazepam",), Fraction(1, 2))
 
 
 def test_medications_that_refer_to_one_another_end() -> None:
