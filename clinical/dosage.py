@@ -111,7 +111,9 @@ class Timing:
 
     `frequency` times per `period` of `period_unit` (a key of `DAYS_IN`); `when` are the codes
     of HL7's EventTiming ("MORN", "HS", "ACM"); `named` are timing codes and texts, each with
-    its spellings (code, then display). `count` is the number of administrations in all.
+    its spellings (code, then display). `count` is the number of administrations in all. `turn` is
+    the day of the cycle on which it is taken, where doses take turns ("1 mg one day, 2 mg the
+    next"); None: any.
     """
 
     frequency: Fraction | None = None
@@ -127,6 +129,7 @@ class Timing:
     named: tuple[tuple[str, ...], ...] = ()
     as_needed: bool = False
     bounds: Bounds = field(default=Bounds())
+    turn: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class LineDose:
     `given` is the same in the administered unit, by `scale`, where that is known. `intakes` is
     the most on one day (None: not said), `slowest` the fewest per day on average. `weekdays`
     are the only days of taking, None when that is open, `only_within` the first and last of
-    listed days.
+    listed days. Of doses that take turns by the day, `turn` is this one's.
     """
 
     dose: DailyDose
@@ -49,6 +49,7 @@ class LineDose:
     weekdays: frozenset[str] | None = None
     scale: Scale | None = None
     only_within: tuple[date, date] | None = None
+    turn: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ def line_dose(line: DosageLine, product: Product) -> LineDose | LineGap:
         rhythm.weekdays,
         intake.scale,
         rhythm.only_within,
+        line.timing.turn,
     )
 
 
