@@ -27,7 +27,7 @@ _MOST_A_DAY = (
     r"max(?:imum)? dose per day|daily max(?:imum)?(?: of)?|max(?:imum)? daily)\s*[-:=]?\s*"
 )
 _PER = (
-    r"(?:/|per|an?|in(?: an?| any)?|in a|within|every|each)?\s*"
+    r"(?:/\s*|(?:per|an?|in(?: an?| any)?|within|every|each)\s+)?"
     r"(?P<span>days?\b|d\b|daily\b|24\s*-?\s*(?:hours?|hrs?|h)\b(?: period)?|week\b|weekly\b|wk\b)"
 )
 

@@ -20,7 +20,7 @@ from clinical.dosage import (
     UnitKind,
 )
 from clinical.dosing.sig_doses import DOSES, JOINS, Unclear
-from clinical.dosing.sig_timing import is_alternating, one_timing, turns_of
+from clinical.dosing.sig_timing import FIRST, NO_WORD, is_alternating, one_timing, turns_of
 from clinical.dosing.sig_tokens import Dose, Kind, Token
 from clinical.dosing.timing_words import TimingPhrase
 
@@ -29,7 +29,8 @@ from clinical.dosing.timing_words import TimingPhrase
 class Clause:
     """One dose and its moments; `joined` is the word before each moment.
 
-    `beside_another` is a dose that is said to be taken besides the one before it.
+    `beside_another` is a dose that is said to be taken besides the one before it, `added` one
+    that "and" or the like joins to it.
     """
 
     doses: list[Dose] = field(default_factory=list)
@@ -37,6 +38,7 @@ class Clause:
     joined: list[str] = field(default_factory=list)
     as_needed: bool = False
     beside_another: bool = False
+    added: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ def step_of(tokens: Sequence[Token], bounds: Bounds, before: Step | None) -> Ste
     ]
     _refuse_unlike(clauses, [line.timing for line in lines])
     _refuse_pace(lines, tokens)
+    if any(token.kind is Kind.DIVIDED for token in tokens):
+        _refuse_divided(lines)
     lines = _repeated(lines, clauses, tokens)
     lines = [_limited(line, tokens, unit, alone=len(lines) == 1) for line in lines]
     lines = [replace(line, timing=replace(line.timing, bounds=bounds)) for line in lines]
@@ -119,12 +123,9 @@ def _is_once_a_day(token: Token) -> bool:
     return timing == Timing(Fraction(1), period=Fraction(1), period_unit="d")
 
 
-_FIRST = "first"
-
-
 def _gathered(tokens: Sequence[Token], *, timing_first: bool) -> list[Clause]:
     clauses = [Clause()]
-    joined = _FIRST
+    joined = FIRST
     beside = needed_extra = False
     scoped = any(t.kind in {Kind.PLUS, Kind.EXTRA} for t in tokens)
     for token in tokens:
@@ -135,8 +136,9 @@ def _gathered(tokens: Sequence[Token], *, timing_first: bool) -> list[Clause]:
                 clauses.append(current)
             current.doses.append(token.dose)
             current.beside_another = beside
+            current.added = beside or joined not in NO_WORD
             current.as_needed = current.as_needed or needed_extra
-            joined, beside, needed_extra = _FIRST, False, False
+            joined, beside, needed_extra = FIRST, False, False
         elif token.when is not None:
             if timing_first and current.doses and current.whens:
                 current = Clause()
@@ -149,7 +151,7 @@ def _gathered(tokens: Sequence[Token], *, timing_first: bool) -> list[Clause]:
             beside = beside or token.kind is not Kind.AND
             needed_extra = needed_extra or token.kind is Kind.EXTRA
         elif token.kind in {Kind.AS_NEEDED, Kind.MAY}:
-            if joined not in {"", ",", ";", ".", _FIRST} and token.kind is Kind.AS_NEEDED:
+            if joined not in NO_WORD and token.kind is Kind.AS_NEEDED:
                 raise Unclear(
                     'the text says "and as needed", which may be more than the dose before it'
                 )
@@ -187,18 +189,30 @@ def _timings(clauses: list[Clause], tokens: Sequence[Token]) -> list[Timing]:
 def _refuse_unlike(clauses: list[Clause], timings: list[Timing]) -> None:
     """Several doses are added up only where each says by itself when it is taken."""
     if len(clauses) == 1:
+        if timings[0].turn is not None:
+            raise Unclear("the text alternates, and not between two doses")
         return
     if Timing() in timings:
         raise Unclear("the text gives several doses and not when each is taken")
     days = [bool(timing.days_of_week) or _rarer(timing) for timing in timings]
     if any(days) and not all(days):
         raise Unclear("the text names days for one of several doses")
+    if len({timing.count for timing in timings}) > 1:
+        raise Unclear("the text gives one dose once and another again and again")
     turns = [timing.turn for timing in timings]
     if any(turns) and sorted(turn or 0 for turn in turns) != [1, 2]:
         raise Unclear("the text alternates, and not between two doses")
     for i, (clause, timing) in enumerate(zip(clauses, timings, strict=True)):
         if not clause.beside_another and timing in timings[:i]:
             raise Unclear("the text gives several doses for the same time")
+        only_how_often = [not other.when and not other.times_of_day for other in timings[: i + 1]]
+        if (
+            i
+            and not clause.added
+            and all(only_how_often)
+            and not (timing.days_of_week or timing.turn)
+        ):
+            raise Unclear("the text gives several doses and not whether they are taken together")
 
 
 def _refuse_pace(lines: list[DosageLine], tokens: Sequence[Token]) -> None:
@@ -241,6 +255,13 @@ def _amounts(clause: Clause, unit: DoseUnit | None) -> tuple[SaidAmount, ...]:
             total = replace(each, low=amount.low * each.low, high=amount.high * each.high)
             amounts.append(SaidAmount(total, SaidAs.CALCULATED))
     return tuple(amounts)
+
+
+def _refuse_divided(lines: list[DosageLine]) -> None:
+    """Only the dose of a day can be divided: "2 mg/day divided bid"."""
+    a_day = Timing(Fraction(1), period=Fraction(1), period_unit="d")
+    if len(lines) > 1 or lines[0].timing not in {a_day, Timing()}:
+        raise Unclear("the text divides a dose that is not the day's")
 
 
 def _repeated(

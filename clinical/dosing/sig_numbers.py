@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import cache
 
 from clinical.dosing.timing_words import NUMBER_WORDS
+from clinical.knowledge import document
 
 _WORD = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
 _OF_ONE = r"(?:\s+of)?(?:\s+an?)?"
@@ -45,15 +47,20 @@ def value(words: str) -> Fraction | None:
 
 
 def bounds(words: str) -> tuple[Fraction, Fraction] | None:
-    """One number, or a range, as low and high; None when it falls or is no number."""
+    """One number, or a range, as low and high; None when it falls, is too wide or no number."""
     one = value(words) if re.fullmatch(NUMBER, words) else None
     if one is not None:
         return one, one
     match = re.fullmatch(rf"({NUMBER}){_TO}({NUMBER})", words)
     low, high = (value(match[1]), value(match[2])) if match else (None, None)
-    if low is None or high is None or high < low:
+    if low is None or high is None or not low <= high <= low * _widest_range():
         return None
     return low, high
+
+
+@cache
+def _widest_range() -> int:
+    return int(document("dosage.toml")["numbers"]["widest_range"]["value"])
 
 
 _PARTS = {

@@ -23,7 +23,9 @@ _PARTS_OF_DAY = {
     _ANY_TIME: {"C", "AC", "PC"},
 }
 _TWO_WAYS = "the text says how often in two different ways"
-_NO_WORD = frozenset({"", ",", ";", ".", "first"})
+FIRST = "first"
+NO_WORD = frozenset({"", ",", ";", ".", FIRST})
+"""What may stand before a time without adding another to it."""
 
 
 def one_timing(whens: Sequence[TimingPhrase], joined: Sequence[str]) -> Timing:
@@ -70,6 +72,8 @@ def _with_cycle(merged: Timing, cycles: set[Timing], *, every_day: bool) -> Timi
         raise Unclear('the text says "once" and also how often')
     if cycles:
         (cycle,) = cycles
+        if every_day and (cycle.period_unit not in {"d", "h"} or _is_rarer(cycle)):
+            raise Unclear(_TWO_WAYS)
         meals_only = not merged.times_of_day and _part_of_day(merged) == _ANY_TIME
         meals_only = meals_only and len(merged.when) == 1
         times = moments + (meals_per_day() - 1) * len({"C", "AC", "PC"} & set(merged.when))
@@ -91,6 +95,10 @@ def _with_cycle(merged: Timing, cycles: set[Timing], *, every_day: bool) -> Timi
     return merged
 
 
+def _is_rarer(cycle: Timing) -> bool:
+    return cycle.period_unit == "d" and cycle.period is not None and cycle.period > 1
+
+
 def _on_some_days(timing: Timing, days_a_week: set[int]) -> Timing:
     """Of "twice daily 5 days a week" ten times a week, two on one day."""
     moments = len(timing.when) + len(timing.times_of_day)
@@ -110,7 +118,7 @@ def _refuse_sums(whens: Sequence[TimingPhrase], joined: Sequence[str]) -> None:
     """Of "daily and at bedtime" may be one dose or two: it is not read."""
     pairs = zip(whens, whens[1:], joined[1:], strict=False)
     for one, other, word in pairs:
-        if word not in _NO_WORD and _is_cycle(one) != _is_cycle(other):
+        if word not in NO_WORD and _is_cycle(one) != _is_cycle(other):
             raise Unclear(
                 "the text joins how often with a time of day, which may be one dose or two"
             )

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     DATES = "dates"
     LABEL = "label"
     LOWERING = "lowering"
+    DIVIDED = "divided"
     HELD = "held"
     TAKE = "take"
     MAY = "may"

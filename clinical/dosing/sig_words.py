@@ -147,8 +147,13 @@ def _bracket(words: str, at: int) -> _Found | None:
 
 
 def _no_dose(words: str, at: int) -> _Found | None:
-    ends = [m.end() for p in (_SUPPLY, _WATER, _DIAGNOSIS, _DIVIDED) if (m := p.match(words, at))]
+    ends = [m.end() for p in (_SUPPLY, _WATER, _DIAGNOSIS) if (m := p.match(words, at))]
     return (None, max(ends)) if ends else None
+
+
+def _divided(words: str, at: int) -> _Found | None:
+    match = _DIVIDED.match(words, at)
+    return (Token(Kind.DIVIDED, match.group()), match.end()) if match else None
 
 
 def _timing(words: str, at: int) -> _Found | None:
@@ -192,6 +197,7 @@ _READERS: tuple[Callable[[str, int], _Found | None], ...] = (
     _reason,
     _drug,
     _no_dose,
+    _divided,
     _separator,
     _bracket,
     sig_amounts.number,
@@ -226,7 +232,9 @@ def _drug_names() -> re.Pattern[str]:
     """What a sig calls the drug of this product: another drug's name stays unread."""
     names = [row["name"] for row in table("names.csv") if row["ingredients"] == "clonazepam"]
     form = r"(?:\s+odt|\s+oral)?"
-    return re.compile(rf"(?:{_any_of(['clonazepam', *names])}){form}(?![a-z0-9])", re.ASCII)
+    return re.compile(
+        rf"(?:of\s+)?(?:{_any_of(['clonazepam', *names])}){form}(?![a-z0-9])", re.ASCII
+    )
 
 
 def _any_of(words: list[str]) -> str:

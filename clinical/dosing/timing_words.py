@@ -104,7 +104,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             rf"(?:\s*(?:-|to|through|thru)\s*{_DAY}|(?:{_BETWEEN_DAYS}{_DAY}){{0,6}}))",
         ),
         ("letters", rf"(?:on\s+)?(?P<letters>{_LETTER}(?:\s*[/-]\s*{_LETTER}){{1,6}}|mwf|tth)\b"),
-        ("turn", r"(?:on\s+)?(?:the\s+)?(?P<turn>one day|next(?: day)?|odd days|even days)\b"),
+        ("turn", r"(?:on\s+)?(?P<turn>one day|the next(?: day)?|next day|odd days|even days)\b"),
     )
 )
 
