@@ -158,6 +158,7 @@ def _parts(tokens: Sequence[Token]) -> tuple[list[_Part], bool]:
             if token.lasts_days is not None:
                 parts[-1].tokens.append(replace(token, kind=Kind.DURATION))
             parts.append(_Part())
+            course = True
         elif token.kind is Kind.STOP:
             stopped = True
         elif token.kind is Kind.TAPER:
@@ -168,7 +169,7 @@ def _parts(tokens: Sequence[Token]) -> tuple[list[_Part], bool]:
             parts[-1].tokens.append(token)
     parts = [p for part in parts if part.tokens for p in _labelled(part)]
     parts = [part for part in parts if any(t.kind not in _NO_STEP for t in part.tokens)]
-    course = course or stopped or len(parts) > 1
+    course = course or stopped
     parts = [p for part in parts for p in _listed(part, course=course)]
     _refuse_gaps(parts)
     return _within_a_day(parts), stopped
@@ -206,8 +207,8 @@ def _listed(part: _Part, *, course: bool) -> list[_Part]:
         groups[-1].append(token)
     if len(groups) == 1:
         return [part]
-    lasting_ones = sum(any(t.kind is Kind.DURATION for t in group) for group in groups)
-    if lasting_ones < len(groups) or part.label is not None:
+    lasting_ones = [any(t.kind is Kind.DURATION for t in group) for group in groups]
+    if not all(lasting_ones[:-1] if course else lasting_ones) or part.label is not None:
         raise Unclear("the text gives a duration for one of several doses")
     if not course:
         raise Unclear(

@@ -54,7 +54,7 @@ def _patterns() -> dict[str, re.Pattern[str]]:
         name: re.compile(pattern, re.ASCII)
         for name, pattern in {
             "dose": (
-                rf"(?P<upto>up to\s+)?{number}{to}\s*"
+                rf"(?:of\s+)?(?P<upto>up to\s+)?{number}{to}\s*"
                 rf"(?:(?:x\s*|of\s+(?:an?\s+)?|\(\s*)?(?P<each>{PLAIN_NUMBER})\s*(?P<mass>{mass})"
                 rf"\s*\)?\s*(?=(?:{counted}){plural}{end}))?"
                 rf"(?P<unit>{unit}){plural}(?:{end}|(?=/d(?:ay)?\b)|(?=/night\b))"

@@ -20,7 +20,7 @@ _ONE = (
     rf"|three[\s-]+quarters{_OF_ONE}"
     rf"|{_WORD})"
 )
-_END = r"(?![0-9/]|[.,][0-9])"
+_END = r"(?![0-9]|/[0-9]|[.,][0-9])"
 _TO = r"\s*(?:-|to|or)\s*"
 
 NUMBER = f"(?:{_ONE}{_END})"
@@ -77,7 +77,5 @@ def _simple(said: str) -> Fraction | None:
     known = _PARTS.get(words) or NUMBER_WORDS.get(words)
     if known is not None:
         return known
-    numerator, _, denominator = words.partition("/")
-    if denominator and int(denominator) == 0:
-        return None
-    return Fraction(numerator) / (int(denominator) if denominator else 1)
+    written = re.fullmatch(rf"({PLAIN_NUMBER})(?:/([1-9]))?", words)
+    return Fraction(written[1]) / int(written[2] or 1) if written else None

@@ -17,7 +17,9 @@ _TIME = r"(?P<unit>days?|nights?|weeks?|wks?|months?|mos?|d)\b"
 _DURATION = re.compile(
     r"(?:(?:for|x|times)\s*(?:up to\s+)?(?:a total of\s+)?(?:the (?:next|first)\s+)?)?"
     rf"(?P<low>{_COUNT})(?:\s*\(\s*(?P<again>{_COUNT})\s*\))?"
-    rf"(?:\s*(?:-|to)\s*(?P<high>{_COUNT}))?[\s-]*(?:more\s+)?{_TIME}",
+    rf"(?:\s*(?:-|to)\s*(?P<high>{_COUNT}))?[\s-]*(?:more\s+)?{_TIME}"
+    # "5 nights a week", "5 days on", "3 days before" are no durations.
+    r"(?!\s*(?:/|(?:an?|per|each|every|out|on|off|before|after|ago)\b))",
     re.ASCII,
 )
 _ARTICLE = re.compile(r"for (?:a|the next) (?P<unit>week|month)\b", re.ASCII)

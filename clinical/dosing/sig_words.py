@@ -42,8 +42,11 @@ _SCHEME = re.compile(
 _PARTS_OF_DAY = ("in the morning", "at noon", "in the evening", "at bedtime")
 
 _SKIPPED = re.compile(r"(?:\s|[:'\"*]|-+(?=\s))+")
-# A point or a comma before a digit may be a decimal sign: it is never skipped (".5", ",5").
-_SEPARATOR = re.compile(r"(?:[,;](?:\s*(?:and\b|&))?|\.+)(?![0-9])|/(?=am\b|pm\b|qam|qpm|qhs)")
+# A point or a comma before a digit may be a decimal sign: it is never skipped (".5", ",5"), but
+# right after a word ("qam,1 tab") a comma parts two doses.
+_SEPARATOR = re.compile(
+    r"(?:[,;](?:\s*(?:and\b|&))?|\.+)(?![0-9])|(?<=[a-z)]),|/(?=am\b|pm\b|qam|qpm|qhs)"
+)
 _BRACKETS = re.compile(r"(?P<open>[(\[]\s*=?)|(?P<close>[)\]])|=")
 _SUPPLY = re.compile(
     # What the pharmacy hands over, and when: no dose.
@@ -113,6 +116,7 @@ def _plain_words(text: str) -> str:
     words = _DOTTED.sub(lambda dotted: dotted[0].replace(".", "") + " ", words)
     words = _SHORTENED.sub(r"\1 ", words)
     words = _GLUED_DURATION.sub(" x", words)
+    words = re.sub(r"(?<![\w/])w/(?=\s?[a-z]{2})\s*", "with ", words)
     words = _ROMAN.sub(lambda roman: f"{len(roman[1])} ", words)
     words = _EXTRA_FIRST.sub(r"\2 \1 ", words)
     words = _SCHEME.sub(_scheme_in_words, words)

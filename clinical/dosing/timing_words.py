@@ -73,7 +73,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("other_moment", rf"(?:every|each)\s+other\s+(?P<moment>{_MOMENT})\b"),
         (
             "days_a_week",
-            rf"(?P<low>[1-7]|{'|'.join(list(NUMBER_WORDS)[:7])})\s*days?\s*"
+            rf"(?P<low>[1-7]|{'|'.join(list(NUMBER_WORDS)[:7])})\s*(?:days?|nights?)\s*"
             r"(?:a|per|each|every|/|out of the)\s*(?:week|wk)\b",
         ),
         (
@@ -84,9 +84,10 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("a_day", r"(?P<low>[0-9]{1,2})id\b"),
         (
             "clock",
-            r"(?:at\s+|@\s*)?(?P<hour>1[0-2]|0?[1-9])(?:[:.](?P<minute>[0-5][0-9]))?\s*"
+            r"(?:at\s+|@\s*)?(?:around\s+)?(?P<hour>1[0-2]|0?[1-9])(?:[:.](?P<minute>[0-5][0-9]))?\s*"
             r"(?P<half>am|pm)\b",
         ),
+        ("midnight", r"(?:at\s+|@\s*)?(?:12\s+)?midnight\b"),
         (
             "clock24",
             r"(?:at\s+|@\s*)(?P<hour>[01]?[0-9]|2[0-3]):?(?P<minute>[0-5][0-9])\b"
@@ -317,6 +318,10 @@ def _clock24(match: re.Match[str]) -> Timing:
     return Timing(times_of_day=(f"{int(match['hour']):02}:{match['minute']}",))
 
 
+def _midnight(_match: re.Match[str]) -> Timing:
+    return Timing(times_of_day=("00:00",))
+
+
 def _clocks(match: re.Match[str]) -> Timing:
     times = re.findall(r"[0-9]{4}", match["clocks"])
     return Timing(times_of_day=tuple(dict.fromkeys(f"{t[:2]}:{t[2:]}" for t in times)))
@@ -365,6 +370,7 @@ _READERS: dict[str, Callable[[re.Match[str]], Timing | None]] = {
     "clock": _clock,
     "clock24": _clock24,
     "clocks": _clocks,
+    "midnight": _midnight,
     "weekdays": _weekdays,
     "letters": _letter_days,
     "turn": _turn,

@@ -145,6 +145,19 @@ def test_letters_that_are_no_word_never_leave_a_dose(sig: str, letters: str) -> 
         assert isinstance(dose_of(text), NotComputable), text
 
 
+WORDS = sorted({word for group in CORPUS for row in group["sigs"] for word in row["sig"].split()})
+
+
+@SEEDED
+@given(words=st.lists(st.sampled_from(WORDS), max_size=30), glue=st.sampled_from([" ", "", ", "]))
+def test_the_words_of_all_sigs_in_any_order_have_an_answer(words: list[str], glue: str) -> None:
+    overall = dose_of(glue.join(words))
+    if isinstance(overall, NotComputable):
+        assert overall.why
+    else:
+        assert 0 <= overall.low <= overall.high <= overall.peak_day
+
+
 # --- hostile texts --------------------------------------------------------------------------------
 
 REPEATED = [
