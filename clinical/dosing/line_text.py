@@ -12,6 +12,7 @@ from clinical.dosage import Bounds, DosageLine, SaidAmount, SaidAs, Timing, Unit
 from clinical.dosing.line_amount import SOLID_ORAL
 from clinical.dosing.line_dose import LineDose, LineGap, Product, line_dose, scaled
 from clinical.dosing.sig import SigReading, read_sig
+from clinical.dosing.sig_clauses import SEVERAL_PRODUCTS
 from clinical.dosing.steps import sum_of
 from clinical.dosing.timing import rhythm_of, span
 from clinical.dosing.units import known_unit, shown
@@ -128,6 +129,8 @@ def _against(
     said = max(said_doses, key=lambda d: d.high)
     if _has_steps(reading) and said.high <= dose.high:
         return structured  # the line may be any of the steps
+    if _of_several_products(reading) and said.high > dose.high:
+        return structured  # the line is of one of the products and the text of all
     if not _same_unit(said.unit, dose.unit):
         if "mg" in {said.unit, dose.unit}:
             return structured  # tablets and mg of an unknown strength tell nothing of each other
@@ -167,6 +170,10 @@ def _bounds(dose: DailyDose) -> str:
 
 def _has_steps(reading: SigReading) -> bool:
     return any(part.sequence is not None for part in reading.lines)
+
+
+def _of_several_products(reading: SigReading) -> bool:
+    return any(SEVERAL_PRODUCTS in part.notes for part in reading.lines)
 
 
 def _doses_of_text(line: DosageLine, reading: SigReading, product: Product) -> list[DailyDose]:

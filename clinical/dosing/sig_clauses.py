@@ -62,6 +62,8 @@ def step_of(tokens: Sequence[Token], bounds: Bounds, before: Step | None) -> Ste
         raise Unclear("the text names a time without saying how much to take")
     if any(token.kind is Kind.HELD for token in tokens):
         notes += (_HELD,)
+    if any(dose.of_several_products for clause in clauses for dose in clause.doses):
+        notes += (SEVERAL_PRODUCTS,)
     unit = _counted_unit(clauses)
     lines = [
         DosageLine(_amounts(clause, unit), timing, as_needed=clause.as_needed, notes=notes)
@@ -78,6 +80,7 @@ def step_of(tokens: Sequence[Token], bounds: Bounds, before: Step | None) -> Ste
 
 
 _HELD = "the text says when it is to be held; the dose as written counts"
+SEVERAL_PRODUCTS = "the text tells of tablets of several strengths; all of them are counted"
 _AS_BEFORE = "the text does not say when a later step is taken; read as in the step before"
 
 

@@ -99,16 +99,19 @@ def _tablets_added(pieces: list[Token]) -> Token | None:
     if any(t.words in {",", ";", "."} for t in pieces if t.kind in JOINS):
         return None
     total_low = total_high = Fraction(0)
+    strengths: set[Fraction] = set()
     for dose in doses:
         if dose.each is None:
             return None
         mg = dose.each.low * dose.each.unit.factor
+        strengths.add(mg)
         total_low += dose.amount.low * mg
         total_high += dose.amount.high * mg
     unit = known_unit("mg")
     if unit is None:
         return None
-    return replace(pieces[0], dose=Dose(Amount(total_low, total_high, unit)))
+    total = Amount(total_low, total_high, unit)
+    return replace(pieces[0], dose=Dose(total, of_several_products=len(strengths) > 1))
 
 
 def _of_strength(pieces: list[Token]) -> Token | None:
@@ -149,6 +152,8 @@ def _said_again(pieces: list[Token]) -> Token | None:
         dose = replace(dose, also=(*dose.also, more.amount), each=dose.each or more.each)
     else:
         dose = replace(dose, beside=more.amount)
+    several = dose.of_several_products or more.of_several_products
+    dose = replace(dose, of_several_products=several)
     return Token(Kind.AMOUNT, first.words, dose=dose)
 
 

@@ -50,7 +50,8 @@ class Dose:
     """How much at once; `each` is the mass of one unit said with it ("2 x 0.5 mg tablets").
 
     `beside` is a second saying that may be the total or the strength ("2 tablets (0.5 mg)"),
-    `also` are further sayings of the same total ("1 mg = 2 tablets").
+    `also` are further sayings of the same total ("1 mg = 2 tablets"). `of_several_products` is
+    the sum of tablets of different strengths.
     """
 
     amount: Amount
@@ -58,6 +59,7 @@ class Dose:
     beside: Amount | None = None
     also: tuple[Amount, ...] = ()
     in_total: bool = False
+    of_several_products: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,6 +237,8 @@ def test_a_taper_that_leaves_a_step_open_is_not_computed(text: str, why: str) ->
         "Take 1 tablet by mouth as directed",
         "twice daily",
         "wie besprochen",
+        # the text tells of two bottles, the line of one of them
+        "1.5 mg (one 0.5 mg tablet plus one 1 mg tablet) twice daily",
         # the line may be any step of the whole course
         "1 tab bid x 7 days, then 1 tab daily x 7 days, then stop",
         "2 tabs bid x 7 days, then 1 tab bid x 7 days, then stop",
