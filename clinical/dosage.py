@@ -120,6 +120,8 @@ class Timing:
     of HL7's EventTiming ("MORN", "HS", "ACM"); `named` are timing codes and texts, each with
     its spellings (code, then display). `count` is the number of administrations in all, up to
     `count_max`. `each_lasts_days` is how long one administration takes (shortest, longest).
+    `turn` is the day of the cycle on which it is taken, where doses take turns ("1 mg one day,
+    2 mg the next"); None: any.
     """
 
     frequency: Fraction | None = None
@@ -137,6 +139,7 @@ class Timing:
     bounds: Bounds = field(default=Bounds())
     count_max: int | None = None
     each_lasts_days: tuple[Fraction, Fraction] | None = None
+    turn: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class LineDose:
     on average. `weekdays` are the only days of taking, None when that is open, `only_within` the
     first and last of listed days. `week` is the dose of Monday to Sunday, of several lines of
     which one names weekdays.
+    Of doses that take turns by the day, `turn` is this one's.
     """
 
     dose: DailyDose
@@ -53,6 +54,7 @@ class LineDose:
     only_within: tuple[date, date] | None = None
     fastest: Fraction | None = None
     week: tuple[tuple[Fraction, Fraction], ...] | None = None
+    turn: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def line_dose(line: DosageLine, product: Product) -> LineDose | LineGap:
         intake.scale,
         rhythm.only_within,
         rhythm.high,
+        turn=line.timing.turn,
     )
 
 

@@ -12,6 +12,8 @@ from clinical.dosage import Bounds, DosageLine, SaidAmount, SaidAs, Timing, Unit
 from clinical.dosing.line_amount import SOLID_ORAL
 from clinical.dosing.line_dose import LineDose, LineGap, Product, line_dose, scaled
 from clinical.dosing.sig import SigReading, read_sig
+from clinical.dosing.sig_clauses import SEVERAL_PRODUCTS
+from clinical.dosing.steps import sum_of
 from clinical.dosing.timing import rhythm_of, span
 from clinical.dosing.units import known_unit, shown
 
@@ -31,6 +33,8 @@ def completed(line: DosageLine) -> tuple[DosageLine, ...]:
     if not text:
         return (line,)
     reading = read_sig(text)
+    if line.amounts and reading.only_when is not None:
+        return (_filled(line, reading.only_when),)
     if not reading.lines:
         if line.amounts or rhythm is not None:
             return (replace(line, notes=(*line.notes, *_unread_note(reading))),)
@@ -55,7 +59,7 @@ def _filled(line: DosageLine, said: DosageLine) -> DosageLine:
         # A text that gave everything has nothing left to be checked against.
         text=line.text if line.amounts or has_rhythm else None,
         patient_text=line.patient_text if line.text else None,
-        notes=(*line.notes, _FROM_TEXT) if line.amounts or has_rhythm else line.notes,
+        notes=(*line.notes, *said.notes, *((_FROM_TEXT,) if line.amounts or has_rhythm else ())),
     )
 
 
@@ -74,7 +78,7 @@ def _from_text(line: DosageLine, said: DosageLine) -> DosageLine:
         sequence=said.sequence if said.sequence is not None else line.sequence,
         text=None,
         patient_text=None,
-        notes=(*line.notes, _FROM_TEXT) if partial else line.notes,
+        notes=(*line.notes, *said.notes, *((_FROM_TEXT,) if partial else ())),
     )
 
 
@@ -83,10 +87,12 @@ def _has_rhythm(line: DosageLine) -> bool:
 
 
 def _bounded(timing: Timing, bounds: Bounds) -> Timing:
-    lasts = bounds.lasts_days
-    if bounds.ends is None and lasts is None:
-        lasts = timing.bounds.lasts_days
-    return replace(timing, bounds=Bounds(bounds.starts, bounds.ends, lasts))
+    """The text's timing within the line's days, and the text's own where the line has none."""
+    said = timing.bounds
+    starts = bounds.starts or said.starts
+    if bounds.ends is not None or bounds.lasts_days is not None:
+        return replace(timing, bounds=Bounds(starts, bounds.ends, bounds.lasts_days))
+    return replace(timing, bounds=Bounds(starts, said.ends, said.lasts_days))
 
 
 def _why_unread(reading: SigReading) -> str:
@@ -114,11 +120,17 @@ def checked(line: DosageLine, structured: LineDose, product: Product) -> LineDos
 def _against(
     line: DosageLine, structured: LineDose, product: Product, named: tuple[str, str]
 ) -> LineDose:
-    said_doses = _doses_of_text(line, named[1], product)
+    reading = read_sig(named[1])
     dose = structured.dose
+    line = replace(line, as_needed=line.as_needed or dose.as_needed)
+    said_doses = _doses_of_text(line, reading, product)
     if not said_doses or any(_agrees(said, dose) for said in said_doses):
         return structured
     said = max(said_doses, key=lambda d: d.high)
+    if _has_steps(reading) and said.high <= dose.high:
+        return structured  # the line may be any of the steps
+    if _of_several_products(reading) and said.high > dose.high:
+        return structured  # the line is of one of the products and the text of all
     if not _same_unit(said.unit, dose.unit):
         if "mg" in {said.unit, dose.unit}:
             return structured  # tablets and mg of an unknown strength tell nothing of each other
@@ -143,9 +155,9 @@ def _against(
 
 
 def _agrees(said: DailyDose, dose: DailyDose) -> bool:
-    """Whether the text says the same dose. A text that leaves out "as needed" still agrees."""
-    same_low = said.low == dose.low or (dose.as_needed and not said.as_needed)
-    return _same_unit(said.unit, dose.unit) and said.high == dose.high and same_low
+    """Whether the text says the same dose, on average and on the fullest day."""
+    same = (said.low, said.high) == (dose.low, dose.high)
+    return same and _same_unit(said.unit, dose.unit)
 
 
 def _same_unit(one: str, other: str) -> bool:
@@ -156,22 +168,45 @@ def _bounds(dose: DailyDose) -> str:
     return f"{span(dose.low, dose.high)} {dose.unit}/day"
 
 
-def _doses_of_text(line: DosageLine, text: str, product: Product) -> list[DailyDose]:
-    """What a text states in full, in each of its readings; empty when it states no whole dose.
+def _has_steps(reading: SigReading) -> bool:
+    return any(part.sequence is not None for part in reading.lines)
 
-    A text with steps of its own neither confirms nor contradicts one line.
+
+def _of_several_products(reading: SigReading) -> bool:
+    return any(SEVERAL_PRODUCTS in part.notes for part in reading.lines)
+
+
+def _doses_of_text(line: DosageLine, reading: SigReading, product: Product) -> list[DailyDose]:
+    """What a text states, in each of its readings and steps; empty when it states no dose.
+
+    What the text leaves out (how much, or how often) is the structure's, so that "take 2 tablets"
+    beside one tablet twice a day is seen. Its maximum and "as needed" hold for both.
     """
-    parts = read_sig(text).lines
-    if not parts or any(part.sequence is not None for part in parts):
+    parts = list(reading.lines)
+    if reading.only_when is not None:
+        parts = [replace(reading.only_when, amounts=line.amounts)]
+    if len(parts) == 1 and not _has_rhythm(parts[0]):
+        parts = [replace(parts[0], timing=line.timing)]
+    if not parts or any(not part.amounts or not _has_rhythm(part) for part in parts):
         return []
-    if any(not part.amounts or not _has_rhythm(part) for part in parts):
-        return []
+    parts = [_within(part, line) for part in parts]
     open_ways = (0, 1) if any(_leaves_open(part) for part in parts) else (0,)
+    steps = {part.sequence: [p for p in parts if p.sequence == part.sequence] for part in parts}
     readings = [
-        _sum_of_text([_read_as(part, way, line, product) for part in parts], product)
+        _sum_of_text([_read_as(part, way, line, product) for part in step], product)
         for way in open_ways
+        for step in steps.values()
     ]
     return [dose for dose in readings if dose is not None]
+
+
+def _within(part: DosageLine, line: DosageLine) -> DosageLine:
+    return replace(
+        part,
+        as_needed=part.as_needed or line.as_needed,
+        ceilings=part.ceilings or line.ceilings,
+        most_at_once=line.most_at_once,
+    )
 
 
 def _leaves_open(part: DosageLine) -> bool:
@@ -182,23 +217,14 @@ def _leaves_open(part: DosageLine) -> bool:
 
 
 def _sum_of_text(parts: list[DosageLine], product: Product) -> DailyDose | None:
-    doses: list[DailyDose] = []
+    doses: list[LineDose] = []
     for part in parts:
         dosed = line_dose(part, product)
         if isinstance(dosed, LineGap):
             return None
-        doses.append(dosed.dose)
-    if len({dose.unit for dose in doses}) != 1:
-        return None
-    first = doses[0]
-    return replace(
-        first,
-        low=sum((d.low for d in doses[1:]), first.low),
-        high=sum((d.high for d in doses[1:]), first.high),
-        peak_day=sum((d.peak_day for d in doses[1:]), first.peak_day),
-        as_needed=all(d.as_needed for d in doses),
-        working="; ".join(d.working for d in doses),
-    )
+        doses.append(dosed)
+    together = sum_of(doses)
+    return together.dose if isinstance(together, LineDose) else None
 
 
 def _read_as(part: DosageLine, way: int, line: DosageLine, product: Product) -> DosageLine:

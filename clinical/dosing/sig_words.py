@@ -1,122 +1,83 @@
-"""The words of a dosage text: amounts, timings, limits, as-needed, and words that bear no dose.
+"""The words of a dosage text as pieces that are understood, in order - the rest is unread.
 
-Everything here is a list of what is understood. What matches nothing becomes an unread word.
+At each place the longest phrase that anything here knows is taken. The words without a number in
+them are `knowledge/sig_words.csv`, timings `knowledge/timing_codes.csv` and `timing_words`,
+units `knowledge/dose_units.csv`.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from fractions import Fraction
+from collections.abc import Callable
 from functools import cache
 
-from clinical.dosage import (
-    DAYS_IN,
-    NO_UNIT,
-    Amount,
-    Ceiling,
-    DoseUnit,
-    Timing,
-    UnitKind,
+from clinical.dosing import sig_amounts, sig_spans
+from clinical.dosing.sig_tokens import Kind, Token
+from clinical.dosing.timing_words import match_timing
+from clinical.knowledge import table
+
+_Found = tuple[Token | None, int]
+
+_SIGNS = {
+    "½": " 1/2", "¼": " 1/4", "¾": " 3/4", "⅓": " 1/3", "⅔": " 2/3", "µ": "u", "μ": "u",
+    "\N{EN DASH}": "-", "\N{EM DASH}": "-", "\N{HYPHEN}": "-", "\N{MULTIPLICATION SIGN}": "x",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+}  # fmt: skip
+_DOTTED = re.compile(r"\b(?:[a-z]\.)+[a-z]\b\.?(?![0-9])", re.ASCII)
+_SHORTENED = re.compile(
+    r"\b(po|sl|tabs?|caps?|tsp|tbsp|prn|q[ap]m|qhs|[bt]id|qid|max|hrs?|wks?|disp|qty|pt|mg|ml)\."
+    r"(?![0-9])",
+    re.ASCII,
 )
-from clinical.dosing.timing_words import NUMBER_WORDS, match_timing, unit_of_time
-from clinical.dosing.units import known_unit, unit_words
-
-
-class Kind(StrEnum):
-    """What a piece of the text is."""
-
-    AMOUNT = "amount"
-    TIMING = "timing"
-    AS_NEEDED = "as-needed"
-    CEILING = "ceiling"
-    DURATION = "duration"
-    AND = "and"
-    THEN = "then"
-    SAME = "same"
-    UNREAD = "unread"
-
-
-@dataclass(frozen=True, slots=True)
-class AmountToken:
-    """An amount; `each_mg` is a strength said with it ("2 x 0.5 mg tablets").
-
-    `beside` marks an amount in brackets after another; `in_total` one that is said to be the
-    total of it ("2 tablets (1 mg total)").
-    """
-
-    amount: Amount
-    each_mg: Amount | None = None
-    beside: bool = False
-    in_total: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A piece of the text that was understood - or, of kind UNREAD, was not."""
-
-    kind: Kind
-    words: str = ""
-    amount: AmountToken | None = None
-    timing: Timing | None = None
-    every_day_only: bool = False
-    ceiling: Ceiling | None = None
-    lasts_days: tuple[int, int] | None = None
-
-
-_FRACTION_SIGNS = {"½": " 1/2", "¼": " 1/4", "¾": " 3/4", "⅓": " 1/3", "⅔": " 2/3"}
-
-_NUMBER_WORD = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
-_NUMBER = (
-    r"(?:(?:\d{1,3}|a|" + _NUMBER_WORD + r")[\s-]+and[\s-]+(?:(?:a|one)[\s-]+)?half"
-    r"(?:\s+of)?(?:\s+an?)?"
-    r"|\d{1,3}\s+(?:and\s+)?\d/\d"
-    r"|\d/\d(?:\s+of\s+an?|\s+of|\s+an?)?"
-    r"|\d{1,6}\.\d{1,6}|(?<!\d)\.\d{1,6}|\d{1,6}"
-    r"|(?:(?:a|one)[\s-]+)?half(?:[\s-]+of)?(?:[\s-]+an?)?"
-    r"|(?:(?:a|one)[\s-]+)?quarter(?:[\s-]+of)?(?:[\s-]+an?)?"
-    r"|three[\s-]+quarters(?:\s+of)?(?:\s+an?)?"
-    r"|" + _NUMBER_WORD + r")(?![\d/]|[.,]\d)"
+_GLUED_DURATION = re.compile(r"(?<=[a-z])x(?=\s?[0-9]+\s?(?:d|wk|day|week|month)s?\b)", re.ASCII)
+_ROMAN = re.compile(r"\b(i{1,3})\s+(?=(?:tab|cap)(?:let|sule)?s?\b)", re.ASCII)
+_EXTRA_FIRST = re.compile(
+    r"\b([0-9][0-9./]*|one|two|half)\s+(extra|additional|more)\s+(?=tab|cap|pill|mg|dose)", re.ASCII
 )
-_PLAIN_NUMBER = r"(?:\d{1,6}\.\d{1,6}|\.\d{1,6}|\d{1,6})"
+_PART = r"(?:[0-9](?:/[0-9])?|[0-9]?\.[0-9]{1,2})"
+_SCHEME = re.compile(
+    rf"(?<![\w./-])({_PART})-({_PART})-({_PART})(?:-({_PART}))?(?![\w./-])(?:\s*(tab|cap|mg)[a-z]*)?",
+    re.ASCII,
+)
+_PARTS_OF_DAY = ("in the morning", "at noon", "in the evening", "at bedtime")
 
-_NOT_DOSE = re.compile(
-    # What to do with it, how and where: none of these changes how much.
-    r"(?:please|take|takes|taking|give|gives|swallow|use|by mouth|via mouth|per os|by oral route|"
-    r"oral route|oral|orally|po|sublingually|sublingual|sl|iv|im|"
-    r"intravenously|intramuscularly|subcutaneously|subcut|with water|with a glass of water|"
-    r"with food|with or without food|without food|with or after food|with milk|whole|"
-    r"as directed|as prescribed|dissolve|dissolved|on (?:the )?tongue|under (?:the )?tongue|"
-    r"the|a dose of|dose|sig|route|"
-    r"(?:refills?:?\s*\d{1,2})|(?:\d{1,2}\s+refills?(?:\(s\))?)|"
-    # What it is for.
-    r"(?:for|for the|due to|or|/)?\s*(?:severe |acute |breakthrough |panic |muscle |nerve |"
-    r"back |rib |leg |night )*(?:anxiety|anxiousness|panic|attacks?|agitation|insomnia|"
-    r"sleep|sleeping|seizures?|epilepsy|pain|spasms?|cramps?|"
-    r"restless legs?(?: syndrome)?|rls|tremors?|nausea|"
-    r"vertigo|dizziness|tics?|dystonia|akathisia|mania|catatonia|headaches?|fever|cough|"
-    r"itching|allergies|infection|nerves|stress|terrors)(?:\s+disorder)?)\b"
+_SKIPPED = re.compile(r"(?:\s|[:'\"*]|-+(?=\s))+")
+# A point or a comma before a digit may be a decimal sign: it is never skipped (".5", ",5"), but
+# right after a word ("qam,1 tab") a comma parts two doses.
+_SEPARATOR = re.compile(
+    r"(?:[,;](?:\s*(?:and\b|&))?|\.+)(?![0-9])|(?<=[a-z)]),|/(?=am\b|pm\b|qam|qpm|qhs)"
 )
-_AS_NEEDED = re.compile(
-    r"(?:prn|only (?:as|if|when) needed|"
-    r"(?:as|if|when)(?: it is)? (?:needed|required|necessary))\b:?"
+_BRACKETS = re.compile(r"(?P<open>[(\[]\s*=?)|(?P<close>[)\]])|=")
+_SUPPLY = re.compile(
+    # What the pharmacy hands over, and when: no dose.
+    r"#\s*[0-9]{1,4}(?:\s*\([a-z -]{1,30}\))?(?!\S*[0-9])"
+    r"|(?:disp(?:ense)?|qty|quantity|mitte)\s*[:#]?\s*#?\s*[0-9]{1,4}(?:\s*\([a-z -]{1,30}\))?"
+    r"(?:\s*(?:tab(?:let)?|cap(?:sule)?|pill)s?(?:\(s\))?)?\b"
+    r"|[0-9]{1,4}\s*(?:tab(?:let)?|cap(?:sule)?|pill)s?(?:\(s\))?\s*,?\s*[0-9]{1,2}\s*(?:refill|rf)s?"
+    r"(?:\(s\))?"
+    r"|(?:refills?|rf)\s*[:#]?\s*(?:x\s*)?[0-9]{1,2}\b|[0-9]{1,2}\s+(?:refill|rf)s?(?:\(s\))?"
+    r"|\(?\s*(?:x\s*|for\s+(?:an?\s+)?)?[0-9]{1,3}[\s-]*days?[\s-]*supply\s*\)?"
+    r"|(?:ok to fill|may fill|fill|do not fill|dnf|earliest fill date|next fill)"
+    rf"(?:\s+(?:on or after|on|after|before|until))?\s*:?\s*{sig_spans.DATE}",
+    re.ASCII,
 )
-_THEN = re.compile(r"(?:and )?then\b|followed by\b|thereafter\b")
-# A point or a comma before a digit may be a decimal sign: it is never skipped (".5", ",5").
-_AND = re.compile(r"and\b|plus\b|&|\+|[,;](?!\d)")
-_SAME = re.compile(r"=|\(=?")
-_SKIPPED = re.compile(r"(?:[\s)]|[.:](?!\d))+")
-_SUPPLY = re.compile(r",\s*\d{1,4}\s*[a-z]+\s*,\s*\d{1,2}\s+refills?(?:\(s\))?\s*$")
-_STOP_AFTER_DAYS = re.compile(
-    r"((?:days?|weeks?|wks?|months?))[\s,;.]*(?:and\s+|then\s+)*(?:stop|discontinue)\.?$"
+_WATER = re.compile(
+    r"with\s+(?:(?:an?|one|[0-9]{1,2})\s*)?(?:(?:full|large|small|whole|sips?|oz|ounces?)\s+)*"
+    r"(?:glass(?:es)?\s+)?(?:of\s+)?(?:water|juice|milk)\b",
+    re.ASCII,
 )
-_WORD = re.compile(r"[^\s,;()=]+|.", re.DOTALL)
-_DURATION = re.compile(
-    rf"(?:for|x|times)\s*(?:up to\s+)?(?:the (?:next|first)\s+)?(?P<low>\d{{1,3}}|{_NUMBER_WORD})"
-    rf"(?:\s*(?:-|to)\s*(?P<high>\d{{1,3}}|{_NUMBER_WORD}))?"
-    r"\s*(?:more\s+)?(?P<unit>days?|weeks?|wks?|months?|d)\b"
+_DIAGNOSIS = re.compile(
+    r"(?:(?:dx|diagnosis|icd(?:-?10)?)\s*:?\s*)?\(?[a-z][0-9]{2}\.[0-9]{1,4}\)?(?![0-9a-z])",
+    re.ASCII,
 )
+# "2 mg/day in 2 divided doses": the day's dose is already said.
+_DIVIDED = re.compile(
+    r"(?:given\s+)?(?:in\s+)?(?:(?:[2-6]|two|three|four)\s+"
+    r"(?:(?:to|or|-)\s*(?:[2-6]|three|four)\s+)?)?(?:equally\s+)?divided(?:\s+doses?)?"
+    r"(?:\s+(?:into\s+)?(?:bid|tid|qid|q12h|q8h|q6h|(?:twice|three times) (?:daily|a day)))?\b",
+    re.ASCII,
+)
+_WORD = re.compile(r"[^\s,;()\[\]=]+|.", re.DOTALL)
 
 
 def tokens_of(text: str) -> list[Token]:
@@ -129,226 +90,156 @@ def tokens_of(text: str) -> list[Token]:
         if skipped:
             at = skipped.end()
             continue
-        token, end = _next(words, at, tokens)
+        token, at = _longest(words, at)
         if token is not None:
             tokens.append(token)
-        at = end
     return tokens
 
 
-def _next(words: str, at: int, before: list[Token]) -> tuple[Token | None, int]:
-    for read in (_limit, _plain_tokens, _timing, _dose):
-        found = read(words, at)
-        if found is not None:
-            return found
-    nothing = _NOT_DOSE.match(words, at)
-    if nothing:
-        return None, nothing.end()
-    bare = _patterns()["bare"].match(words, at)
-    if bare and not any(token.kind is Kind.AMOUNT for token in before):
-        amount = _amount_of(bare, NO_UNIT)
-        if amount is not None:
-            return Token(Kind.AMOUNT, amount=AmountToken(amount)), bare.end()
+def _longest(words: str, at: int) -> _Found:
+    found: _Found | None = None
+    for read in _READERS:
+        one = read(words, at)
+        if one is not None and (found is None or one[1] > found[1]):
+            found = one
+    if found is not None:
+        return found
     word = _WORD.match(words, at)
     end = word.end() if word else at + 1
-    return Token(Kind.UNREAD, words=words[at:end]), end
+    return Token(Kind.UNREAD, words[at:end].rstrip(".:") or words[at:end]), end
 
 
 def _plain_words(text: str) -> str:
-    words = text.lower()
-    for sign, digits in _FRACTION_SIGNS.items():
-        words = words.replace(sign, digits)
-    words = (
-        words.replace("\N{EN DASH}", "-")
-        .replace("\N{EM DASH}", "-")
-        .replace("µ", "u")
-        .replace("μ", "u")
-    )
-    words = re.sub(r"\b(?:[a-z]\.){2,}", lambda m: m[0].replace(".", "") + " ", words)
-    words = re.sub(r"\b(po|sl|tabs?|caps?|tsp|prn|q[ap]m|qhs|[bt]id|qid|max|hrs?)\.", r"\1", words)
-    words = " ".join(words.split())
-    words = _SUPPLY.sub("", words)
-    return _STOP_AFTER_DAYS.sub(r"\1", words)
+    words = re.sub(r"[\r\n]+", " . ", text.strip().lower())
+    for sign, plain in _SIGNS.items():
+        words = words.replace(sign, plain)
+    words = _DOTTED.sub(lambda dotted: dotted[0].replace(".", "") + " ", words)
+    words = _SHORTENED.sub(r"\1 ", words)
+    words = _GLUED_DURATION.sub(" x", words)
+    words = re.sub(r"(?<![\w/])w/(?=\s?[a-z]{2})\s*", "with ", words)
+    words = _ROMAN.sub(lambda roman: f"{len(roman[1])} ", words)
+    words = _EXTRA_FIRST.sub(r"\2 \1 ", words)
+    words = _SCHEME.sub(_scheme_in_words, words)
+    return " ".join(words.split())
 
 
-@cache
-def _patterns() -> dict[str, re.Pattern[str]]:
-    """The patterns that hold every unit word, made once."""
-    spoken = {
-        word: unit
-        for word, unit in unit_words().items()
-        if not word.isdigit() and unit.kind is not UnitKind.EACH and word not in {"u", "l", "tb"}
-    }
-    unit = "|".join(re.escape(w) for w in sorted([*spoken, "dose", "doses"], key=len, reverse=True))
-    mass = "|".join(
-        re.escape(w)
-        for w in sorted(spoken, key=len, reverse=True)
-        if spoken[w].kind is UnitKind.MASS
-    )
-    number = f"(?P<low>{_NUMBER})"
-    to = rf"(?:\s*(?:(?P<unit0>{unit})(?:\(s\))?)?\s*(?:-|to|or)\s*(?P<high>{_NUMBER}))?"
-    again = rf"(?:\s*\(\s*(?:{_NUMBER})\s*\))?"
-    per_day = r"(?:/|per|an?|in(?: an?)?|in any|within|every|each)?\s*"
-    return {
-        "dose": re.compile(
-            rf"(?P<upto>up to\s+)?{number}{again}{to}\s*"
-            rf"(?:[x(]?\s*(?P<each>{_PLAIN_NUMBER})\s*(?P<mass>{mass})\s*\)?\s*(?=(?:{unit})\b))?"
-            rf"(?P<unit>{unit})(?:\(s\))?(?![a-z0-9/])(?P<total>\s+(?:in\s+)?total\b)?"
-            r"|(?P<article>an?)\s+(?P<unit1>tablet|tab|capsule|cap|pill)\b"
-        ),
-        "dose_before_slash": re.compile(
-            rf"(?P<upto>up to\s+)?{number}{to}\s*(?P<unit>{unit})(?:\(s\))?(?=/d(?:ay)?\b)"
-        ),
-        "bare": re.compile(
-            rf"{number}(?:\s*(?:-|to|or)\s*(?P<high>{_NUMBER}))?(?!\s*[-a-z]?[.,]?[0-9%/])\b"
-        ),
-        "daily_ceiling": re.compile(
-            r"max(?:imum)? daily (?:amount|dose)(?: of)?\s*[:=]?\s*"
-            rf"(?P<low>{_NUMBER})(?P<high>(?!.))?\s*(?P<unit>{unit})(?:\(s\))?(?![a-z0-9/])"
-        ),
-        "ceiling": re.compile(
-            r"(?:(?:with a )?max(?:imum)?(?: daily)?(?: dose)?(?: of)?|"
-            r"(?:do )?not (?:to )?(?:exceed|take more than)(?: more than)?|nte|"
-            r"(?:no|not) more than|up to a max(?:imum)? of|to a max(?:imum)? of)\s*[:=]?\s*"
-            rf"(?P<low>{_NUMBER})(?P<high>(?!.))?\s*(?P<unit>{unit})(?:\(s\))?\s*"
-            rf"{per_day}(?P<span>day|d|daily|24\s*(?:hours?|hrs?|h)|week|weekly|wk)\b"
-        ),
-    }
+def _scheme_in_words(scheme: re.Match[str]) -> str:
+    """Of "1-0-2 tab": 1 tab in the morning and 2 tab in the evening; a fourth is at bedtime."""
+    *numbers, unit = scheme.groups()
+    said = [
+        f"{number} {unit or ''} {part}"
+        for number, part in zip(numbers, _PARTS_OF_DAY, strict=True)
+        if number and number.strip("0./")
+    ]
+    return " and ".join(said) or scheme.group()
 
 
-def _limit(words: str, at: int) -> tuple[Token, int] | None:
-    for name in ("ceiling", "daily_ceiling"):
-        ceiling = _patterns()[name].match(words, at)
-        unit = known_unit(ceiling["unit"]) if ceiling else None
-        amount = _amount_of(ceiling, unit) if ceiling and unit else None
-        if ceiling and amount is not None:
-            weekly = ceiling.groupdict().get("span", "").startswith("w")
-            days = Fraction(7) if weekly else Fraction(1)
-            return Token(Kind.CEILING, ceiling=Ceiling(amount, days)), ceiling.end()
-    duration = _DURATION.match(words, at)
-    if duration:
-        low = NUMBER_WORDS.get(duration["low"]) or Fraction(int(duration["low"]))
-        said_high = duration["high"]
-        high = low
-        if said_high:
-            high = NUMBER_WORDS.get(said_high) or Fraction(int(said_high))
-        unit_days = DAYS_IN[unit_of_time(duration["unit"]) or "d"]
-        lasts = (int(low * unit_days), -int(-high * unit_days // 1))
-        if 0 < lasts[0] <= lasts[1]:
-            return Token(Kind.DURATION, lasts_days=lasts), duration.end()
-    return None
+# --- what is read at a place -------------------------------------------------------------------
 
 
-def _plain_tokens(words: str, at: int) -> tuple[Token, int] | None:
-    for kind, pattern in (
-        (Kind.AS_NEEDED, _AS_NEEDED),
-        (Kind.THEN, _THEN),
-        (Kind.AND, _AND),
-        (Kind.SAME, _SAME),
-    ):
-        match = pattern.match(words, at)
-        if match:
-            return Token(kind, words=match.group()), match.end()
-    return None
+def _separator(words: str, at: int) -> _Found | None:
+    match = _SEPARATOR.match(words, at)
+    return (Token(Kind.AND, words=match.group()[0]), match.end()) if match else None
 
 
-def _timing(words: str, at: int) -> tuple[Token, int] | None:
+def _bracket(words: str, at: int) -> _Found | None:
+    match = _BRACKETS.match(words, at)
+    if match is None:
+        return None
+    kind = Kind.OPEN if match["open"] else Kind.CLOSE if match["close"] else Kind.SAME
+    return Token(kind, words=match.group()), match.end()
+
+
+def _no_dose(words: str, at: int) -> _Found | None:
+    ends = [m.end() for p in (_SUPPLY, _WATER, _DIAGNOSIS) if (m := p.match(words, at))]
+    return (None, max(ends)) if ends else None
+
+
+def _divided(words: str, at: int) -> _Found | None:
+    match = _DIVIDED.match(words, at)
+    return (Token(Kind.DIVIDED, match.group()), match.end()) if match else None
+
+
+def _timing(words: str, at: int) -> _Found | None:
     phrase = match_timing(words, at)
     if phrase is None:
         return None
-    token = Token(Kind.TIMING, timing=phrase.timing, every_day_only=phrase.every_day_only)
-    return token, phrase.end
+    return Token(Kind.TIMING, words[at : phrase.end], when=phrase), phrase.end
 
 
-def _dose(words: str, at: int) -> tuple[Token, int] | None:
-    match = _patterns()["dose"].match(words, at)
-    if match is None:
-        match = _patterns()["dose_before_slash"].match(words, at)
-        each = None
-    else:
-        if match["article"]:
-            unit = known_unit(match["unit1"])
-            amount = Amount(Fraction(1), Fraction(1), unit) if unit else None
-            return (Token(Kind.AMOUNT, amount=AmountToken(amount)), match.end()) if amount else None
-        each = match["each"]
+def _reason(words: str, at: int) -> _Found | None:
+    match = _phrases()[0].match(words, at)
+    return (None, match.end()) if match else None
+
+
+def _phrase(words: str, at: int) -> _Found | None:
+    _, pattern, kinds = _phrases()
+    match = pattern.match(words, at)
     if match is None:
         return None
-    unit, first = known_unit(match["unit"]), match["unit0"]
-    if unit is None or (first and known_unit(first) != unit):
-        return None
-    amount = _amount_of(match, unit)
-    if amount is None:
-        return None
-    if match["upto"]:
-        amount = replace(amount, low=Fraction(0))
-    each_mg = None
-    if each:
-        mass = known_unit(match["mass"])
-        value = Fraction(each)
-        each_mg = Amount(value, value, mass) if mass and value else None
-        if each_mg is None or unit.kind is not UnitKind.COUNT:
-            return None
-    in_total = bool(match.groupdict().get("total"))
-    token = AmountToken(amount, each_mg, in_total=in_total)
-    return Token(Kind.AMOUNT, amount=token), match.end()
+    kind = kinds[match.group()]
+    return (Token(kind, match.group()) if kind else None), match.end()
 
 
-def _amount_of(match: re.Match[str], unit: DoseUnit) -> Amount | None:
-    low = _value(match["low"])
-    high = _value(match["high"]) if match["high"] else low
-    if low is None or high is None or high == 0 or high < low or low == 0:
-        return None
-    return Amount(low, high, unit)
+def _drug(words: str, at: int) -> _Found | None:
+    match = _drug_names().match(words, at)
+    return (Token(Kind.DRUG, match.group()), match.end()) if match else None
 
 
-def _value(words: str) -> Fraction | None:
-    """A number as written: "1 1/2", "one and a half", "half a", ".5"."""
-    said = re.sub(r"(?<=\S)(\s+of)?(\s+an?)?$", "", words.replace("-", " ").strip())
-    whole, _, part = said.partition(" and ")
-    if not part and len(pieces := said.split()) == 2 and pieces[1][:1].isdigit():
-        whole, part = pieces
-    values = [_simple_value(piece.strip()) for piece in (whole, part) if piece.strip()]
-    if any(value is None for value in values):
-        return None
-    return sum((value for value in values if value), Fraction(0)) or None
+_READERS: tuple[Callable[[str, int], _Found | None], ...] = (
+    sig_amounts.limit,
+    sig_amounts.lowering,
+    sig_amounts.repeat,
+    sig_spans.after,
+    sig_spans.label,
+    sig_spans.dates,
+    sig_amounts.strength,
+    sig_amounts.amount,
+    _timing,
+    sig_spans.duration,
+    _phrase,
+    _reason,
+    _drug,
+    _no_dose,
+    _divided,
+    _separator,
+    _bracket,
+    sig_amounts.number,
+)
+"""Where two phrases are equally long, the earlier reader's is taken."""
 
 
-_SAID_PARTS = {
-    "half": Fraction(1, 2),
-    "quarter": Fraction(1, 4),
-    "three quarters": Fraction(3, 4),
-    "a": Fraction(1),
-}
+@cache
+def _phrases() -> tuple[re.Pattern[str], re.Pattern[str], dict[str, Kind | None]]:
+    """What a text is for, as one pattern; every other phrase, with its kind (None: no bearing)."""
+    rows = table("sig_words.csv")
+    kinds: dict[str, Kind | None] = {
+        row["words"]: None if row["kind"] == "no-bearing" else Kind(row["kind"])
+        for row in rows
+        if not row["kind"].startswith("reason")
+    }
+    of_kind = {kind: _any_of([r["words"] for r in rows if r["kind"] == kind])
+               for kind in ("reason", "reason-adjective")}  # fmt: skip
+    one = rf"(?:(?:{of_kind['reason-adjective']})\s+)*(?:{of_kind['reason']})(?![a-z0-9])"
+    lead = (
+        r"(?:(?:used |indicated )?for(?: the| your)?|due to|related to|associated with|"
+        r"indications?:?|dx:?|diagnosis:?|reason:?)\s+"
+    )
+    between = r"\s*(?:,|/|&|(?:and/or|and|or)\b)\s*"
+    reason = re.compile(rf"(?:{lead})?{one}(?:{between}(?:for\s+)?{one})*", re.ASCII)
+    phrase = re.compile(rf"(?:{_any_of(list(kinds))})(?:(?<![a-z])|(?![a-z0-9]))", re.ASCII)
+    return reason, phrase, kinds
 
 
-def _simple_value(said: str) -> Fraction | None:
-    words = re.sub(r"^(?:a|one)\s+(?=half|quarter)", "", " ".join(said.split()))
-    known = _SAID_PARTS.get(words) or NUMBER_WORDS.get(words)
-    if known is not None:
-        return known
-    numerator, _, denominator = words.partition("/")
-    if denominator and int(denominator) == 0:
-        return None
-    return Fraction(numerator) / (int(denominator) if denominator else 1)
+@cache
+def _drug_names() -> re.Pattern[str]:
+    """What a sig calls the drug of this product: another drug's name stays unread."""
+    names = [row["name"] for row in table("names.csv") if row["ingredients"] == "clonazepam"]
+    form = r"(?:\s+odt|\s+oral)?"
+    return re.compile(
+        rf"(?:of\s+)?(?:{_any_of(['clonazepam', *names])}){form}(?![a-z0-9])", re.ASCII
+    )
 
 
-ANY_TIME = "meals"
-"""The part of the day of "with meals": no one part."""
-
-_PARTS_OF_DAY = {
-    "morning": {"MORN", "CM", "ACM", "PCM", "WAKE"},
-    "midday": {"NOON", "CD", "ACD", "PCD", "AFT"},
-    "evening": {"EVE", "CV", "ACV", "PCV", "HS", "NIGHT"},
-    ANY_TIME: {"C", "AC", "PC"},
-}
-
-
-def part_of_day(timing: Timing) -> str:
-    """The part of the day that a timing names: "in the evening at bedtime" names one twice."""
-    for part, moments in _PARTS_OF_DAY.items():
-        if moments & set(timing.when):
-            return part
-    for time in timing.times_of_day:
-        hour = int(time[:2])
-        return "morning" if 4 <= hour < 11 else "midday" if 11 <= hour < 16 else "evening"
-    return ""
+def _any_of(words: list[str]) -> str:
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))

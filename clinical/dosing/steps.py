@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
@@ -325,18 +325,23 @@ def _total(doses: list[DailyDose], peak: Fraction) -> DailyDose:
 
 
 def _peak(doses: list[LineDose]) -> Fraction:
-    """The most on one weekday; a line without weekdays may fall on any of them."""
+    """The most on one day; a line without weekdays or a turn may fall on any of them."""
     return max(
-        sum(
-            (d.dose.peak_day for d in doses if d.weekdays is None or day in d.weekdays),
-            Fraction(0),
-        )
-        for day in WEEKDAYS
+        sum((d.dose.peak_day for d in together), Fraction(0)) for together in _on_each_day(doses)
     )
 
 
 def _most_intakes(doses: list[LineDose]) -> int:
-    return max(
-        sum(d.intakes or 0 for d in doses if d.weekdays is None or day in d.weekdays)
-        for day in WEEKDAYS
-    )
+    return max(sum(d.intakes or 0 for d in together) for together in _on_each_day(doses))
+
+
+def _on_each_day(doses: list[LineDose]) -> Iterator[list[LineDose]]:
+    """What is taken together, for every weekday and every turn of doses that take turns."""
+    turns = {d.turn for d in doses if d.turn is not None} or {1}
+    for day in WEEKDAYS:
+        for turn in turns:
+            yield [
+                d
+                for d in doses
+                if (d.weekdays is None or day in d.weekdays) and d.turn in {None, turn}
+            ]

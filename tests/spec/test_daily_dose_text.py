@@ -28,54 +28,57 @@ def mg(value: str) -> dict[str, Any]:
     return {"value": Decimal(value), "unit": "mg"}
 
 
+# --- what is read ---------------------------------------------------------------------------------
+# The product is a 0.5 mg tablet. The whole corpus, more than 500 sigs, is `sigs.toml`.
+
+
 @pytest.mark.parametrize(
     ("text", "low", "high"),
     [
-        # the product is a 0.5 mg tablet
+        # in words, in Latin, in capitals, with points
         ("Take 1 tablet by mouth twice daily", "1", "1"),
-        ("0.5 mg PO BID", "1", "1"),
+        ("1 TAB PO BID", "1", "1"),
         ("0.5 mg p.o. b.i.d.", "1", "1"),
-        # as needed 0; at most 2 x 1 tablet x 0.5 mg = 1 mg, under the 2 mg allowed
+        ("one tablet every other day", "1/4", "1/4"),
+        ("1 tablet every 8 hours", "3/2", "3/2"),
+        ("1 tab q6-8h", "3/2", "2"),
+        ("1 tab once or twice daily", "1/2", "1"),
+        ("1 tab qhs M/W/F", "3/14", "3/14"),
+        ("1 tab daily 5 days a week", "5/14", "5/14"),
+        # numbers
+        ("one and a half tablets at bedtime", "3/4", "3/4"),
+        ("1-1/2 tabs qhs", "3/4", "3/4"),
+        ("1 (one) tablet 2 (two) times a day", "1", "1"),
+        ("500 mcg bid", "1", "1"),
+        # a strength beside a number of tablets is no second dose
+        ("two 0.5 mg tablets nightly", "1", "1"),
+        ("clonazepam 0.5 mg 1 tab bid", "1", "1"),
+        ("Take 2 tablets (1 mg total) by mouth nightly", "1", "1"),
+        ("1 mg = 2 tabs, Oral, Daily", "1", "1"),
+        # as needed is from 0; at most 2 x 1 tablet x 0.5 mg = 1 mg, under the 2 mg allowed
         ("take 1/2 to 1 tab po bid prn anxiety, max 2 mg/day", "0", "1"),
         # at most 4 x 2 x 0.5 = 4 mg, but no more than 2 mg a day
         ("1-2 tabs po qid prn, not to exceed 2 mg per day", "0", "2"),
+        # one, or one more
+        ("1 tab qhs, may repeat x1", "1/2", "1"),
+        # only the second is as needed
+        ("1 tab bid plus 1 tab daily prn", "1", "3/2"),
+        # different doses in one day
         ("1 mg qam and 2 mg qhs", "3", "3"),
         ("1 mg in the morning, 0.5 mg at noon and 1 mg at bedtime", "5/2", "5/2"),
-        ("one tablet every other day", "1/4", "1/4"),
-        ("one and a half tablets at bedtime", "3/4", "3/4"),
-        ("1 1/2 tablets nightly", "3/4", "3/4"),
-        ("1½ tabs qhs", "3/4", "3/4"),
-        ("half a tablet every night at bedtime", "1/4", "1/4"),
-        ("take 2 tablets (1 mg) at bedtime", "1", "1"),
-        ("take 2 tablets (0.5 mg) at bedtime", "1", "1"),
-        ("1 mg = 2 tabs, Oral, Daily", "1", "1"),
-        ("two 0.5 mg tablets nightly", "1", "1"),
-        ("1 tablet every 8 hours", "3/2", "3/2"),
-        ("1 tab q6-8h", "3/2", "2"),
-        ("1 tablet 2 to 3 times a day", "1", "3/2"),
-        ("1 tablet up to 3 times daily as needed for panic attacks", "0", "3/2"),
-        ("1 tab in the morning and at bedtime", "1", "1"),
-        ("1 tab daily in the morning and at bedtime", "1", "1"),
-        ("1 tablet at 8 am and 8 pm", "1", "1"),
-        ("1 tablet at bedtime on Mondays, Wednesdays and Fridays", "3/14", "3/14"),
-        ("Every morning take 1 tablet and every evening take 2 tablets", "3/2", "3/2"),
-        ("1 tablet daily", "1/2", "1/2"),
-        ("2 mg/day", "2", "2"),
-        ("Take one tablet daily as directed", "1/2", "1/2"),
-        ("1 tab PO once weekly", "1/14", "1/14"),
-        # as a large EHR vendor writes its signaturas
-        ("Take 1 tablet (0.5 mg total) by mouth 2 (two) times a day.", "1", "1"),
-        ("Take 2 tablets (1 mg total) by mouth nightly as needed for sleep.", "0", "1"),
-        ("Take 1 mg by mouth 2 times daily. Max Daily Amount: 2 mg", "2", "2"),
-        # three meals and bedtime are four
-        ("take 1 tablet with each meal and at bedtime", "2", "2"),
-        ("1 tab three times daily with meals", "3/2", "3/2"),
+        ("Take 1 tablet in the morning, then 2 tablets at bedtime", "3/2", "3/2"),
+        ("1-0-1 tab", "1", "1"),
         # moments side by side are as many doses, two names of one moment are one
         ("1 tab morning noon night", "3/2", "3/2"),
         ("1 tab every evening at bedtime", "1/2", "1/2"),
-        ("1 tab once daily in the morning with breakfast", "1/2", "1/2"),
-        ("take one and one half tablet at bedtime", "3/4", "3/4"),
-        ("1 tab q 8 hours as needed for anxiety or panic", "0", "3/2"),
+        # three meals and bedtime are four
+        ("take 1 tablet with each meal and at bedtime", "2", "2"),
+        # 1 mg one day, 0.5 mg the next
+        ("1 mg and 0.5 mg on alternate days", "3/4", "3/4"),
+        # words that bear no dose
+        ("1 tab bid for anxiety, swallow whole with 8 oz of water, #60 RF 2", "1", "1"),
+        ("1 tab 30 minutes before bed", "1/2", "1/2"),
+        ("Take one tablet daily as directed", "1/2", "1/2"),
     ],
 )
 def test_a_text_that_is_read(text: str, low: str, high: str) -> None:
@@ -84,23 +87,37 @@ def test_a_text_that_is_read(text: str, low: str, high: str) -> None:
     assert (dose.low, dose.high) == (Fraction(low), Fraction(high))
 
 
+def test_doses_that_alternate_are_never_taken_on_one_day() -> None:
+    """1 mg one day and 0.5 mg the next: 0.75 on average, 1 mg on the fullest day, not 1.5."""
+    dose = course({"text": "1 mg and 0.5 mg on alternate days"}).overall
+    assert isinstance(dose, DailyDose)
+    assert (dose.high, dose.peak_day) == (Fraction(3, 4), 1)
+
+
+# --- what is not read -----------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
     ("text", "unread"),
     [
         ("1 tab bid, may repeat", '"may", "repeat"'),
         ("take as many as needed", '"as", "many"'),
         ("1 tablet bid, double if anxious", '"double", "if", "anxious"'),
-        ("1-0-1", '"1-0-1"'),
+        ("1 mg bid, increase to 2 mg bid", '"increase to"'),
         ("0,5 mg bid", '"0"'),
         ("1,000 mg bid", '"1"'),
         ("1 tab bid unless drowsy", '"unless", "drowsy"'),
         ("do not take 1 tablet daily", '"do", "not"'),
         ("taper 1 tab bid", '"taper"'),
+        ("1 tabelt bid", '"tabelt"'),
         ("1 tableta dos veces al dia", '"tableta"'),
         ("10 mg/hr daily", '"mg/hr"'),
         ("1 tab bid or 2 tabs qhs", '"or"'),
+        ("2 (three) tablets nightly", '"three"'),
         ("-1 tab bid", '"-1"'),
         ("1 tab 1/0 times daily", '"1/0"'),
+        ("1 tab bid 30", '"30"'),
+        ("lorazepam 1 mg bid", '"lorazepam"'),
     ],
 )
 def test_a_text_with_a_word_that_may_bear_on_the_dose_is_not_computed(
@@ -130,6 +147,9 @@ def test_a_text_with_a_word_that_may_bear_on_the_dose_is_not_computed(
         ("1 tab bid plus 1 tab prn", "not when each is taken"),
         ("1 tab bid for 3 days and 1 tab daily", "a duration for one of several doses"),
         ("1 tab in the morning with meals", "meals and another time"),
+        ("1 tab bid; 2 tabs bid", "several doses for the same time"),
+        ("1 tab daily and 2 tabs on Sundays", "days for one of several doses"),
+        ("stop 1 mg bid", "says to stop and goes on after it"),
     ],
 )
 def test_a_text_whose_words_tell_no_dose(text: str, why: str) -> None:
@@ -151,20 +171,127 @@ def test_a_bare_number_in_a_text_is_both_readings() -> None:
     assert dose.warnings == ("the dose has no unit: it may be 1 tablet or 1 mg",)
 
 
-def test_a_taper_written_as_text_is_steps_in_time() -> None:
-    """Two weeks of 1 mg, then two weeks of 0.5 mg: the highest is 1 mg, not 1.5."""
-    text = "1 mg at bedtime for 14 days, then 0.5 mg at bedtime for 14 days, then stop"
-    order = course({"text": text})
-    assert isinstance(order.overall, DailyDose)
-    assert order.overall.high == 1
-    assert [step.dose.high for step in order.steps] == [1, Fraction(1, 2)]
-
-
-def test_a_text_that_agrees_with_the_structure_says_nothing_new() -> None:
-    line = said(mg("0.5"), frequency=2, period=1, periodUnit="d")
-    dose = course(line | {"text": "1 tablet (0.5 mg) twice daily"}).overall
+def test_a_dose_that_may_be_held_counts_as_written_and_it_is_said() -> None:
+    dose = course({"text": "1 tab bid, hold for sedation"}).overall
     assert isinstance(dose, DailyDose)
-    assert (dose.high, dose.warnings) == (1, ())
+    assert (dose.high, dose.warnings) == (
+        1,
+        ("the text says when it is to be held; the dose as written counts",),
+    )
+
+
+# --- tapers as text -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "mg_per_day"),
+    [
+        # two weeks of 1 mg, then two weeks of 0.5 mg: the highest is 1 mg, not 1.5
+        ("1 mg at bedtime for 14 days, then 0.5 mg at bedtime for 14 days, then stop", "1 1/2"),
+        ("1 mg bid x 7 days, then 0.5 mg bid x 7 days, then 0.5 mg daily x 7 days", "2 1 1/2"),
+        # what a later step leaves out goes on from the step before
+        ("1 tab bid x 7 days, then daily x 7 days, then every other day x 7 days", "1 1/2 1/4"),
+        ("week 1: 1 mg bid; week 2: 0.5 mg bid; then stop", "2 1"),
+        ("Taper: 1 mg bid x 7 days, 0.5 mg bid x 7 days", "2 1"),
+        # a week of each, from 2 mg down
+        ("2 mg at bedtime; decrease by 0.5 mg every week until off", "2 3/2 1 1/2"),
+    ],
+)
+def test_a_taper_written_as_text_is_steps_in_time(text: str, mg_per_day: str) -> None:
+    order = course({"text": text})
+    steps = [Fraction(mg) for mg in mg_per_day.split()]
+    assert isinstance(order.overall, DailyDose), order.overall
+    assert order.overall.high == max(steps)
+    assert [step.dose.high for step in order.steps] == steps
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("1 mg bid, then 0.5 mg bid", "how long the dose before it lasts"),
+        # two packs may be meant side by side
+        ("1 mg bid x 5 days 0.5 mg bid x 5 days", "one after the other"),
+        ("week 1: 1 mg bid; week 3: 0.5 mg bid", "leaves some out"),
+        ("decrease by 0.25 mg every week", "to lower the dose and not from what"),
+        ("1 mg bid, decrease by 0.25 mg every week", "each dose or of the day"),
+        ("2 mg daily for 14 days then decrease to 0.5 mg every 14 days", "every so often"),
+        ("1 tab bid x 2 weeks then as needed", "says no dose"),
+    ],
+)
+def test_a_taper_that_leaves_a_step_open_is_not_computed(text: str, why: str) -> None:
+    overall = course({"text": text}).overall
+    assert isinstance(overall, NotComputable)
+    assert why in overall.why
+
+
+# --- a text beside a structure --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 tablet (0.5 mg) twice daily",
+        "Take 1 tablet by mouth 2 times daily for anxiety",
+        "0.5 mg bid",
+        # what the text leaves out, the structure says
+        "Take 1 tablet by mouth as directed",
+        "twice daily",
+        "wie besprochen",
+        # the text tells of two bottles, the line of one of them
+        "1.5 mg (one 0.5 mg tablet plus one 1 mg tablet) twice daily",
+        # the line may be any step of the whole course
+        "1 tab bid x 7 days, then 1 tab daily x 7 days, then stop",
+        "2 tabs bid x 7 days, then 1 tab bid x 7 days, then stop",
+    ],
+)
+def test_a_text_that_says_the_same_or_cannot_be_read_is_silent(text: str) -> None:
+    """Structured 0.5 mg twice a day of a 0.5 mg tablet."""
+    line = said(mg("0.5"), frequency=2, period=1, periodUnit="d")
+    dose = course(line | {"text": text}).overall
+    assert isinstance(dose, DailyDose)
+    assert (dose.low, dose.high, dose.warnings) == (1, 1, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "high"),
+    [
+        # twice a day 2 tablets of 0.5 mg
+        ("Take 2 tablets by mouth", 2),
+        # three times a day 0.5 mg
+        ("three times a day", Fraction(3, 2)),
+        # the highest step: twice a day 1 mg
+        ("1 mg bid x 7 days, then 0.5 mg qhs x 7 days, then stop", 2),
+        ("1 mg qam and 2 mg qhs", 3),
+    ],
+)
+def test_a_text_that_says_more_gives_a_warning_and_the_higher_bound(
+    text: str, high: Fraction
+) -> None:
+    """Structured 0.5 mg twice a day of a 0.5 mg tablet: 1 mg."""
+    line = said(mg("0.5"), frequency=2, period=1, periodUnit="d")
+    dose = course(line | {"text": text}).overall
+    assert isinstance(dose, DailyDose)
+    assert (dose.high, len(dose.warnings)) == (high, 1)
+    assert dose.warnings[0].startswith("the text says ")
+
+
+def test_a_maximum_of_the_structure_holds_for_its_text_too() -> None:
+    """Up to 2 mg a day in the structure; the text repeats the doses and not the maximum."""
+    line = said({"value": 2, "unit": "tablet"}, frequency=4, period=1, periodUnit="d")
+    most = {"numerator": mg("2"), "denominator": {"value": 1, "unit": "d"}}
+    line |= {"asNeededBoolean": True, "maxDosePerPeriod": most, "text": "2 tabs qid prn"}
+    dose = course(line).overall
+    assert isinstance(dose, DailyDose)
+    assert (dose.low, dose.high, dose.warnings) == (0, 2, ())
+
+
+def test_a_time_that_stands_only_in_the_text_is_taken_from_it() -> None:
+    """The structure says 1 tablet, the text "twice daily": 1 mg."""
+    amount = {"doseAndRate": [{"doseQuantity": {"value": 1, "unit": "tablet"}}]}
+    dose = course(amount | {"text": "twice daily"}).overall
+    assert isinstance(dose, DailyDose)
+    assert dose.high == 1
+    assert len(dose.warnings) == 1
 
 
 def test_a_bare_number_in_the_text_agrees_with_either_reading() -> None:
@@ -199,13 +326,6 @@ def test_the_patient_instruction_is_compared_as_well() -> None:
     assert isinstance(dose, DailyDose)
     assert dose.high == 2
     assert len(dose.warnings) == 1
-
-
-def test_a_text_that_cannot_be_read_changes_nothing_of_a_whole_structure() -> None:
-    line = said(mg("0.5"), frequency=2, period=1, periodUnit="d") | {"text": "wie besprochen"}
-    dose = course(line).overall
-    assert isinstance(dose, DailyDose)
-    assert (dose.high, dose.warnings) == (1, ())
 
 
 def test_a_timing_that_stands_only_in_the_text_is_taken_from_it() -> None:

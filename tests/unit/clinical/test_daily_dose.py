@@ -18,6 +18,7 @@ from clinical.dosage import (
 )
 from clinical.dose_course import course_of, dose_on, highest_from, implausible_mg_per_day
 from clinical.dosing.sig import read_sig
+from clinical.dosing.sig_tokens import Kind
 from clinical.dosing.timing import Rhythm, rhythm_of
 from clinical.dosing.timing_words import match_timing, timing_named, unit_of_time
 from clinical.dosing.units import known_unit, unit_of
@@ -80,6 +81,15 @@ def test_every_timing_phrase_of_the_table_is_lower_case_and_stands_once() -> Non
     ]
     assert phrases == [phrase.lower() for phrase in phrases]
     assert sorted(set(phrases)) == sorted(phrases)
+
+
+def test_every_word_of_a_sig_is_lower_case_stands_once_and_is_of_a_known_kind() -> None:
+    rows = table("sig_words.csv")
+    words = [row["words"] for row in rows]
+    assert words == [word.lower() for word in words]
+    assert len(words) == len(set(words))
+    kinds = {*Kind, "no-bearing", "reason", "reason-adjective"}
+    assert {row["kind"] for row in rows} <= kinds
 
 
 def test_every_timing_code_of_the_table_says_how_often() -> None:
