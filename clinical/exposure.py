@@ -27,6 +27,7 @@ from fractions import Fraction
 from clinical.daily_dose import DailyDose
 from clinical.day_set import NO_DAYS, DaySet, Span
 from clinical.dosage import UnitKind
+from clinical.dosing.units import shown
 from clinical.drugs import Drug
 from clinical.facts import MedicationRecord, RecordKind
 from clinical.standing import waiting
@@ -173,10 +174,10 @@ def why_not_used(record: MedicationRecord) -> str | None:
     if record.inpatient:
         return "it is an inpatient order"
     if record.kind is RecordKind.REQUEST and record.intent not in _ORDERS:
-        return f"its intent is {record.intent}, not an order"
+        return f"its intent is {shown(str(record.intent))}, not an order"
     if record.status is None:
         return "its status is not stated"
-    return None if record.status in _USED[record.kind] else f"its status is {record.status}"
+    return None if record.status in _USED[record.kind] else f"its status is {shown(record.status)}"
 
 
 _USED = {

@@ -44,11 +44,16 @@ def _longest_text() -> int:
     return int(document("dosage.toml")["numbers"]["longest_text"]["value"])
 
 
-@lru_cache(maxsize=4096)
 def read_sig(text: str) -> SigReading:
-    """The dosage that a text states. Clinics write the same few texts again and again."""
+    """The dosage that a text states."""
     if len(text) > _longest_text():
         return SigReading(why="the text is too long to be read as a dosage")
+    return _read(text)
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str) -> SigReading:
+    """Kept, for clinics write the same few texts again and again."""
     tokens = tokens_of(text)
     unread = tuple(dict.fromkeys(token.words for token in tokens if token.kind is Kind.UNREAD))
     if unread:
