@@ -63,7 +63,7 @@ def medication_record(
         course=course,
         status=as_text(resource.get("status")),
         intent=as_text(resource.get("intent")),
-        do_not_perform=resource.get("doNotPerform") is True or resource.get("wasNotTaken") is True,
+        do_not_perform=_is_turned_round(resource),
         authored_on=authored_on,
         period_starts=starts,
         period_ends=ends,
@@ -83,6 +83,12 @@ def medication_record(
 def source_of(resource: dict[str, Any]) -> str:
     """As "Type/id"; a resource without id is named as such."""
     return f"{resource.get('resourceType')}/{as_text(resource.get('id')) or 'without-id'}"
+
+
+def _is_turned_round(resource: dict[str, Any]) -> bool:
+    """Whether it says that the drug is not to be given, or was not taken (DSTU2's and STU3's)."""
+    negated = (resource.get(name) is True for name in ("doNotPerform", "wasNotTaken"))
+    return any(negated) or resource.get("taken") == "n"
 
 
 def _authored_on(resource: dict[str, Any]) -> date | None:
