@@ -78,8 +78,13 @@ def discontinued(offer: TaperOffer) -> list[str]:
 
 def order_name(record: MedicationRecord) -> str:
     """An order as one would name it on the telephone."""
-    dosage = f" ({record.dosage_text})" if record.dosage_text else ""
-    return f"{drug_name(record)}{dosage}"
+    dosage = " ".join((record.dosage_text or "").split())
+    if len(dosage) > _LONGEST_DOSAGE:
+        dosage = dosage[: _LONGEST_DOSAGE - 1].rstrip() + "…"
+    return f"{drug_name(record)} ({dosage})" if dosage else drug_name(record)
+
+
+_LONGEST_DOSAGE = 200
 
 
 def _within_horizon(desk: Desk, proposal: Proposal) -> list[Fill]:

@@ -50,7 +50,7 @@ def use_site_tables(site: SiteTables | None) -> None:
     The gate calls this once, before the first drug is recognised.
     """
     tables.use_site_tables(site)
-    recognise.cache_clear()
+    _read.cache_clear()
     _of_product.cache_clear()
 
 
@@ -101,7 +101,6 @@ class Unrecognised:
     named: str | None
 
 
-@lru_cache(maxsize=4096)
 def recognise(description: DrugDescription) -> Drug | Unrecognised:
     """The drug that a record describes (CLINICAL section 1).
 
@@ -109,6 +108,27 @@ def recognise(description: DrugDescription) -> Drug | Unrecognised:
     concern is taken (clonazepam, then an opioid), of two strengths the higher, and a warning
     says both. A drug outside our tables is Unrecognised, with its name where it has one.
     """
+    if _is_long(description):
+        return _read.__wrapped__(description)
+    return _read(description)
+
+
+_MOST_CODES, _LONGEST_WORDS = 20, 400
+"""Beyond them a description is no usual one, and is read without being kept."""
+
+
+def _is_long(description: DrugDescription) -> bool:
+    parts = [*description.codes, *(c for i in description.ingredients for c in i.codes)]
+    if len(parts) + len(description.ingredients) > _MOST_CODES:
+        return True
+    words = [description.text, description.form_text, *(i.text for i in description.ingredients)]
+    words += [word for coded in parts for word in (coded.system, coded.code, coded.display)]
+    return any(word is not None and len(word) > _LONGEST_WORDS for word in words)
+
+
+@lru_cache(maxsize=4096)
+def _read(description: DrugDescription) -> Drug | Unrecognised:
+    """Kept, for a population has few drugs and many records of each."""
     drug = _plainly_coded(description)
     if drug is not None:
         return drug
@@ -172,16 +192,24 @@ def _weigh(
     agreeing = [reading for reading in readings if _agree(chosen, reading)]
     odd = [reading.said for reading in readings if reading not in agreeing] + list(foreign)
     taken = "/".join(sorted(set(chosen.ingredients)))
-    warnings = [
-        _sentence(f"{chosen.said}, but {said}; it is taken as {taken}")
-        for said in dict.fromkeys(odd)
-    ]
+    warnings = [_sentence(f"{chosen.said}, but {said}; it is taken as {taken}") for said in odd]
     disputed = {n for r in readings if r not in agreeing for n in r.ingredients}
     strength, differing = _highest(agreeing)
     warnings += differing
     form = next((r.form for r in agreeing if r.form), None) or stated_form(description.form_text)
-    drug = _drug(chosen, agreeing, strength, form, tuple(warnings), one_product=not differing)
+    drug = _drug(chosen, agreeing, strength, form, _few(warnings), one_product=not differing)
     return replace(drug, disputed=tuple(sorted(disputed - set(drug.ingredients))))
+
+
+_MOST_WARNINGS = 10
+
+
+def _few(warnings: Sequence[str]) -> tuple[str, ...]:
+    unique = list(dict.fromkeys(warnings))
+    if len(unique) <= _MOST_WARNINGS:
+        return tuple(unique)
+    more = len(unique) - _MOST_WARNINGS
+    return (*unique[:_MOST_WARNINGS], f"And {more} more conflicts between its names and codes.")
 
 
 def _agree(chosen: Reading, other: Reading) -> bool:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
+from clinical.dosing.units import shown
 from clinical.facts import MedicationRecord, RecordKind
 
 _ORDERING_INTENTS = frozenset(
@@ -83,19 +84,17 @@ def _refused(record: MedicationRecord, *, draft: bool) -> str | None:
             allowed = set(_HANDED_OVER)
     if record.status is None:
         return "its status is not stated"
-    return None if record.status in allowed else f"its status is {record.status}"
+    return None if record.status in allowed else f"its status is {shown(record.status)}"
 
 
 def _request_refused(record: MedicationRecord, *, draft: bool) -> str | None:
     if record.intent is not None and record.intent not in _ORDERING_INTENTS:
-        return f"its intent is {record.intent}, not an order"
-    if draft:
-        # order-sign may carry re-signed orders that are no drafts (CDS Hooks 2.0, order-sign).
-        allowed = {"draft", "active"}
-        return None if record.status in {None, *allowed} else f"its status is {record.status}"
+        return f"its intent is {shown(record.intent)}, not an order"
     if record.status is None:
-        return "its status is not stated"
-    return None if record.status == "active" else f"its status is {record.status}"
+        return None if draft else "its status is not stated"
+    # order-sign may carry re-signed orders that are no drafts (CDS Hooks 2.0, order-sign).
+    allowed = {"draft", "active"} if draft else {"active"}
+    return None if record.status in allowed else f"its status is {shown(record.status)}"
 
 
 def _by_period(record: MedicationRecord, on: date) -> Standing:
@@ -136,10 +135,10 @@ def why_not_used(record: MedicationRecord) -> str | None:
         return "it is an inpatient order"
     intent = record.intent
     if record.kind is RecordKind.REQUEST and intent is not None and intent not in _ORDERING_INTENTS:
-        return f"its intent is {intent}, not an order"
+        return f"its intent is {shown(intent)}, not an order"
     if record.status is None:
         return "its status is not stated"
-    return None if record.status in _USED[record.kind] else f"its status is {record.status}"
+    return None if record.status in _USED[record.kind] else f"its status is {shown(record.status)}"
 
 
 def waiting(records: Iterable[MedicationRecord]) -> frozenset[str]:

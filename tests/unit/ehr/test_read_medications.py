@@ -57,6 +57,114 @@ def test_links_are_read_in_every_spelling():
     assert read(groupIdentifier={"system": "urn:s", "value": "1"}).group == "urn:s|1"
 
 
+CLONAZEPAM = {
+    "coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "197527"}]
+}
+ONE_TABLET = {"value": 1, "unit": "tablet"}
+TWICE = {"frequency": 2, "period": 1, "periodUnit": "d"}
+AT_MOST_THREE = {
+    "numerator": {"value": 3, "unit": "tablet"},
+    "denominator": {"value": 1, "code": "d"},
+}
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        pytest.param(
+            {
+                "resourceType": "MedicationOrder",
+                "dateWritten": "2026-11-01",
+                "medicationCodeableConcept": CLONAZEPAM,
+                "dosageInstruction": [
+                    {
+                        "timing": {"repeat": {"frequency": 2, "period": 1, "periodUnits": "d"}},
+                        "asNeededBoolean": True,
+                        "doseQuantity": ONE_TABLET,
+                        "maxDosePerPeriod": AT_MOST_THREE,
+                    }
+                ],
+            },
+            id="DSTU2",
+        ),
+        pytest.param(
+            {
+                "resourceType": "MedicationRequest",
+                "intent": "order",
+                "authoredOn": "2026-11-01",
+                "medicationCodeableConcept": CLONAZEPAM,
+                "requester": {"agent": {"reference": "Practitioner/1"}},
+                "dosageInstruction": [
+                    {
+                        "timing": {"repeat": TWICE},
+                        "asNeededCodeableConcept": {"text": "panic"},
+                        "doseQuantity": ONE_TABLET,
+                        "maxDosePerPeriod": AT_MOST_THREE,
+                    }
+                ],
+            },
+            id="STU3",
+        ),
+        pytest.param(
+            {
+                "resourceType": "MedicationRequest",
+                "intent": "order",
+                "authoredOn": "2026-11-01",
+                "medicationCodeableConcept": CLONAZEPAM,
+                "dosageInstruction": [
+                    {
+                        "timing": {"repeat": TWICE},
+                        "asNeededBoolean": True,
+                        "doseAndRate": [{"doseQuantity": ONE_TABLET}],
+                        "maxDosePerPeriod": AT_MOST_THREE,
+                    }
+                ],
+            },
+            id="R4",
+        ),
+        pytest.param(
+            {
+                "resourceType": "MedicationRequest",
+                "intent": "order",
+                "authoredOn": "2026-11-01",
+                "medication": {"concept": CLONAZEPAM},
+                "renderedDosageInstruction": "1 tablet twice a day as needed",
+                "dosageInstruction": [
+                    {
+                        "timing": {"repeat": TWICE},
+                        "asNeeded": True,
+                        "asNeededFor": [{"text": "panic"}],
+                        "doseAndRate": [{"doseQuantity": ONE_TABLET}],
+                        "maxDosePerPeriod": [AT_MOST_THREE],
+                    }
+                ],
+            },
+            id="R5",
+        ),
+    ],
+)
+def test_an_order_is_one_and_the_same_in_every_release_of_fhir(resource):
+    """1 tablet of 0.5 mg twice a day as needed: 0 to 1 mg."""
+    record = medication_record({"id": "x", "status": "active", **resource}, lambda _: None)
+    assert record.kind is RecordKind.REQUEST
+    assert record.authored_on == date(2026, 11, 1)
+    assert record.drug.ingredients == ("clonazepam",)
+    dose = record.course.overall
+    assert (dose.low, dose.high, dose.as_needed, dose.warnings) == (0, 1, True, ())
+
+
+@pytest.mark.parametrize("said", [{"wasNotTaken": True}, {"taken": "n"}], ids=["DSTU2", "STU3"])
+def test_a_statement_that_the_drug_is_not_taken_is_turned_round(said):
+    resource = {"resourceType": "MedicationStatement", "id": "x", "status": "active", **said}
+    assert medication_record(resource, lambda _: None).do_not_perform
+
+
+@pytest.mark.parametrize("said", [{"wasNotTaken": False}, {"taken": "y"}, {"taken": "unk"}, {}])
+def test_a_statement_that_the_drug_may_be_taken_stands(said):
+    resource = {"resourceType": "MedicationStatement", "id": "x", "status": "active", **said}
+    assert not medication_record(resource, lambda _: None).do_not_perform
+
+
 def test_a_reason_may_be_a_code_or_a_reference():
     coded = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "F11.20"}]}
     assert read(reasonCode=[coded]).reasons == {"opioid_use_disorder"}
