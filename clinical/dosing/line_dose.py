@@ -65,6 +65,10 @@ class LineGap:
     given: DailyDose | None = None
 
 
+_HOW_OFTEN = "the order says how much at once and not how often"
+_RATE_ONLY = "the dose is given at a rate, and how often it is given is not said"
+
+
 def line_dose(line: DosageLine, product: Product) -> LineDose | LineGap:
     """The daily dose of the structured parts of one line."""
     ceiling_notes = tuple(_ceiling_words(c) for c in line.ceilings)
@@ -83,8 +87,7 @@ def line_dose(line: DosageLine, product: Product) -> LineDose | LineGap:
     as_needed = line.as_needed or as_needed_by_name(line.timing)
     if rhythm is None:
         if not as_needed:
-            why = "the order says how much at once and not how often"
-            return LineGap(NotComputable(why, notes))
+            return LineGap(NotComputable(_HOW_OFTEN if line.amounts else _RATE_ONLY, notes))
         return _as_needed_up_to(line, intake, product)
     if isinstance(intake, NoIntake):
         given = _given_per_day(intake.given, rhythm, as_needed=as_needed)
