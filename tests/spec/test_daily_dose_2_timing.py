@@ -362,8 +362,8 @@ def test_a_count_of_doses_as_needed_ends_on_no_known_day() -> None:
     order = course(line, starts=NEW_YEAR)
     assert steps_told(order) == "2027-01-01 to open: as needed, 0 to 1 mg/day"
     assert told(order) == (
-        "as needed, 0 to 1 mg/day; note: 10 times in all, "
-        "as needed: the day on which they are used up is not known"
+        "as needed, 0 to 1 mg/day; note: at most 10 in all, as needed: "
+        "the day on which they are used up is not known"
     )
 
 
