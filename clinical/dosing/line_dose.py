@@ -78,13 +78,13 @@ def line_dose(line: DosageLine, product: Product) -> LineDose | LineGap:
     rhythm = rhythm_of(line.timing)
     if isinstance(rhythm, NotComputable):
         return LineGap(replace(rhythm, warnings=(*rhythm.warnings, *notes)))
+    as_needed = line.as_needed or as_needed_by_name(line.timing)
     said = line.amounts or infused_at_once(line)
-    if not said:
+    if not said or (rhythm is None and not line.amounts and not as_needed):
         return LineGap(
             NotComputable(_why_no_amount(line), (*notes, *_other_maximum(line, product)))
         )
     intake = intake_of(said, product.strength, product.weight_kg)
-    as_needed = line.as_needed or as_needed_by_name(line.timing)
     if rhythm is None:
         if not as_needed:
             return LineGap(NotComputable(_HOW_OFTEN if line.amounts else _RATE_ONLY, notes))
@@ -99,7 +99,7 @@ def line_dose(line: DosageLine, product: Product) -> LineDose | LineGap:
     dose = _below_ceilings(dose, line, product, may_vary=as_needed or dose.low != dose.high)
     warnings = (*line.notes, *rhythm.warnings, *dose.warnings, *_rate_note(line))
     if as_needed and line.timing.count is not None and not rhythm.single:
-        warnings += (f"{line.timing.count_max or line.timing.count} times in all, {_NO_LAST_DAY}",)
+        warnings += (_NO_LAST_DAY.format(line.timing.count_max or line.timing.count),)
     dose = replace(dose, warnings=tuple(dict.fromkeys(warnings)))
     return LineDose(
         dose,
@@ -115,7 +115,7 @@ def line_dose(line: DosageLine, product: Product) -> LineDose | LineGap:
     )
 
 
-_NO_LAST_DAY = "as needed: the day on which they are used up is not known"
+_NO_LAST_DAY = "at most {} in all, as needed: the day on which they are used up is not known"
 
 
 def scaled(dose: DailyDose, scale: Scale | None) -> DailyDose | None:

@@ -49,7 +49,7 @@ def _filled(line: DosageLine, said: DosageLine) -> DosageLine:
     has_rhythm = rhythm_of(line.timing) is not None
     timing = line.timing if has_rhythm else _bounded(said.timing, line.timing.bounds)
     if not has_rhythm and line.timing.count is not None:
-        timing = replace(timing, count=line.timing.count)
+        timing = replace(timing, count=line.timing.count, count_max=line.timing.count_max)
     return replace(
         line,
         amounts=line.amounts or said.amounts,

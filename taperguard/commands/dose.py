@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from clinical.daily_dose import DailyDose, DoseCourse, NotComputable
 from clinical.dose_course import steps_on, taken_on
 from clinical.drugs import Drug, Strength, Unrecognised
-from clinical.facts import MedicationRecord
+from clinical.facts import MedicationRecord, RecordKind
 from clinical.quantities import as_decimal, plain
 from clinical.standing import standing
 from ehr.decode import NotJson, decode, pretty
@@ -138,7 +138,7 @@ def _report(
 ) -> dict[str, Any]:
     record = medication_record(resource, lookup, weight_kg=weight_kg)
     stands = standing(record, on)
-    dose = _dose_to_show(record.course, on if on_that_day else None)
+    dose = _dose_to_show(record, on if on_that_day else None)
     report: dict[str, Any] = {
         "source": record.source,
         "drug": _drug(record.drug),
@@ -155,17 +155,26 @@ def _report(
     return report
 
 
-def _dose_to_show(course: DoseCourse, on: date | None) -> DailyDose | NotComputable:
+def _dose_to_show(record: MedicationRecord, on: date | None) -> DailyDose | NotComputable:
+    course = record.course
     if on is None:
         return course.overall
     dose = taken_on(course, on)
-    if dose is not None:
+    if dose is not None and not _outside(record, on):
         return dose
     unit = course.overall.unit if isinstance(course.overall, DailyDose) else "mg"
     zero = Fraction(0)
     return DailyDose(
         unit, zero, zero, zero, False, f"the order has nothing to take on {on.isoformat()}"
     )
+
+
+def _outside(record: MedicationRecord, on: date) -> bool:
+    """Whether the day is not in the record's own period; a supply may be taken later."""
+    if record.kind is RecordKind.DISPENSE:
+        return False
+    begins, ends = record.period_starts, record.period_ends
+    return (begins is not None and on < begins) or (ends is not None and ends < on)
 
 
 def _drug(drug: Drug | Unrecognised) -> dict[str, Any] | None:

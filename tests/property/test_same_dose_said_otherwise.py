@@ -458,10 +458,24 @@ WHOLE: dict[str, Any] = {
         {"numerator": {"value": 2, "unit": "mg"}, "denominator": {"value": 1, "unit": "d"}}
     ],
     "maxDosePerAdministration": {"value": 2, "unit": "mg"},
+    "additionalInstruction": [{"text": "max 2 a day", "coding": [{"display": "as required"}]}],
+    "rateRatio": {
+        "numerator": {"value": 2, "unit": "mg"},
+        "denominator": {"value": 1, "unit": "h"},
+    },
     "maxDosePerLifetime": {"value": 200, "unit": "mg"},
     "modifierExtension": [],
 }
-LINE_KEYS = [*WHOLE, "doseQuantity", "doseRange", "asNeededCodeableConcept", "asNeeded"]
+LINE_KEYS = [
+    *WHOLE,
+    "rateQuantity",
+    "rateRange",
+    "quantityQuantity",
+    "doseQuantity",
+    "doseRange",
+    "asNeededCodeableConcept",
+    "asNeeded",
+]
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -225,6 +225,13 @@ TWO_HOURS = {"frequency": 1, "period": 1, "periodUnit": "d", "duration": 2, "dur
             "not computable: the drug is given at a rate, which says no dose per day; "
             "note: all day long the rate would be 24 mg/day",
         ),
+        # for 33 hours, and not how often: the same
+        (
+            {"rateQuantity": {"value": 1, "unit": "mg/h"}},
+            {"duration": 33, "durationUnit": "h"},
+            "not computable: the drug is given at a rate, which says no dose per day; "
+            "note: all day long the rate would be 24 mg/day",
+        ),
         # "1 mg" is no rate
         (
             {"rateQuantity": {"value": 1, "unit": "mg"}},

@@ -356,14 +356,20 @@ def test_a_count_ends_the_order_when_it_is_used_up(repeat: dict[str, Any], answe
     assert steps_told(course(said(tablets("1"), **repeat), starts=NEW_YEAR)) == answer
 
 
+def test_a_count_bounds_a_rhythm_that_only_the_text_says() -> None:
+    """7 to 10 times, and the text says at bedtime: at the latest the tenth day."""
+    line = {"text": "1 mg at bedtime", "timing": {"repeat": {"count": 7, "countMax": 10}}}
+    assert steps_told(course(line, starts=NEW_YEAR)) == "2027-01-01 to 2027-01-10: 1 mg/day"
+
+
 def test_a_count_of_doses_as_needed_ends_on_no_known_day() -> None:
     """Ten times in all, at most once a day: ten days at the least, and nobody knows how many."""
     line = said(mg("1"), frequency=1, period=1, periodUnit="d", count=10) | {"asNeeded": True}
     order = course(line, starts=NEW_YEAR)
     assert steps_told(order) == "2027-01-01 to open: as needed, 0 to 1 mg/day"
     assert told(order) == (
-        "as needed, 0 to 1 mg/day; note: 10 times in all, "
-        "as needed: the day on which they are used up is not known"
+        "as needed, 0 to 1 mg/day; note: at most 10 in all, as needed: "
+        "the day on which they are used up is not known"
     )
 
 

@@ -175,23 +175,35 @@ def _in_words(node: ast.expr) -> str:
             return _words(value)
         case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
             return ", ".join(map(_in_words, parts)) or "none"
-        case ast.Name(id=name):
-            return name.replace("_", " ").lower() if not name.isupper() else name.replace("_", " ")
-        case ast.Starred(value=value) | ast.FormattedValue(value=value):
-            return _in_words(value)
         case ast.JoinedStr(values=parts):
             return "".join(map(_in_words, parts))
+        case ast.Name(id=name):
+            return (name if name.isupper() else name.lower()).replace("_", " ")
         case ast.Attribute(value=ast.Name(), attr=name):
             return name.lower().replace("_", " ")
+        case ast.Starred(value=inner) | ast.FormattedValue(value=inner):
+            return _in_words(inner)
+        case ast.Attribute(value=inner) | ast.Subscript(value=inner):
+            return _in_words(inner)  # a part of what was computed: what it was computed of
         case ast.Call():
-            name = ast.unparse(node.func).rpartition(".")[2].replace("_", " ")
-            inner = ", ".join(_arguments(node))
-            return f"{name} ({inner})" if inner else name
-        case ast.GeneratorExp() | ast.ListComp():
-            loop = node.generators[0]
-            over = _in_words(loop.iter) if isinstance(loop.iter, ast.expr) else ""
-            return f"{_in_words(node.elt)} for each {_in_words(loop.target)} of {over}"
+            return _call_in_words(node)
+        case (
+            ast.GeneratorExp(elt=each, generators=[loop])
+            | ast.ListComp(elt=each, generators=[loop])
+        ):
+            return f"{_in_words(each)} for each {_in_words(loop.target)} of {_in_words(loop.iter)}"
     return ast.unparse(node).replace("_", " ")
+
+
+def _call_in_words(call: ast.Call) -> str:
+    match call:
+        case ast.Call(func=ast.Name(id="date"), args=[year, month, day]):
+            return "-".join(_in_words(part).zfill(2) for part in (year, month, day))
+        case ast.Call(func=ast.Attribute(attr="ago"), args=[days], keywords=[]):
+            return f"{_in_words(days)} days ago"
+    name = ast.unparse(call.func).rpartition(".")[2].replace("_", " ")
+    inner = ", ".join(_arguments(call))
+    return f"{name} ({inner})" if inner else name
 
 
 def answers_of(test: ast.FunctionDef) -> list[str]:

@@ -189,6 +189,20 @@ def test_a_weekday_that_the_order_leaves_out_has_nothing_to_take() -> None:
     assert report["amount_per_day"] == {"unit": "tablet", "low": 0, "high": 0}
 
 
+@pytest.mark.parametrize(
+    ("on", "mg"),
+    [(date(2026, 12, 31), 0), (date(2027, 1, 1), 1), (date(2027, 1, 31), 1), (date(2027, 2, 1), 0)],
+)
+def test_outside_the_period_of_a_statement_nothing_is_taken(on: date, mg: int) -> None:
+    statement = order(
+        resourceType="MedicationStatement",
+        effectivePeriod={"start": "2027-01-01", "end": "2027-01-31"},
+        dosage=order()["dosageInstruction"],
+        dosageInstruction=None,
+    )
+    assert one(statement, on, on_that_day=True)["daily_dose"]["high"] == mg
+
+
 def test_the_amount_on_a_day_is_that_of_its_step() -> None:
     """Two tablets for a week, then one for a week."""
     week = {"value": 7, "unit": "d"}
