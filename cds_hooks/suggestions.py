@@ -134,7 +134,7 @@ def _replace_drafts(
         of_step.setdefault(fill.step_index, {}).setdefault(fill.product.rxcui, draft_id)
         verb = "create" if key is None else "update"
         actions.append({"type": verb, "description": _describe(fill), "resource": order})
-    deletions = [_delete(key, record) for key, (record, _) in unused.items()]
+    deletions = [_delete(record) for record, _ in unused.values()]
     return [*deletions, *actions]
 
 
@@ -162,10 +162,20 @@ def _prior_of(
 def _same_product(
     begun: Mapping[str, tuple[MedicationRecord, JsonObject]], fill: Fill
 ) -> str | None:
-    for key, (record, _) in begun.items():
-        if isinstance(record.drug, Drug) and record.drug.rxcui == fill.product.rxcui:
-            return key
-    return None
+    return next(
+        (key for key, (record, _) in begun.items() if _can_become(record, fill.product.rxcui)),
+        None,
+    )
+
+
+def _can_become(record: MedicationRecord, rxcui: str) -> bool:
+    """Whether an update can make the draft an order of this product: it is one already.
+
+    What we write is a MedicationRequest, so a draft of another type (DSTU2's MedicationOrder) is
+    deleted and written anew.
+    """
+    of_our_type = record.source.startswith("MedicationRequest/")
+    return of_our_type and isinstance(record.drug, Drug) and record.drug.rxcui == rxcui
 
 
 def _describe(fill: Fill) -> str:
@@ -176,11 +186,11 @@ def _describe(fill: Fill) -> str:
     )
 
 
-def _delete(key: str, record: MedicationRecord) -> JsonObject:
+def _delete(record: MedicationRecord) -> JsonObject:
     return {
         "type": "delete",
         "description": f"Remove the new order of {order_name(record)}",
-        "resourceId": f"MedicationRequest/{key}",
+        "resourceId": record.source,
     }
 
 
@@ -191,7 +201,7 @@ def removal_suggestion(
     ordered = _ordered(desk, drafts)
     if not ordered:
         return None
-    actions = [_delete(key, record) for key, (record, _) in ordered.items()]
+    actions = [_delete(record) for record, _ in ordered.values()]
     return {"label": label, "uuid": desk.new_id(), "actions": actions}
 
 
@@ -202,12 +212,7 @@ def lower_start_suggestion(desk: Desk, drafts: tuple[MedicationRecord, ...]) -> 
         return None
     (product,) = products_of([_LOWER_START_RXCUI])
     same = next(
-        (
-            key
-            for key, (record, _) in ordered.items()
-            if isinstance(record.drug, Drug) and record.drug.rxcui == product.rxcui
-        ),
-        None,
+        (key for key, (record, _) in ordered.items() if _can_become(record, product.rxcui)), None
     )
     order = daily_order(
         product,
@@ -218,7 +223,7 @@ def lower_start_suggestion(desk: Desk, drafts: tuple[MedicationRecord, ...]) -> 
         days=_LOWER_START_DAYS,
         begun=None if same is None else ordered[same][1],
     )
-    actions = [_delete(key, record) for key, (record, _) in ordered.items() if key != same]
+    actions = [_delete(record) for key, (record, _) in ordered.items() if key != same]
     verb = "create" if same is None else "update"
     words = f"{product.name}: one in the morning and one at bedtime, {_LOWER_START_DAYS} days"
     actions.append({"type": verb, "description": words, "resource": order})

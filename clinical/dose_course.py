@@ -16,7 +16,7 @@ from clinical.dosing.steps import Steps, Stretch, steps_of, sum_of, week_of
 from clinical.dosing.timing import span
 from clinical.drugs import Strength
 from clinical.knowledge import document
-from clinical.quantities import LARGEST, plain
+from clinical.quantities import LARGEST, SMALLEST_SHOWN, plain
 
 _MOST_WARNINGS = 20
 
@@ -165,6 +165,9 @@ def _line_result(part: DosageLine, product: Product) -> LineDose | LineGap:
     result = checked(part, result, product)
     if result.dose.peak_day > LARGEST or result.dose.high > LARGEST:
         return LineGap(NotComputable("the dose is beyond any amount that can be ordered"))
+    if result.dose.high < SMALLEST_SHOWN:
+        # Shown with six places it would be a 0, and a 0 says that nothing is taken.
+        return LineGap(NotComputable("the dose is smaller than any amount that can be ordered"))
     return result
 
 

@@ -8,11 +8,17 @@ is a decimal; only a number without a finite decimal (1/3) is rounded when shown
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 
 _SHOWN_PLACES = 6
 """Decimal places shown of a number that has no finite decimal."""
+
+SMALLEST_SHOWN = Fraction(1, 10**_SHOWN_PLACES)
+"""The smallest number that is never shown as 0."""
+
+_WIDE = Context(prec=100, rounding=ROUND_HALF_UP)
+"""Wide enough for an order's amount per day before it is found to be beyond any amount."""
 
 LARGEST = Fraction(10**9)
 """No amount, period or count in an order is near this; a larger one is malformed input."""
@@ -66,12 +72,12 @@ def as_decimal(number: Fraction) -> Decimal:
     for prime in (2, 5):
         while denominator % prime == 0:
             denominator //= prime
-    quotient = Decimal(number.numerator) / Decimal(number.denominator)
+    quotient = _WIDE.divide(Decimal(number.numerator), Decimal(number.denominator))
     if denominator != 1:
-        quotient = quotient.quantize(Decimal(1).scaleb(-_SHOWN_PLACES), rounding=ROUND_HALF_UP)
+        quotient = quotient.quantize(Decimal(1).scaleb(-_SHOWN_PLACES), context=_WIDE)
     if quotient == quotient.to_integral_value():
         return Decimal(int(quotient))
-    return quotient.normalize()
+    return quotient.normalize(_WIDE)
 
 
 def plain(number: Fraction) -> str:

@@ -52,7 +52,7 @@ def dose_report(
     `on` decides whether a record counts as current; with `on_that_day` the dose is also that
     of the day instead of the order's highest. Raises UnusableInput.
     """
-    kind = as_text(as_object(resource).get("resourceType"))
+    kind = _kind_of(as_object(resource))
     if kind is None:
         raise UnusableInput("the input is no FHIR resource: it has no resourceType")
     if kind == "Bundle":
@@ -93,13 +93,19 @@ def _nothing(_reference: str) -> dict[str, Any] | None:
     return None
 
 
+def _kind_of(resource: dict[str, Any]) -> str | None:
+    """The resourceType as it stands: one with a blank around it is no type of FHIR."""
+    kind = resource.get("resourceType")
+    return kind if as_text(kind) else None
+
+
 def _bundle_report(bundle: dict[str, Any], on: date, *, on_that_day: bool) -> list[dict[str, Any]]:
     known: dict[str, dict[str, Any]] = {}
     records: list[dict[str, Any]] = []
     observations: list[dict[str, Any]] = []
     for entry in map(as_object, as_list(bundle.get("entry"))):
         resource = as_object(entry.get("resource"))
-        kind, identifier = as_text(resource.get("resourceType")), as_text(resource.get("id"))
+        kind, identifier = _kind_of(resource), as_text(resource.get("id"))
         full_url = reference_key(entry.get("fullUrl"))
         if full_url:
             known[full_url] = resource

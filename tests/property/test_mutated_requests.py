@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import cds
+import mutations
 import pytest
 
 from cds_hooks.request import BadRequest, read_request
@@ -17,36 +18,6 @@ from ehr.decode import encode
 STORY = json.loads(
     (Path(__file__).parents[2] / "examples" / "order-sign.json").read_text(encoding="utf-8")
 )
-JUNK = [
-    None,
-    True,
-    0,
-    -1,
-    7,
-    1e308,
-    10**30,
-    "",
-    " ",
-    "x",
-    "NaN",
-    "2026-02-30",
-    "9999-12-31",
-    "0001-01-01",
-    "<script>",
-    "💊" * 50,
-    "\u0000",
-    "Patient/../../x",
-    "a" * 5000,
-    [],
-    {},
-    [None],
-    [[[]]],
-    {"a": 1},
-    [{}],
-    {"value": "1,5"},
-    {"resourceType": "Bundle"},
-    {"reference": "#"},
-]
 
 
 def paths(value, path=()):
@@ -76,7 +47,7 @@ def mutated(dice: random.Random):
                 case 0:
                     del holder[last]
                 case 1:
-                    holder[last] = copy.deepcopy(dice.choice(JUNK))
+                    holder[last] = copy.deepcopy(dice.choice(mutations.JUNK))
                 case 2:
                     holder[last] = [holder[last], holder[last]]
                 case 3:
@@ -91,7 +62,7 @@ def judge(body) -> str:
     """What became of the request."""
     bench = Bench(default_policy(), iter(map(str, range(10**6))).__next__, "https://t.example")
     try:
-        request = read_request(json.dumps(body).encode(), HOOKS)
+        request = read_request(encode(body), HOOKS)
         found = answer(request, date(2026, 11, 23), bench)
     except BadRequest as refused:
         return "refused" if refused.field else "refused without a field"
@@ -106,15 +77,52 @@ def judge(body) -> str:
     return "answered"
 
 
-def run(count: int, seed: int) -> set[str]:
+RECORDS = mutations.pool()
+LISTS = {
+    "medications": "MedicationRequest",
+    "statements": "MedicationStatement",
+    "dispenses": "MedicationDispense",
+}
+
+
+def with_mutated_records(dice: random.Random):
+    """The story with a mutated record as its draft, and others in the lists of medications.
+
+    Most are made the patient's own and of the list's type, so that they are read and not refused.
+    """
+    body = copy.deepcopy(STORY)
+
+    def record(kind: str | None):
+        made = mutations.mutated(dice, dice.choice(RECORDS), RECORDS)
+        if isinstance(made, dict) and dice.random() < 0.9:
+            made["subject"] = {"reference": "Patient/alder"}
+            made.pop("patient", None)
+            if kind is not None and dice.random() < 0.8:
+                made["resourceType"] = kind
+        return made
+
+    draft = record("MedicationRequest")
+    if isinstance(draft, dict):
+        draft |= {"id": "new-1", "status": "draft"} if dice.random() < 0.5 else {}
+    if dice.random() < 0.8:
+        body["context"]["draftOrders"]["entry"][0]["resource"] = draft
+    for key, kind in LISTS.items():
+        if key == "medications" or dice.random() < 0.3:
+            listed = body["prefetch"].setdefault(key, {"resourceType": "Bundle", "entry": []})
+            listed["entry"] += [{"resource": record(kind)} for _ in range(dice.randint(1, 3))]
+    return body
+
+
+def run(count: int, seed: int, make=mutated) -> set[str]:
     dice = random.Random(seed)  # noqa: S311 - repeatable, not secret
     seen = set()
     for number in range(count):
-        body = mutated(dice)
+        body = make(dice)
         try:
             seen.add(judge(body))
         except Exception as error:
-            raise AssertionError(f"mutation {number} of seed {seed}: {json.dumps(body)}") from error
+            told = encode(body).decode()
+            raise AssertionError(f"mutation {number} of seed {seed}: {told}") from error
     return seen
 
 
@@ -122,7 +130,17 @@ def test_a_sample_of_mutated_requests_is_answered_or_refused():
     assert run(400, seed=20261123) >= {"answered", "refused"}
 
 
+def test_a_sample_of_mutated_records_is_answered_or_refused():
+    assert run(200, seed=20261123, make=with_mutated_records) >= {"answered", "refused"}
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(4))
 def test_twenty_thousand_mutated_requests_are_answered_or_refused(seed):
     assert run(5_000, seed=seed) == {"answered", "refused", "undecided"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(8))
+def test_sixteen_thousand_mutated_records_are_answered_or_refused(seed):
+    assert run(2_000, seed=seed, make=with_mutated_records) >= {"answered", "refused"}

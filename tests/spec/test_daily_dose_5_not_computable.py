@@ -167,6 +167,29 @@ def test_other_timings_that_are_not_computed(timing: Any, why: str) -> None:
     assert why_not({"doseAndRate": [{"doseQuantity": mg("1")}], "timing": timing}) == why
 
 
+@pytest.mark.parametrize(
+    ("amount", "repeat"),
+    [
+        # a third of 10^-30 mg
+        ("1E-30", {"frequency": 1, "period": 3, "periodUnit": "d"}),
+        # 1 mg in 365,250,000,000 days
+        ("1", {"frequency": 1, "period": 10**9, "periodUnit": "a"}),
+    ],
+)
+def test_a_dose_that_would_be_shown_as_nothing_is_not_computed(
+    amount: str, repeat: dict[str, Any]
+) -> None:
+    assert why_not(said(mg(amount), **repeat)) == (
+        "the dose is smaller than any amount that can be ordered"
+    )
+
+
+def test_an_amount_per_day_beyond_all_digits_is_not_computed() -> None:
+    """3 in 10^-30 weeks, of 10 mg each: a number of 32 digits without an end."""
+    repeat = {"frequency": 3, "period": Decimal("1E-30"), "periodUnit": "wk"}
+    assert why_not(said(mg("10"), **repeat)) == "the dose is beyond any amount that can be ordered"
+
+
 # --- modifier extensions ----------------------------------------------------------------------
 
 

@@ -77,6 +77,30 @@ def test_another_product_is_deleted_and_created_anew(ask, older_woman):
     assert {a["type"] for a in taper["actions"][1:]} == {"create"}
 
 
+@pytest.mark.parametrize("strength", ["0.5", "1"])
+def test_a_draft_of_an_older_release_is_deleted_under_its_own_type(ask, older_woman, strength):
+    """DSTU2's MedicationOrder cannot become a MedicationRequest by an update."""
+    order = cds.order("new", cds.CLONAZEPAM[strength], 3, status="draft")
+    older_woman["context"]["draftOrders"]["entry"] = [
+        {"resource": order | {"resourceType": "MedicationOrder"}}
+    ]
+    actions = list(cds.actions_of(ask(older_woman)))
+    assert {a["resourceId"] for a in actions if a["type"] == "delete"} == {"MedicationOrder/new"}
+    assert not [a for a in actions if a["type"] == "update"]
+
+
+def test_a_long_dosage_text_is_cut_in_a_label(ask):
+    """The present order is named with its text, and a text may be of any length."""
+    present = cds.order("now", cds.CLONAZEPAM["1"], 2)
+    present["dosageInstruction"][0]["text"] = "one tablet\nin the morning " * 1000
+    body = ask(cds.request([cds.order("new", cds.CLONAZEPAM["1"], 3)], medications=[present]))
+    labels = [s["label"] for card in body["cards"] for s in card.get("suggestions", [])]
+    named = [label for label in labels if "one tablet in the morning" in label]
+    assert named
+    assert max(map(len, named)) < 400
+    assert "\n" not in "".join(labels)
+
+
 def test_on_escalation_the_present_dose_can_be_kept(ask, older_woman):
     keep = ask(older_woman)["cards"][0]["suggestions"][-1]
     assert keep["label"] == "Keep the present 2 mg/day: remove the new order"

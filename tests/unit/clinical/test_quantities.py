@@ -57,6 +57,18 @@ def test_only_an_endless_decimal_is_rounded_when_shown():
     assert as_decimal(Fraction(1, 8)) == Decimal("0.125")
 
 
+def test_a_number_too_large_for_any_order_can_still_be_told():
+    """Once per 10^-30 weeks, of 10 mg: 10^31/7 a day, told before it is found to be beyond."""
+    assert plain(Fraction(10**31, 7)) == "1" + "428571" * 5 + ".428571"
+
+
+def test_no_digit_of_a_finite_decimal_is_lost():
+    """33 digits, which Python's usual 28 would round."""
+    assert plain(exact("1.00000000000000000000000000000001")) == (
+        "1.00000000000000000000000000000001"
+    )
+
+
 def test_micrograms_are_whole_or_nothing():
     assert Milligrams.of("0.125").micrograms == 125
     assert Milligrams.of("0.0005").micrograms is None

@@ -314,8 +314,14 @@ def test_the_printed_json_keeps_every_digit() -> None:
         ("[]", "The input is no FHIR resource: a JSON object is needed.\n"),
         ("{}", "The input is no FHIR resource: it has no resourceType.\n"),
         ('{"resourceType": 5}', "The input is no FHIR resource: it has no resourceType.\n"),
+        ('{"resourceType": " "}', "The input is no FHIR resource: it has no resourceType.\n"),
         ('{"resourceType": "Bundle"}', "The Bundle holds no medication record.\n"),
         ('{"resourceType": "Bundle", "entry": 1}', "The Bundle holds no medication record.\n"),
+        (
+            '{"resourceType": "MedicationRequest "}',
+            "The input is no medication record: a MedicationRequest, MedicationStatement, "
+            "MedicationDispense or a Bundle of them is needed.\n",
+        ),
         (
             '{"resourceType": "Patient"}',
             "The input is no medication record: a MedicationRequest, MedicationStatement, "
@@ -328,6 +334,12 @@ def test_input_that_cannot_be_used_ends_in_one_sentence(text: str, sentence: str
     assert (status, out) == (2, "")
     assert err.count("\n") == 1
     assert sentence is None or err == sentence
+
+
+def test_a_resource_type_with_a_blank_in_a_bundle_is_no_medication_record() -> None:
+    entry = {"resource": order(resourceType=" MedicationRequest")}
+    with pytest.raises(UnusableInput, match="holds no medication record"):
+        dose_report({"resourceType": "Bundle", "entry": [entry]}, TODAY)
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:
