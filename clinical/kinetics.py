@@ -32,7 +32,10 @@ _DRAWN_DAYS = (0, 1, 2, 3, 4, 6, 8, 11, 15, 21)
 
 @dataclass(frozen=True, slots=True)
 class Kinetics:
-    """The numbers of `knowledge/kinetics.toml`; `clock_hours` is when each intake is taken."""
+    """The numbers of `knowledge/kinetics.toml`; `clock_hours` is when each intake is taken.
+
+    `sources` are keys of `knowledge/sources.toml`.
+    """
 
     absorption_per_hour: float
     half_life_hours: float
@@ -41,6 +44,7 @@ class Kinetics:
     clearance_litres_per_hour: float
     half_lives_after_end: int
     clock_hours: Mapping[IntakeTime, float]
+    sources: tuple[str, ...]
 
 
 @cache
@@ -56,6 +60,9 @@ def kinetics() -> Kinetics:
         clearance_litres_per_hour=numbers["clearance_litres_per_hour"],
         half_lives_after_end=int(numbers["half_lives_after_end"]),
         clock_hours={time: float(given["clock_hours"][time]) for time in IntakeTime},
+        sources=tuple(
+            dict.fromkeys(key for row in given["numbers"].values() for key in row["sources"])
+        ),
     )
 
 

@@ -29,9 +29,12 @@ class _Canvas:
     def y(self, percent: float) -> float:
         return self.bottom - _PLOT * percent / _MOST
 
-    def noon(self, day: int) -> float:
-        """The middle of a day counted from the first cut: there stands the day's mean."""
-        return self.axis.x(self.axis.starts_on, 24 * day + 12)
+    def end_of(self, day: int) -> float:
+        """The end of a day counted from the first cut.
+
+        There stands the day's mean: nothing falls in the picture before the cut that it follows.
+        """
+        return self.axis.x(self.axis.starts_on, 24 * (day + 1))
 
 
 def curve_picture(
@@ -52,7 +55,7 @@ def curve_picture(
     _axes(svg, at)
     _band(svg, at, levels)
     _dose(svg, at, schedule)
-    points = [f"{at.noon(p.day):.1f} {at.y(p.level.percent):.1f}" for p in levels]
+    points = [f"{at.end_of(p.day):.1f} {at.y(p.level.percent):.1f}" for p in levels]
     start, *rest = points
     svg.path(f"M{LEFT} {at.y(100):.1f}L{start}L{'L'.join(rest)}", "level")
     return svg.done(key, "Illustrative level of clonazepam; it sets no dose", description)
@@ -78,7 +81,7 @@ def _band(svg: Svg, at: _Canvas, levels: Sequence[LevelOnDay]) -> None:
     """Between the levels with the shortest and the longest half-life, whichever is higher."""
     upper = [(p.day, max(p.level.shortest, p.level.longest)) for p in levels]
     lower = [(p.day, min(p.level.shortest, p.level.longest)) for p in reversed(levels)]
-    edge = "L".join(f"{at.noon(day):.1f} {at.y(percent):.1f}" for day, percent in upper + lower)
+    edge = "L".join(f"{at.end_of(day):.1f} {at.y(percent):.1f}" for day, percent in upper + lower)
     svg.path(f"M{edge}Z", "level-band")
 
 

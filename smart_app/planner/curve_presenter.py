@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 from clinical.evidence import cite
 from clinical.kinetics import DoseCurve, Level, kinetics
-from clinical.knowledge import document
 from clinical.quantities import plain
 from clinical.taper import Schedule
 from clinical.taper.schedule import percent
@@ -71,18 +70,13 @@ def curve_view(schedule: Schedule, curve: DoseCurve, last: date) -> CurveView:
 
 def _about(schedule: Schedule, curve: DoseCurve) -> str:
     numbers = kinetics()
-    keys = dict.fromkeys(
-        key
-        for row in document("kinetics.toml")["numbers"].values()
-        for key in row["sources"]
-        if key != "LABEL"
-    )
+    shortest, longest = numbers.shortest_half_life_hours, numbers.longest_half_life_hours
     return (
-        f"Line: the mean level of each day at a half-life of {numbers.half_life_hours:g} hours; "
-        f"band: at {numbers.shortest_half_life_hours:g} to {numbers.longest_half_life_hours:g} "
-        f"hours, as people differ; dotted: the dose. 100 % is what {schedule.from_mg}/day keeps, "
-        f"about {curve.average_ng_per_ml:.2g} ng/mL in an average adult. Computed for an average "
-        f"of people, not for this patient ({', '.join(cite(key).called for key in keys)})."
+        f"Line: the mean level of the past day at a half-life of {numbers.half_life_hours:g} "
+        f"hours; band: at {shortest:g} to {longest:g} hours, as people differ; dotted: the dose. "
+        f"100 % is what {schedule.from_mg}/day keeps, about {curve.average_ng_per_ml:.2g} ng/mL "
+        "in an average adult. Computed for an average of people, not for this patient "
+        f"({', '.join(cite(key).called for key in numbers.sources)})."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from markupsafe import Markup
 
@@ -151,7 +151,7 @@ def schedule_view(
 ) -> ScheduleView:
     """The schedule in words and pictures; `beside` is drawn as an outline to compare with."""
     contacts = check_ins(schedule)
-    last = max(contacts[-1].on, curve.ends_on)
+    last = max(contacts[-1].on, curve.ends_on + timedelta(days=1))
 
     def picture(key: str, width: int) -> Markup:
         return taper_picture(schedule, contacts, key=key, width=width, last=last, beside=beside)

@@ -130,6 +130,11 @@ def test_a_fall_of_the_dose_stands_under_its_fall_in_the_taper():
     (steps,) = below.findall(f"{SVG}path[@class='dose-steps']")
     assert re.findall(r"H([\d.]+)V", steps.get("d")) == falls
     assert len(falls) == 6
+    # The level stays where it is until the cut: its first fall begins at the first fall's place.
+    (line,) = below.findall(f"{SVG}path[@class='level']")
+    points = re.findall(r"([\d.]+) ([\d.]+)", line.get("d"))
+    assert points[0][1] == points[1][1]
+    assert points[1][0] == falls[0]
 
 
 def test_the_curve_is_a_table_too_and_says_that_it_sets_no_dose():
@@ -144,7 +149,7 @@ def test_the_curve_is_a_table_too_and_says_that_it_sets_no_dose():
     assert [row.dose for row in view.rows] == ["1.5", "1", "0.75", "0.5", "0.25", "0"]
     assert view.rows[-1].last == "<1"
     assert "100 % is what 2 mg/day keeps, about 19 ng/mL" in view.about
-    assert "not for this patient (Greenblatt 2005, Berlin 1975)" in view.about
+    assert "not for this patient (Greenblatt 2005, label, Berlin 1975)" in view.about
     description = drawn(view.wide).find(f"{SVG}desc").text
     assert "from Mon 23 Nov 2026 82 (77-86) after 3 days" in description
 
