@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
-from math import ceil
 
 from clinical.quantities import Milligrams
+from clinical.taper.as_needed import evened_out
 from clinical.taper.choice import choose
 from clinical.taper.intakes import cut_to, present_regimen
 from clinical.taper.limits import DoseOnDays, cut_share, highest_before, judge
@@ -24,9 +24,10 @@ from clinical.taper.schedule import (
     Schedule,
     TaperStep,
     Target,
+    halves_a_day,
     percent,
 )
-from clinical.taper.tablets import Pieces, TabletProduct, dose_text
+from clinical.taper.tablets import dose_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,19 @@ def plan(request: TaperRequest) -> Schedule:
             warnings=notes[-1],
         ),
         products=request.tablets,
+        review_on=request.review_on,
     )
+    _refuse_early_review(schedule)
     return _with_warnings(schedule, request)
+
+
+def _refuse_early_review(schedule: Schedule) -> None:
+    review_on = schedule.review_on
+    if review_on is not None and review_on <= schedule.ends_on:
+        raise CannotTaper(
+            f"The review on {review_on} is not after {schedule.ends_on}, when {schedule.to_mg}/day "
+            "begins: choose a later day."
+        )
 
 
 def _stretches(request: TaperRequest) -> list[_Stretch]:
@@ -109,8 +121,8 @@ def _stretches(request: TaperRequest) -> list[_Stretch]:
     day = request.starts_on
     try:
         while dose > goal:
-            following = pace.next_dose(Fraction(dose), goal, box)
-            days = pace.hold_days(Fraction(dose), following)
+            following = pace.next_dose(dose, goal, box)
+            days = pace.hold_days(dose, following)
             stretches.append(_Stretch(dose, day, days))
             dose, day = following, day + timedelta(days=days)
     except OverflowError:
@@ -164,14 +176,10 @@ def _cuts(from_mg: Milligrams, course: Sequence[DoseOnDays]) -> list[tuple[Fract
 
 def _dispense(intakes: Sequence[Intake], days: int) -> tuple[DispenseLine, ...]:
     """Whole tablets of each product for these days; a half left over is the next day's half."""
-    per_day: dict[TabletProduct, Fraction] = {}
-    for piece in _pieces(intakes):
-        per_day[piece.product] = per_day.get(piece.product, Fraction(0)) + Fraction(piece.count)
-    return tuple(DispenseLine(product, ceil(count * days)) for product, count in per_day.items())
-
-
-def _pieces(intakes: Sequence[Intake]) -> list[Pieces]:
-    return [piece for intake in intakes for piece in intake.pieces]
+    return tuple(
+        DispenseLine(product, -(-halves * days // 2))
+        for product, halves in halves_a_day(intakes).items()
+    )
 
 
 def _with_warnings(schedule: Schedule, request: TaperRequest) -> Schedule:
@@ -185,12 +193,14 @@ def _with_warnings(schedule: Schedule, request: TaperRequest) -> Schedule:
     )
     at_the_end = (*texts.get(len(steps), ()), *schedule.target.warnings)
     whole = []
-    if not request.box.makes(schedule.from_mg.value * 1000):
+    if request.as_needed is not None and not request.as_needed.is_daily:
+        whole.append(evened_out(request.as_needed))
+    elif not request.box.makes(schedule.from_mg.value * 1000):
         whole.append(
             f"These tablets do not make the present {schedule.from_mg}/day; the first cut is "
             "counted from it all the same."
         )
-    if request.pace.limits_always_shown:
+    if request.pace.limits_always_shown and schedule.from_mg != schedule.to_mg:
         whole.append(request.pace.limits)
     return replace(
         schedule,
@@ -205,8 +215,11 @@ def _from_then_on(schedule: Schedule) -> tuple[str, ...]:
     if not schedule.target.intakes:
         return ()
     tablets = "; ".join(intake.in_words for intake in schedule.target.intakes)
+    needs = "an order of its own and a review date"
+    if schedule.review_on is not None:
+        needs = f"an order of its own and the review on {schedule.review_on}"
     sentence = (
-        f"From {schedule.ends_on} on {schedule.to_mg}/day is maintained ({tablets}): it needs an "
-        "order of its own and a review date."
+        f"From {schedule.ends_on} on {schedule.to_mg}/day is maintained ({tablets}): it needs "
+        f"{needs}."
     )
     return (sentence,)
