@@ -13,6 +13,7 @@ from fractions import Fraction
 from clinical.quantities import Milligrams
 from clinical.taper.as_needed import evened_out
 from clinical.taper.choice import choose
+from clinical.taper.custom import CUSTOM
 from clinical.taper.intakes import cut_to, present_regimen
 from clinical.taper.limits import DoseOnDays, cut_share, highest_before, judge
 from clinical.taper.pace import conventions
@@ -113,8 +114,9 @@ def _stretches(request: TaperRequest) -> list[_Stretch]:
         slower = box.below(request.from_mg.value * 1000) > 0
         why = "this pace leaves" if slower else "these tablets leave"
         remedy = "a slower pace" if slower else "a product with a smaller unit"
+        called = pace.title if pace.id == CUSTOM else pace.id
         raise CannotTaper(
-            f"From {request.from_mg}/day the first cut of {pace.id} would be to 0, an abrupt stop: "
+            f"From {request.from_mg}/day the first cut of {called} would be to 0, an abrupt stop: "
             f"{why} no step between. Choose {remedy}, or ask a specialist."
         )
     stretches: list[_Stretch] = []
