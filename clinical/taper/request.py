@@ -44,8 +44,8 @@ class TaperRequest:
     `from_mg` and `to_mg` are mg/day; `to_mg` 0 is to discontinue. A dose that stays is reviewed
     on `review_on`; with that day, `to_mg` may be the present dose: to maintain it. The present
     regimen is `intakes` (mg each, in the order of the day, at the times of `TIMES_OF_DAY`; they
-    add up to `from_mg`), or, when that is empty, `from_mg` in `times_per_day` parts as even as
-    the tablets allow, the largest at night. Of a dose taken as needed, `as_needed` says what is
+    add up to `from_mg`), or, when that is empty, `from_mg` in `times_per_day` parts, about even,
+    the largest at night. Of a dose taken as needed, `as_needed` says what is
     really taken; `from_mg` is then its average.
     """
 
