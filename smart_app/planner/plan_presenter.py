@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from clinical.follow_up import check_in_rules, check_ins
 from clinical.quantities import plain
-from clinical.taper import Schedule, TaperStep, Target, default_products, pace, paces
+from clinical.taper import Schedule, TaperStep, Target, pace, paces
 from ehr.write import ladder
 from smart_app.planner.forms import AS_NOW, Goal, PlanForm, Planned
 from smart_app.planner.presenter import banner
@@ -100,7 +100,7 @@ def form_view(form: PlanForm, found: Situation) -> FormView:
         start=form.start,
         earliest=found.visit.today.isoformat(),
         products=tuple(
-            Option(p.rxcui, p.short_name, p.rxcui in form.products) for p in default_products()
+            Option(p.rxcui, p.short_name, p.rxcui in form.products) for p in found.tablets
         ),
         times=tuple(times),
         errors=dict(form.errors),
