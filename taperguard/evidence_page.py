@@ -36,7 +36,7 @@ def evidence() -> dict[str, Any]:
         "checks": [{"id": key, **row} for key, row in checks["checks"].items()],
         "numbers": [
             {"id": key, **row}
-            for rules in (checks, measures)
+            for rules in (checks, paces, measures)
             for key, row in rules["numbers"].items()
         ],
         "measures": [{"id": key, **row} for key, row in measures["measures"].items()],

@@ -8,10 +8,9 @@ days only; so the average over the week is what a daily schedule has to stay bel
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
-from clinical.knowledge import document
 from clinical.quantities import Milligrams
+from clinical.taper.pace import number
 from clinical.taper.refusal import CannotTaper
 
 _WEEK = 7
@@ -52,22 +51,17 @@ class TakenAsNeeded:
         return f"{self.on_a_day} on {days} a week"
 
 
-@lru_cache(maxsize=1)
-def _rare_up_to() -> int:
-    days: int = document("paces.toml")["as_needed"]["rare_up_to_days_a_week"]
-    return days
-
-
 def refuse_daily(taken: TakenAsNeeded, from_mg: Milligrams) -> None:
     """Raise CannotTaper where a daily schedule from `from_mg` is wrong for such use.
 
     Up to three days a week it would make a daily medicine of a rare one (ASAM table 2). Above
     that it begins at the week's average: from more it would be a rise.
     """
-    if taken.days_a_week <= _rare_up_to():
+    rare = number("rare_up_to_days_a_week")
+    if taken.days_a_week <= rare:
         raise CannotTaper(
             f"{taken.in_words} is no daily use, and no daily schedule is made of it: every day "
-            f"would be a rise on the days without. Dependence is rare at up to {_rare_up_to()} "
+            f"would be a rise on the days without. Dependence is rare at up to {rare} "
             "days a week: take it on one day less at a time, or less on those days (never above "
             f"{taken.on_a_day}), then stop."
         )

@@ -13,7 +13,7 @@ from typing import Any
 
 from clinical.knowledge import document
 from clinical.quantities import Milligrams, plain
-from clinical.taper.pace import Band, MilligramSteps, Pace, PercentSteps, conventions
+from clinical.taper.pace import Band, MilligramSteps, Pace, PercentSteps, conventions, number
 from clinical.taper.refusal import CannotTaper
 
 CUSTOM = "custom"
@@ -63,7 +63,8 @@ def milligram_pace(cut: Milligrams, interval_days: int, floor: Milligrams | None
 
 
 def _refuse_interval(days: int) -> None:
-    shortest, longest = _rules()["shortest_interval_days"], _rules()["longest_interval_days"]
+    shortest = number("custom_shortest_interval_days")
+    longest = number("custom_longest_interval_days")
     if days % conventions().hold_rounded_up_to_days or not shortest <= days <= longest:
         raise CannotTaper(
             f"An interval of {days} days cannot be planned: give whole weeks, from {shortest} to "

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
-from typing import Any
 
-from clinical.knowledge import document
 from clinical.taper.fills import Fill
+from clinical.taper.pace import number
 from clinical.taper.schedule import DispenseLine
 from clinical.taper.tablets import TabletProduct
 
@@ -37,15 +35,14 @@ def dispensing(filled: Sequence[Fill], issued_on: date) -> Dispensing:
     Schedule IV (21 CFR 1306.22(a)): no prescription is filled or refilled more than six months
     after its date of issue, none is refilled more than five times.
     """
-    rules = _rules()
-    last = _months_later(issued_on, rules["schedule_iv_months"])
+    last = _months_later(issued_on, number("schedule_iv_months"))
     later = tuple(fill for fill in filled if fill.starts > last)
     return Dispensing(
         totals=_totals(filled),
-        refills=rules["refills"],
+        refills=number("refills_of_an_order"),
         last_fill_day=last,
         later=later,
-        assumptions=_assumptions(rules, last, later),
+        assumptions=_assumptions(last, later),
     )
 
 
@@ -59,12 +56,12 @@ def _totals(filled: Sequence[Fill]) -> tuple[DispenseLine, ...]:
     )
 
 
-def _assumptions(rules: Mapping[str, Any], last: date, later: Sequence[Fill]) -> tuple[str, ...]:
+def _assumptions(last: date, later: Sequence[Fill]) -> tuple[str, ...]:
     told = [
-        f"Each fill has an order of its own with {rules['refills']} refills. Assumed of the law: "
-        "an order for a Schedule IV medicine is filled no later than "
-        f"{rules['schedule_iv_months']} months after its date of issue and refilled at most "
-        f"{rules['schedule_iv_refills']} times (21 CFR 1306.22(a)); a state may be stricter."
+        f"Each fill has an order of its own with {number('refills_of_an_order')} refills. Assumed "
+        "of the law: an order for a Schedule IV medicine is filled no later than "
+        f"{number('schedule_iv_months')} months after its date of issue and refilled at most "
+        f"{number('schedule_iv_refills')} times (21 CFR 1306.22(a)); a state may be stricter."
     ]
     if later:
         told.append(
@@ -79,9 +76,3 @@ def _months_later(day: date, months: int) -> date:
     years, month = divmod(day.month - 1 + months, 12)
     year, month = day.year + years, month + 1
     return date(year, month, min(day.day, monthrange(year, month)[1]))
-
-
-@lru_cache(maxsize=1)
-def _rules() -> Mapping[str, Any]:
-    rules: Mapping[str, Any] = document("paces.toml")["dispensing"]
-    return rules

@@ -152,6 +152,16 @@ def conventions() -> Conventions:
 
 
 @lru_cache(maxsize=1)
+def _numbers() -> Mapping[str, int]:
+    return {name: row["value"] for name, row in document("paces.toml")["numbers"].items()}
+
+
+def number(name: str) -> int:
+    """A number of `paces.toml` that is none of a pace, by its name."""
+    return _numbers()[name]
+
+
+@lru_cache(maxsize=1)
 def paces() -> tuple[Pace, ...]:
     """Every shipped pace, the recommended first."""
     return tuple(

@@ -57,6 +57,7 @@ def plan(request: TaperRequest) -> Schedule:
     """
     refuse_unusable(request)
     stretches = _stretches(request)
+    _refuse_early_review(request, stretches[-1].starts)
     splits, notes = _splits(request, [stretch.dose_ug for stretch in stretches])
     intakes = _tablets(request, splits)
     course = [stretch.on_days for stretch in stretches]
@@ -92,15 +93,13 @@ def plan(request: TaperRequest) -> Schedule:
         products=request.tablets,
         review_on=request.review_on,
     )
-    _refuse_early_review(schedule)
     return _with_warnings(schedule, request)
 
 
-def _refuse_early_review(schedule: Schedule) -> None:
-    review_on = schedule.review_on
-    if review_on is not None and review_on <= schedule.ends_on:
+def _refuse_early_review(request: TaperRequest, ends_on: date) -> None:
+    if request.review_on is not None and request.review_on <= ends_on:
         raise CannotTaper(
-            f"The review on {review_on} is not after {schedule.ends_on}, when {schedule.to_mg}/day "
+            f"The review on {request.review_on} is not after {ends_on}, when {request.to_mg}/day "
             "begins: choose a later day."
         )
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from clinical.follow_up import check_in_rules, check_ins
 from clinical.quantities import plain
-from clinical.taper import Schedule, TaperStep, Target, pace, paces
+from clinical.taper import Schedule, TaperStep, Target, dispensing, fills, pace, paces
 from ehr.write import ladder
 from smart_app.planner.forms import AS_NOW, Goal, PlanForm, Planned
 from smart_app.planner.presenter import banner
@@ -384,6 +384,11 @@ def plan_text(found: Situation, planned: Planned) -> str:
     lines += [f"Agree first: {gate.why}" for gate in found.notices]
     lines += ["", "Discontinue when the taper is signed, or the doses add up:"]
     lines += [f"- {order_name(record)}" for record in found.to_discontinue]
+    supply = dispensing(fills(schedule), found.visit.today)
+    if supply.totals:
+        lines += ["", "Tablets in all, until the last step ends:"]
+        lines += [f"- {line.quantity} x {line.product.name}" for line in supply.totals]
+        lines += supply.assumptions
     lines += ["", "Check-ins:", *(f"- {words}" for words in _check_ins(schedule))]
     lines += [_about_check_ins(), "", _signature(found)]
     return "\n".join(lines)
