@@ -132,7 +132,7 @@ def _tapers(
     proposals = []
     for number, chosen in enumerate(paces):
         try:
-            schedule = _plan(effect, present, on, chosen)
+            schedule = _plan(effect, present, on, chosen, policy)
         except CannotTaper as refusal:
             if number == 0:
                 return NoOffer((str(refusal),))
@@ -147,7 +147,7 @@ def _tapers(
     )
 
 
-def _plan(effect: Effect, present: Milligrams, on: date, chosen: Pace) -> Schedule:
+def _plan(effect: Effect, present: Milligrams, on: date, chosen: Pace, policy: Policy) -> Schedule:
     intakes = present_intakes(effect.current)
     return plan(
         TaperRequest(
@@ -155,6 +155,7 @@ def _plan(effect: Effect, present: Milligrams, on: date, chosen: Pace) -> Schedu
             to_mg=Milligrams(Fraction(0)),
             starts_on=on,
             pace=chosen,
+            products=policy.tablets,
             intakes=intakes if sum(i.value for i in intakes) == present.value else (),
             times_per_day=max(1, min(len(intakes), len(TIMES_OF_DAY))),
         )

@@ -8,6 +8,7 @@ from functools import cache
 
 from clinical.knowledge import document
 from clinical.quantities import exact
+from clinical.taper.tablets import TabletProduct, default_products
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Policy:
     long_term_days: int
     long_term_window_days: int
     use_gap_days: int
+    tablets: tuple[TabletProduct, ...]
+    """What a taper is made of: the tablets that the site's pharmacy stocks."""
 
 
 @cache
@@ -60,4 +63,5 @@ def default_policy() -> Policy:
         long_term_days=counted["long_term_days"]["value"],
         long_term_window_days=counted["look_back_days"]["value"],
         use_gap_days=counted["gap_days"]["value"],
+        tablets=default_products(),
     )

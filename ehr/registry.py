@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from clinical.taper import CannotTaper, TabletProduct, default_products, products_of
 from ehr import guard
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
@@ -74,6 +75,8 @@ class TrustedEhr:
     `backend_client_id` is ours for work without a user (SMART Backend Services, always by key);
     without one nothing is read in the background. `backend_scopes` replace what such work asks
     for by itself, `bulk_group_id` is the FHIR id of the Group that is exported every night.
+
+    `tablets` are the clonazepam tablets that its pharmacy stocks: tapers are made of them.
     """
 
     id: str
@@ -95,6 +98,7 @@ class TrustedEhr:
     backend_client_id: str | None = None
     backend_scopes: tuple[str, ...] = ()
     bulk_group_id: str | None = None
+    tablets: tuple[TabletProduct, ...] = field(default_factory=default_products)
 
 
 class Registry:
@@ -223,6 +227,9 @@ class _Table:
             raise self.bad(key, f"{key} {why}")
         return value.rstrip("/")
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._values
+
     def texts(self, key: str) -> list[str]:
         value = self._values.pop(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -300,6 +307,7 @@ def _ehr(table: _Table) -> TrustedEhr:
         backend_client_id=backend_client_id,
         backend_scopes=_backend_scopes(table, backend_client_id),
         bulk_group_id=_bulk_group_id(table, backend_client_id),
+        tablets=_tablets(table),
     )
     table.nothing_else()
     return ehr
@@ -384,6 +392,23 @@ def _bulk_group_id(table: _Table, client_id: str | None) -> str | None:
     if client_id is None:
         raise table.bad("bulk_group_id", "bulk_group_id needs a backend_client_id")
     return group
+
+
+def _tablets(table: _Table) -> tuple[TabletProduct, ...]:
+    """What the pharmacy stocks, by RxNorm code, and what of it is halved; the default: all, whole.
+
+    Each list is judged by itself, so that the sentence names the line that has to be changed.
+    """
+    stocked, halved = "tablets_stocked", "tablets_halved"
+    tablets = default_products()
+    at = stocked
+    try:
+        if stocked in table:
+            tablets = products_of(table.texts(stocked))
+        at = halved
+        return products_of([tablet.rxcui for tablet in tablets], halved=table.texts(halved))
+    except CannotTaper as why:
+        raise table.bad(at, f"{at}: {why}") from None
 
 
 def _time_zone(table: _Table) -> ZoneInfo:

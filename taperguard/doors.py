@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,7 +14,7 @@ from cds_hooks.feedback import NotKept
 from cds_hooks.gather import Background
 from cds_hooks.request import HookRequest
 from cds_hooks.services.order_safety import Answer, Bench
-from clinical.policy import default_policy
+from clinical.policy import Policy, default_policy
 from ehr.history import Histories
 from ehr.registry import DraftsOnCard, Registry, TrustedEhr
 from store import feedback
@@ -39,6 +40,12 @@ def ehr_of(registry: Registry, fhir_server: str | None) -> TrustedEhr | None:
     return next((ehr for ehr in registry if ehr.fhir_base == fhir_server), None)
 
 
+def policy_of(ehr: TrustedEhr | None) -> Policy:
+    """The policy where this EHR is used: with the tablets that its pharmacy stocks."""
+    policy = default_policy()
+    return policy if ehr is None else replace(policy, tablets=ehr.tablets)
+
+
 def bench_of(
     settings: Settings, registry: Registry, histories: Histories | None = None
 ) -> Callable[[str | None], Bench]:
@@ -50,7 +57,7 @@ def bench_of(
     def bench(fhir_server: str | None) -> Bench:
         ehr = ehr_of(registry, fhir_server)
         return Bench(
-            policy=default_policy(),
+            policy=policy_of(ehr),
             new_id=new_id,
             base_url=settings.base_url,
             first_step_only=ehr is not None and ehr.drafts_on_card is DraftsOnCard.FIRST_STEP,

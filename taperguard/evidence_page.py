@@ -38,7 +38,7 @@ def evidence() -> dict[str, Any]:
         "checks": [{"id": key, **row} for key, row in checks["checks"].items()],
         "numbers": [
             {"id": key, **row}
-            for rules in (checks, dependence, measures, kinetics)
+            for rules in (checks, dependence, paces, measures, kinetics)
             for key, row in rules["numbers"].items()
         ],
         "measures": [{"id": key, **row} for key, row in measures["measures"].items()],

@@ -3,6 +3,9 @@
 A `TaperRequest` goes into `plan`, a `Schedule` comes out, or `CannotTaper` says why not.
 """
 
+from clinical.taper.as_needed import TakenAsNeeded
+from clinical.taper.custom import CUSTOM, milligram_pace, percent_pace
+from clinical.taper.dispensing import Dispensing, dispensing
 from clinical.taper.fills import Fill, fills
 from clinical.taper.limits import BrokenLimit, DoseOnDays, Limit, judge, judge_course
 from clinical.taper.pace import Pace, default_pace, pace, paces, recommended_pace
@@ -13,10 +16,12 @@ from clinical.taper.schedule import DispenseLine, Intake, Schedule, TaperStep, T
 from clinical.taper.tablets import Pieces, TabletProduct, default_products, products_of
 
 __all__ = [
+    "CUSTOM",
     "CUT_ORDER",
     "BrokenLimit",
     "CannotTaper",
     "DispenseLine",
+    "Dispensing",
     "DoseOnDays",
     "Fill",
     "Intake",
@@ -26,16 +31,20 @@ __all__ = [
     "Pieces",
     "Schedule",
     "TabletProduct",
+    "TakenAsNeeded",
     "TaperRequest",
     "TaperStep",
     "Target",
     "default_pace",
     "default_products",
+    "dispensing",
     "fills",
     "judge",
     "judge_course",
+    "milligram_pace",
     "pace",
     "paces",
+    "percent_pace",
     "plan",
     "products_of",
     "recommended_pace",

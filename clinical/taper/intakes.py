@@ -12,8 +12,8 @@ from clinical.taper.tablets import TabletBox
 def present_regimen(request: TaperRequest) -> dict[IntakeTime, Fraction]:
     """Micrograms at each time of day as the patient takes them now.
 
-    A dose that is only given per day is split as evenly as the tablets allow, with the larger
-    part at night; what the tablets cannot make (2.7 mg) stays with the night too.
+    A dose that is only given per day is split about evenly, with the larger part at night; what
+    the tablets cannot make (2.7 mg) stays with the night too.
     """
     if request.intakes:
         amounts = [part.value * 1000 for part in request.intakes]
@@ -21,11 +21,21 @@ def present_regimen(request: TaperRequest) -> dict[IntakeTime, Fraction]:
     left = request.from_mg.value * 1000
     regimen: dict[IntakeTime, Fraction] = {}
     for place, time in enumerate(request.times[:-1]):
-        part = Fraction(request.box.at_most(left / (len(request.times) - place)))
+        part = Fraction(_about(left / (len(request.times) - place), request.box))
         regimen[time] = part
         left -= part
     regimen[request.times[-1]] = left
     return regimen
+
+
+def _about(share: Fraction, box: TabletBox) -> int:
+    """At most this share, without crumbs: nobody splits 20 mg a day into 6.625 mg twice and 6.75.
+
+    Whole tablets of the strongest product that is at most a third of it; of a small share, as
+    much as the tablets make.
+    """
+    units = [product.strength_ug for product in box.products if product.strength_ug * 3 <= share]
+    return int(share // max(units)) * max(units) if units else box.at_most(share)
 
 
 def cut_to(

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from fractions import Fraction
-from itertools import pairwise
 
 from clinical.quantities import Milligrams, plain
 from clinical.taper.pace import conventions
-from clinical.taper.schedule import Intake, Schedule, percent_text
+from clinical.taper.schedule import Intake, Schedule, TaperStep, halves_a_day, percent_text
 from clinical.taper.tablets import TabletBox, TabletProduct, box_of
 
 
@@ -27,6 +26,8 @@ class Limit(StrEnum):
     GAP = "gap"
     NO_END = "no-end"
     UNMAKEABLE = "unmakeable-dose"
+    STEP_LONGER_THAN_FILL = "step-longer-than-its-fill"
+    FILL_TOO_LONG = "fill-too-long"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,68 +41,74 @@ class BrokenLimit:
 
 @dataclass(frozen=True, slots=True)
 class DoseOnDays:
-    """mg/day from a day to a last day; `ends` None: open."""
+    """mg/day from a day to a last day; `ends` None: open.
+
+    Where they are known, `intakes` are the tablets of each day and `fill_days` the days that
+    each fill lasts, one after the other from the first day on; None is not known, so not judged.
+    """
 
     starts: date
     ends: date | None
     dose: Milligrams
+    intakes: tuple[Intake, ...] | None = None
+    fill_days: tuple[int, ...] | None = None
+
+    @property
+    def days(self) -> int | None:
+        """How many days, or None when it is open."""
+        return None if self.ends is None else (self.ends - self.starts).days + 1
 
 
 def course_of(schedule: Schedule) -> tuple[DoseOnDays, ...]:
-    """The doses of a schedule, with the target as the open last one."""
-    steps = [DoseOnDays(step.starts, step.ends, step.dose) for step in schedule.steps]
-    return (*steps, DoseOnDays(schedule.ends_on, None, schedule.to_mg))
+    """The doses of a schedule with their tablets, the target as the open last one."""
+    steps = [DoseOnDays(step.starts, step.ends, step.dose, step.intakes) for step in schedule.steps]
+    end = DoseOnDays(schedule.ends_on, None, schedule.to_mg, schedule.target.intakes)
+    return (*steps, end)
 
 
 def cut_share(before: Milligrams, dose: Milligrams) -> Fraction:
     """The cut as a share of the dose before; 0 where there is none."""
-    if before.value == 0 or dose >= before:
+    high, low = before.value, dose.value
+    # (high - low) / high, and whether it is a cut, on whole numbers: twice a step of every plan.
+    scaled_high, scaled_low = (
+        high.numerator * low.denominator,
+        low.numerator * high.denominator,
+    )
+    if scaled_low >= scaled_high:
         return Fraction(0)
-    return (before.value - dose.value) / before.value
+    return Fraction(scaled_high - scaled_low, scaled_high)
 
 
 def highest_before(
     day: date, from_mg: Milligrams, course: Sequence[DoseOnDays], days: int
 ) -> Milligrams:
     """The highest daily dose of the days that precede `day`; `from_mg` before the course began."""
-    earliest = day.toordinal() - days
+    earliest = day - timedelta(days=min(days, day.toordinal() - 1))
     doses = [
         part.dose
         for part in course
-        if part.starts < day and (part.ends is None or part.ends.toordinal() >= earliest)
+        if part.starts < day and (part.ends is None or part.ends >= earliest)
     ]
-    if not course or earliest < course[0].starts.toordinal():
+    if not course or earliest < course[0].starts:
         doses.append(from_mg)
     return max(doses, default=from_mg)
 
 
 def judge(schedule: Schedule) -> tuple[BrokenLimit, ...]:
-    """Every limit that a schedule breaks, in the order of its days."""
-    broken = list(
-        judge_course(
-            schedule.from_mg, schedule.to_mg, course_of(schedule), products=schedule.products
-        )
-    )
-    intakes = [(step.dose, step.intakes) for step in schedule.steps]
-    intakes.append((schedule.target.dose, schedule.target.intakes))
-    told = {(found.limit, found.step) for found in broken}
-    for place, (dose, taken) in enumerate(intakes):
-        if (Limit.UNMAKEABLE, place) not in told and not _adds_up(dose, taken, schedule.products):
-            text = (
-                f"The tablets listed do not make {dose}/day out of the products chosen: list "
-                "other tablets or change the dose."
-            )
-            broken.append(BrokenLimit(Limit.UNMAKEABLE, place, text))
+    """Every limit that a schedule breaks, in the order of its days.
+
+    Its tablets have to make its doses, and what is dispensed has to last each step.
+    """
+    course = course_of(schedule)
+    broken = [
+        *judge_course(schedule.from_mg, schedule.to_mg, course, products=schedule.products),
+        *(
+            BrokenLimit(Limit.STEP_LONGER_THAN_FILL, place, text)
+            for place, step in enumerate(schedule.steps)
+            if (text := _dispensed_too_little(step))
+        ),
+    ]
     return tuple(sorted(broken, key=lambda found: found.step))
-
-
-def _adds_up(
-    dose: Milligrams, intakes: Sequence[Intake], products: Sequence[TabletProduct]
-) -> bool:
-    pieces = [piece for intake in intakes for piece in intake.pieces]
-    if any(piece.product not in products or not piece.can_be_taken for piece in pieces):
-        return False
-    return sum(piece.micrograms for piece in pieces) == dose.value * 1000
 
 
 def judge_course(
@@ -110,24 +117,28 @@ def judge_course(
     course: Sequence[DoseOnDays],
     products: Sequence[TabletProduct],
 ) -> tuple[BrokenLimit, ...]:
-    """Every limit that a course of doses breaks: a rise, a cut above the cap in any rolling
-    14 days, a gap or overlap between steps, a dose the tablets cannot make, and no end.
+    """Every limit that a course of doses breaks, ours or typed in by hand: a rise, a cut above
+    the cap in any rolling 14 days, a gap or overlap between steps, a dose the tablets cannot
+    make, a step that is longer than its fills, a fill that is too long, and no end.
 
     `from_mg` is taken until the course begins; `course` is in the order of its days, and its
     last part is the target from its first day on (`ends` None).
     """
     box = box_of(products, conventions().largest_ug_per_day)
     broken: list[BrokenLimit] = []
-    doses = [from_mg, *(part.dose for part in course)]
-    for place, (part, (before, dose)) in enumerate(zip(course, pairwise(doses), strict=True)):
+    before = from_mg
+    for place, part in enumerate(course):
         highest = highest_before(part.starts, from_mg, course[:place], conventions().cap_days)
         found = [
             (Limit.RISE, _rise(part, before)),
             (Limit.CUT_OVER_CAP, _cut(part, before, highest, box)),
-            (Limit.GAP, _gap(course[place - 1], part) if place else None),
-            (Limit.UNMAKEABLE, _unmakeable(dose, box)),
+            (Limit.GAP, _gap(course[place - 1] if place else None, part)),
+            (Limit.UNMAKEABLE, _unmakeable(part, box)),
+            (Limit.STEP_LONGER_THAN_FILL, _runs_out(part)),
+            (Limit.FILL_TOO_LONG, _fill_too_long(part)),
         ]
         broken += [BrokenLimit(limit, place, text) for limit, text in found if text]
+        before = part.dose
     if not course or course[-1].ends is not None or course[-1].dose != to_mg:
         text = (
             f"The course has no end: nothing says when {to_mg}/day begins. Add the day on which "
@@ -172,8 +183,15 @@ def _cut(part: DoseOnDays, before: Milligrams, highest: Milligrams, box: TabletB
     return f"The cut {change} is {size}, {limit}: {remedy}."
 
 
-def _gap(before: DoseOnDays, part: DoseOnDays) -> str | None:
-    if before.ends is not None and part.starts == before.ends + timedelta(days=1):
+def _gap(before: DoseOnDays | None, part: DoseOnDays) -> str | None:
+    if part.ends is not None and part.ends < part.starts:
+        return (
+            f"The dose of {part.dose}/day ends on {part.ends}, before it begins on {part.starts}: "
+            "correct one of the two days."
+        )
+    if before is None or (
+        before.ends is not None and part.starts == before.ends + timedelta(days=1)
+    ):
         return None
     until = "has no last day" if before.ends is None else f"ends on {before.ends}"
     return (
@@ -182,15 +200,64 @@ def _gap(before: DoseOnDays, part: DoseOnDays) -> str | None:
     )
 
 
-def _unmakeable(dose: Milligrams, box: TabletBox) -> str | None:
-    micrograms = dose.value * 1000
-    if box.makes(micrograms):
+def _unmakeable(part: DoseOnDays, box: TabletBox) -> str | None:
+    """A dose that no tablets make, or that the tablets listed for it do not."""
+    micrograms = part.dose.value * 1000
+    if not box.makes(micrograms):
+        near = f"{Milligrams(Fraction(box.below(micrograms), 1000))}"
+        above = box.at_least(micrograms)
+        if above is not None:
+            near += f" and {Milligrams(Fraction(above, 1000))}"
+        return (
+            f"These tablets do not make {part.dose}/day; the nearest doses they make are {near}: "
+            "change the dose or add a product."
+        )
+    if part.intakes is None or _adds_up(micrograms, part.intakes, box.products):
         return None
-    near = f"{Milligrams(Fraction(box.below(micrograms), 1000))}"
-    above = box.at_least(micrograms)
-    if above is not None:
-        near += f" and {Milligrams(Fraction(above, 1000))}"
     return (
-        f"These tablets do not make {dose}/day; the nearest doses they make are {near}: change "
-        "the dose or add a product."
+        f"The tablets listed do not make {part.dose}/day out of the products chosen: list other "
+        "tablets or change the dose."
     )
+
+
+def _adds_up(
+    micrograms: Fraction, intakes: Sequence[Intake], products: Sequence[TabletProduct]
+) -> bool:
+    pieces = [piece for intake in intakes for piece in intake.pieces]
+    if any(piece.product not in products or not piece.can_be_taken for piece in pieces):
+        return False
+    return sum(piece.micrograms for piece in pieces) == micrograms
+
+
+def _runs_out(part: DoseOnDays) -> str | None:
+    """A step whose fills end before it does. The target's own order is none of the course."""
+    if part.days is None or part.fill_days is None or part.days <= sum(part.fill_days):
+        return None
+    return _too_little(part.starts, part.days, sum(part.fill_days), f"{part.dose}/day")
+
+
+def _too_little(starts: date, days: int, lasts: int, what: str) -> str:
+    return (
+        f"The step from {starts} lasts {days} days, its supply of {what} {lasts}: add a fill from "
+        f"{starts + timedelta(days=lasts)} on, or nothing is left to take."
+    )
+
+
+def _fill_too_long(part: DoseOnDays) -> str | None:
+    longest = conventions().longest_fill_days
+    if part.fill_days is None or max(part.fill_days, default=0) <= longest:
+        return None
+    return (
+        f"A fill for the step from {part.starts} is for {max(part.fill_days)} days, more than "
+        f"{longest}: divide it into fills of at most {longest} days."
+    )
+
+
+def _dispensed_too_little(step: TaperStep) -> str | None:
+    """Tablets that do not last to the end of the step."""
+    dispensed = {line.product: line.quantity for line in step.dispense}
+    for product, halves in halves_a_day(step.intakes).items():
+        lasts = dispensed.get(product, 0) * 2 // halves
+        if lasts < step.days:
+            return _too_little(step.starts, step.days, lasts, product.short_name)
+    return None

@@ -34,24 +34,23 @@ class PercentSteps:
     cut: Fraction
     interval_days: int
 
-    def wanted(self, current_ug: Fraction) -> Fraction:
+    def wanted(self, current_ug: int | Fraction) -> Fraction:
         """The next dose in micrograms, before the tablets have their say."""
         return current_ug * (1 - self.cut)
 
-    def hold_days(self, current_ug: Fraction, next_ug: int) -> int:
+    def hold_days(self, current_ug: int, next_ug: int) -> int:
         """How long a dose is held that ends with a cut to `next_ug`.
 
         In proportion to the cut, but no longer than twice the interval or than the cap's own
         rate; never shorter than the interval; whole weeks (CLINICAL 6).
         """
         shared = conventions()
-        cut = (current_ug - next_ug) / current_ug
-        in_proportion = self.interval_days * cut / self.cut
-        longest = max(
-            Fraction(shared.longest_hold_intervals * self.interval_days),
-            shared.cap_days * cut / shared.cap,
-        )
-        days = max(Fraction(self.interval_days), min(in_proportion, longest))
+        cut = Fraction(current_ug - next_ug, current_ug)
+        interval = Fraction(self.interval_days)
+        in_proportion = interval * cut / self.cut
+        at_the_cap = shared.cap_days * cut / shared.cap
+        longest = max(shared.longest_hold_intervals * interval, at_the_cap)
+        days = max(interval, min(in_proportion, longest))
         whole = shared.hold_rounded_up_to_days
         return ceil(days / whole) * whole
 
@@ -61,7 +60,7 @@ class Band:
     """Doses above `above_ug`: how much is cut (micrograms) and how long each is held (days)."""
 
     above_ug: int
-    cut_ug: int
+    cut_ug: int | Fraction
     hold_days: int
 
 
@@ -71,15 +70,15 @@ class MilligramSteps:
 
     bands: tuple[Band, ...]
 
-    def _band(self, current_ug: Fraction) -> Band:
+    def _band(self, current_ug: int | Fraction) -> Band:
         return next(band for band in self.bands if current_ug > band.above_ug)
 
-    def wanted(self, current_ug: Fraction) -> Fraction:
+    def wanted(self, current_ug: int | Fraction) -> int | Fraction:
         """The next dose in micrograms, before the tablets have their say."""
         band = self._band(current_ug)
-        return max(current_ug - band.cut_ug, Fraction(band.above_ug))
+        return max(current_ug - band.cut_ug, band.above_ug)
 
-    def hold_days(self, current_ug: Fraction, next_ug: int) -> int:  # noqa: ARG002 - same question, other answer
+    def hold_days(self, current_ug: int, next_ug: int) -> int:  # noqa: ARG002 - same question, other answer
         """How long a dose is held: by its band, whatever cut ends it."""
         return self._band(current_ug).hold_days
 
@@ -91,7 +90,7 @@ class Pace:
     `recommended_from_age` is the age (years) from which it is the recommended one;
     `recommended_for_long_use` says the same of use over a year, an earlier failed taper or
     withdrawal symptoms. `limits_always_shown`: wherever the pace is offered, `limits` stands
-    beside it.
+    beside it. Below `floor_ug` (micrograms/day) nothing is planned but the goal itself.
     """
 
     id: str
@@ -104,18 +103,20 @@ class Pace:
     limits_always_shown: bool
     recommended_from_age: int | None = None
     recommended_for_long_use: bool = False
+    floor_ug: int | Fraction = 0
 
-    def next_dose(self, current_ug: Fraction, goal_ug: int, box: TabletBox) -> int:
+    def next_dose(self, current_ug: int | Fraction, goal_ug: int, box: TabletBox) -> int:
         """The next dose in micrograms: wanted, rounded up to what the tablets make.
 
-        If that is no cut, the next makeable dose below; never below the goal.
+        If that is no cut, the next makeable dose below; never below the goal. No cut crosses
+        the floor: what is wanted below it is the floor, and from there the goal.
         """
-        rounded = box.at_least(self.steps.wanted(current_ug))
+        rounded = box.at_least(max(self.steps.wanted(current_ug), self.floor_ug))
         if rounded is None or rounded >= current_ug:
             rounded = box.below(current_ug)
-        return max(rounded, goal_ug)
+        return goal_ug if rounded < self.floor_ug else max(rounded, goal_ug)
 
-    def hold_days(self, current_ug: Fraction, next_ug: int) -> int:
+    def hold_days(self, current_ug: int, next_ug: int) -> int:
         """How many days a dose is held before the cut to `next_ug`."""
         return self.steps.hold_days(current_ug, next_ug)
 
@@ -148,6 +149,16 @@ def conventions() -> Conventions:
         longest_fill_days=entry["longest_fill_days"],
         default_pace=entry["default_pace"],
     )
+
+
+@lru_cache(maxsize=1)
+def _numbers() -> Mapping[str, int]:
+    return {name: row["value"] for name, row in document("paces.toml")["numbers"].items()}
+
+
+def number(name: str) -> int:
+    """A number of `paces.toml` that is none of a pace, by its name."""
+    return _numbers()[name]
 
 
 @lru_cache(maxsize=1)

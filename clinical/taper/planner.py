@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
-from math import ceil
 
 from clinical.quantities import Milligrams
+from clinical.taper.as_needed import evened_out
 from clinical.taper.choice import choose
+from clinical.taper.custom import CUSTOM
 from clinical.taper.intakes import cut_to, present_regimen
 from clinical.taper.limits import DoseOnDays, cut_share, highest_before, judge
 from clinical.taper.pace import conventions
@@ -24,9 +25,10 @@ from clinical.taper.schedule import (
     Schedule,
     TaperStep,
     Target,
+    halves_a_day,
     percent,
 )
-from clinical.taper.tablets import Pieces, TabletProduct, dose_text
+from clinical.taper.tablets import dose_text
 
 _CALENDAR_AFTER = timedelta(days=366)
 """The calendar has to hold what follows a taper too: check-ins, the fall of the level."""
@@ -58,6 +60,7 @@ def plan(request: TaperRequest) -> Schedule:
     """
     refuse_unusable(request)
     stretches = _stretches(request)
+    _refuse_early_review(request, stretches[-1].starts)
     splits, notes = _splits(request, [stretch.dose_ug for stretch in stretches])
     intakes = _tablets(request, splits)
     course = [stretch.on_days for stretch in stretches]
@@ -91,8 +94,17 @@ def plan(request: TaperRequest) -> Schedule:
             warnings=notes[-1],
         ),
         products=request.tablets,
+        review_on=request.review_on,
     )
     return _with_warnings(schedule, request)
+
+
+def _refuse_early_review(request: TaperRequest, ends_on: date) -> None:
+    if request.review_on is not None and request.review_on <= ends_on:
+        raise CannotTaper(
+            f"The review on {request.review_on} is not after {ends_on}, when {request.to_mg}/day "
+            "begins: choose a later day."
+        )
 
 
 def _stretches(request: TaperRequest) -> list[_Stretch]:
@@ -104,16 +116,17 @@ def _stretches(request: TaperRequest) -> list[_Stretch]:
         slower = box.below(request.from_mg.value * 1000) > 0
         why = "this pace leaves" if slower else "these tablets leave"
         remedy = "a slower pace" if slower else "a product with a smaller unit"
+        called = pace.title if pace.id == CUSTOM else pace.id
         raise CannotTaper(
-            f"From {request.from_mg}/day the first cut of {pace.id} would be to 0, an abrupt stop: "
+            f"From {request.from_mg}/day the first cut of {called} would be to 0, an abrupt stop: "
             f"{why} no step between. Choose {remedy}, or ask a specialist."
         )
     stretches: list[_Stretch] = []
     day = request.starts_on
     try:
         while dose > goal:
-            following = pace.next_dose(Fraction(dose), goal, box)
-            days = pace.hold_days(Fraction(dose), following)
+            following = pace.next_dose(dose, goal, box)
+            days = pace.hold_days(dose, following)
             stretches.append(_Stretch(dose, day, days))
             dose, day = following, day + timedelta(days=days)
         day + _CALENDAR_AFTER  # raises where the calendar ends
@@ -168,14 +181,10 @@ def _cuts(from_mg: Milligrams, course: Sequence[DoseOnDays]) -> list[tuple[Fract
 
 def _dispense(intakes: Sequence[Intake], days: int) -> tuple[DispenseLine, ...]:
     """Whole tablets of each product for these days; a half left over is the next day's half."""
-    per_day: dict[TabletProduct, Fraction] = {}
-    for piece in _pieces(intakes):
-        per_day[piece.product] = per_day.get(piece.product, Fraction(0)) + Fraction(piece.count)
-    return tuple(DispenseLine(product, ceil(count * days)) for product, count in per_day.items())
-
-
-def _pieces(intakes: Sequence[Intake]) -> list[Pieces]:
-    return [piece for intake in intakes for piece in intake.pieces]
+    return tuple(
+        DispenseLine(product, -(-halves * days // 2))
+        for product, halves in halves_a_day(intakes).items()
+    )
 
 
 def _with_warnings(schedule: Schedule, request: TaperRequest) -> Schedule:
@@ -189,12 +198,14 @@ def _with_warnings(schedule: Schedule, request: TaperRequest) -> Schedule:
     )
     at_the_end = (*texts.get(len(steps), ()), *schedule.target.warnings)
     whole = []
-    if not request.box.makes(schedule.from_mg.value * 1000):
+    if request.as_needed is not None and not request.as_needed.is_daily:
+        whole.append(evened_out(request.as_needed))
+    elif not request.box.makes(schedule.from_mg.value * 1000):
         whole.append(
             f"These tablets do not make the present {schedule.from_mg}/day; the first cut is "
             "counted from it all the same."
         )
-    if request.pace.limits_always_shown:
+    if request.pace.limits_always_shown and schedule.from_mg != schedule.to_mg:
         whole.append(request.pace.limits)
     return replace(
         schedule,
@@ -209,8 +220,11 @@ def _from_then_on(schedule: Schedule) -> tuple[str, ...]:
     if not schedule.target.intakes:
         return ()
     tablets = "; ".join(intake.in_words for intake in schedule.target.intakes)
+    needs = "an order of its own and a review date"
+    if schedule.review_on is not None:
+        needs = f"an order of its own and the review on {schedule.review_on}"
     sentence = (
-        f"From {schedule.ends_on} on {schedule.to_mg}/day is maintained ({tablets}): it needs an "
-        "order of its own and a review date."
+        f"From {schedule.ends_on} on {schedule.to_mg}/day is maintained ({tablets}): it needs "
+        f"{needs}."
     )
     return (sentence,)

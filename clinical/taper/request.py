@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 
+from clinical.knowledge import document
 from clinical.quantities import Milligrams, plain
+from clinical.taper.as_needed import TakenAsNeeded, refuse_daily
 from clinical.taper.pace import Pace, conventions
 from clinical.taper.refusal import CannotTaper
 from clinical.taper.tablets import TabletBox, TabletProduct, box_of, default_products, dose_text
@@ -38,10 +41,12 @@ CUT_ORDER = (IntakeTime.MIDDAY, IntakeTime.MORNING, IntakeTime.EVENING, IntakeTi
 class TaperRequest:
     """A taper to plan: from what the patient takes now to the goal, starting with the first cut.
 
-    `from_mg` and `to_mg` are mg/day; `to_mg` 0 is to discontinue. The present regimen is
-    `intakes` (mg each, in the order of the day, at the times of `TIMES_OF_DAY`; they add up
-    to `from_mg`), or, when that is empty, `from_mg` in `times_per_day` parts as even as the
-    tablets allow, the largest at night.
+    `from_mg` and `to_mg` are mg/day; `to_mg` 0 is to discontinue. A dose that stays is reviewed
+    on `review_on`; with that day, `to_mg` may be the present dose: to maintain it. The present
+    regimen is `intakes` (mg each, in the order of the day, at the times of `TIMES_OF_DAY`; they
+    add up to `from_mg`), or, when that is empty, `from_mg` in `times_per_day` parts, about even,
+    the largest at night. Of a dose taken as needed, `as_needed` says what is
+    really taken; `from_mg` is then its average.
     """
 
     from_mg: Milligrams
@@ -52,6 +57,8 @@ class TaperRequest:
     intakes: tuple[Milligrams, ...] = ()
     times_per_day: int = 1
     cut_order: tuple[IntakeTime, ...] = CUT_ORDER
+    review_on: date | None = None
+    as_needed: TakenAsNeeded | None = None
 
     @property
     def tablets(self) -> tuple[TabletProduct, ...]:
@@ -72,8 +79,11 @@ class TaperRequest:
 def refuse_unusable(request: TaperRequest) -> None:
     """Raise CannotTaper, with a sentence, when no schedule can be made of the request."""
     _refuse_doses(request)
+    if request.as_needed is not None:
+        refuse_daily(request.as_needed, request.from_mg)
     _refuse_regimen(request)
     _refuse_goal(request)
+    _refuse_floor(request)
 
 
 def _refuse_doses(request: TaperRequest) -> None:
@@ -86,8 +96,11 @@ def _refuse_doses(request: TaperRequest) -> None:
             f"{start}/day is more than the {dose_text(largest)}/day up to which a taper is "
             "planned; check the dose, or ask a specialist."
         )
-    if start == goal:
-        raise CannotTaper(f"The goal is the present dose of {start}/day: there is no cut to plan.")
+    if start == goal and request.review_on is None:
+        raise CannotTaper(
+            f"The goal is the present dose of {start}/day: there is no cut to plan. To maintain "
+            "it, give the day of its review."
+        )
     if start < goal:
         raise CannotTaper(
             f"The goal of {goal}/day is above the present {start}/day: a taper never raises a dose."
@@ -114,6 +127,10 @@ def _refuse_regimen(request: TaperRequest) -> None:
 
 def _refuse_goal(request: TaperRequest) -> None:
     goal = request.to_mg.value * 1000
+    if request.review_on is not None and goal == 0:
+        raise CannotTaper(
+            "A review date is for a dose that stays; a taper to 0 mg/day has its check-ins."
+        )
     box = request.box
     if box.makes(goal):
         return
@@ -124,3 +141,22 @@ def _refuse_goal(request: TaperRequest) -> None:
         f"These tablets do not make the goal of {request.to_mg}/day; the nearest doses they "
         f"make are {words}."
     )
+
+
+def _refuse_floor(request: TaperRequest) -> None:
+    """A floor so high that the way from it to nothing would be an abrupt stop."""
+    if request.to_mg.value or not request.pace.floor_ug:
+        return
+    highest = request.from_mg.value * 1000 * _abrupt_share()
+    if request.pace.floor_ug > highest:
+        raise CannotTaper(
+            f"To stop from a floor of {dose_text(request.pace.floor_ug)}/day, more than "
+            f"{plain(_abrupt_share() * 100)} % of the present {request.from_mg}/day, would be an "
+            f"abrupt stop: choose a floor up to {dose_text(request.box.at_most(highest))}/day."
+        )
+
+
+@lru_cache(maxsize=1)
+def _abrupt_share() -> Fraction:
+    """Use that ends above this share of the dose before ends abruptly (CLINICAL 9)."""
+    return Fraction(document("measures.toml")["numbers"]["abrupt_percent"]["value"]) / 100

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from math import floor
 
-from clinical.quantities import Milligrams, as_decimal, plain
+from clinical.quantities import Milligrams
 from clinical.taper.request import IntakeTime
 from clinical.taper.tablets import Pieces, TabletProduct
 
@@ -29,6 +29,14 @@ class Intake:
     def in_words(self) -> str:
         """For example "night: 3 x 0.25 mg disintegrating tablet"."""
         return f"{self.time}: " + " + ".join(piece.in_words for piece in self.pieces)
+
+
+def halves_a_day(intakes: Sequence[Intake]) -> dict[TabletProduct, int]:
+    """How many half tablets of each product are taken on a day: a whole one is two."""
+    counts: dict[TabletProduct, int] = {}
+    for piece in (piece for intake in intakes for piece in intake.pieces):
+        counts[piece.product] = counts.get(piece.product, 0) + int(piece.count * 2)
+    return counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,8 @@ class Schedule:
     """A taper of tablets that exist. The first cut is on `starts_on`, the target on `ends_on`.
 
     Without steps the first cut is the goal: both days are the same. `products` are those it
-    may be made of. `warnings` are of the whole; those of a step stand on the step.
+    may be made of. `warnings` are of the whole; those of a step stand on the step. A dose that
+    stays is reviewed on `review_on`, where that day was given.
     """
 
     pace_id: str
@@ -93,6 +102,7 @@ class Schedule:
     target: Target
     products: tuple[TabletProduct, ...]
     warnings: tuple[str, ...] = ()
+    review_on: date | None = None
 
     @property
     def days(self) -> int:
@@ -100,18 +110,19 @@ class Schedule:
         return (self.ends_on - self.starts_on).days
 
 
-def _tenth_half_up(number: Fraction) -> Fraction:
-    return Fraction(floor(number * 10 + Fraction(1, 2)), 10)
+def _tenths_half_up(share: Fraction) -> int:
+    """Tenths of a percent, half-up."""
+    return (2000 * share.numerator + share.denominator) // (2 * share.denominator)
 
 
 def percent(share: Fraction) -> Decimal:
     """A share as percent with one decimal, half-up, without a trailing zero: 25, 33.3."""
-    return as_decimal(_tenth_half_up(share * 100))
+    whole, tenth = divmod(_tenths_half_up(share), 10)
+    return Decimal(f"{whole}.{tenth}") if tenth else Decimal(whole)
 
 
 def percent_text(share: Fraction, limit: Fraction) -> str:
     """The same for a sentence, so that what is above a limit does not read as the limit."""
-    shown = _tenth_half_up(share * 100)
-    if share > limit and shown == limit * 100:
-        return f"just over {plain(shown)} %"
-    return f"{plain(shown)} %"
+    if share > limit and _tenths_half_up(share) == limit * 1000:
+        return f"just over {percent(share)} %"
+    return f"{percent(share)} %"

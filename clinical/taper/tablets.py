@@ -7,7 +7,7 @@ least pieces + 2 x distinct products (CLINICAL 6); it is found exactly, with all
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
@@ -16,6 +16,9 @@ from math import gcd
 from clinical.knowledge import table
 from clinical.quantities import Milligrams, as_decimal, plain
 from clinical.taper.refusal import CannotTaper
+
+DISINTEGRATING = "disintegrating tablet"
+"""The form of an orally disintegrating tablet (ODT) in `clonazepam_products.csv`."""
 
 PRODUCT_WEIGHT = 2
 """A further product in one intake weighs as much as this many further pieces (CLINICAL 6)."""
@@ -29,8 +32,8 @@ class TabletProduct:
     """A tablet by its RxNorm code; `strength_ug` is micrograms of clonazepam in one.
 
     `halvable` is a site's setting: shipped products are all taken whole (CLINICAL 6).
-    Raises CannotTaper for a strength that is not positive, or whose half is no whole
-    microgram where halves are allowed.
+    Raises CannotTaper for a strength that is not positive, and where halves are allowed of a
+    disintegrating tablet (never) or of one whose half is no whole microgram.
     """
 
     rxcui: str
@@ -42,6 +45,8 @@ class TabletProduct:
     def __post_init__(self) -> None:
         if self.strength_ug <= 0:
             raise CannotTaper(f"The strength of {self.name} is not positive.")
+        if self.halvable and self.disintegrates:
+            raise CannotTaper(f"{self.name} disintegrates: it is never halved.")
         if self.halvable and self.strength_ug % 2:
             raise CannotTaper(f"Half of {self.name} is no whole number of micrograms.")
 
@@ -54,6 +59,15 @@ class TabletProduct:
     def smallest_piece_ug(self) -> int:
         """Micrograms in the smallest piece one may take of it."""
         return self.strength_ug // 2 if self.halvable else self.strength_ug
+
+    @property
+    def disintegrates(self) -> bool:
+        """Whether it falls apart in the mouth (ODT)."""
+        return self.form == DISINTEGRATING
+
+    def shelf_order(self) -> tuple[int, bool, str]:
+        """The order in which products are listed: stronger first, plain before disintegrating."""
+        return -self.strength_ug, self.form != "tablet", self.rxcui
 
     @property
     def short_name(self) -> str:
@@ -117,10 +131,11 @@ def default_products() -> tuple[TabletProduct, ...]:
     return tuple(product for product, is_default in _shelf().values() if is_default)
 
 
-def products_of(rxcuis: Iterable[str]) -> tuple[TabletProduct, ...]:
-    """The tablets with these RxNorm codes, each once.
+def products_of(rxcuis: Iterable[str], halved: Iterable[str] = ()) -> tuple[TabletProduct, ...]:
+    """The tablets with these RxNorm codes, each once; those `halved` may be taken in halves.
 
-    Raises CannotTaper for a code that is no US clonazepam tablet, and for no code at all.
+    Raises CannotTaper for a code that is no US clonazepam tablet, for no code at all, and for
+    a half of a tablet that is not among them or that disintegrates.
     """
     chosen: dict[str, TabletProduct] = {}
     for rxcui in rxcuis:
@@ -132,6 +147,10 @@ def products_of(rxcuis: Iterable[str]) -> tuple[TabletProduct, ...]:
         chosen[rxcui] = _shelf()[rxcui][0]
     if not chosen:
         raise CannotTaper("A taper needs at least one tablet to be made of.")
+    for rxcui in halved:
+        if rxcui not in chosen:
+            raise CannotTaper(f'"{rxcui}" is to be halved and is not among the tablets.')
+        chosen[rxcui] = replace(chosen[rxcui], halvable=True)
     return tuple(chosen.values())
 
 
@@ -156,10 +175,6 @@ class Combination:
         return self.pieces, self.halves
 
 
-def _box_order(product: TabletProduct) -> tuple[int, bool, str]:
-    return -product.strength_ug, product.form != "tablet", product.rxcui
-
-
 class TabletBox:
     """The doses that a set of tablets makes, up to a largest dose.
 
@@ -168,13 +183,14 @@ class TabletBox:
     """
 
     def __init__(self, products: Iterable[TabletProduct], largest_ug: int) -> None:
-        self.products = tuple(sorted(set(products), key=_box_order))
+        self.products = tuple(sorted(set(products), key=TabletProduct.shelf_order))
         if not self.products:
             raise CannotTaper("A taper needs at least one tablet to be made of.")
         self._unit = gcd(*(product.smallest_piece_ug for product in self.products))
         self._units = largest_ug // self._unit
         self._cost = self._costs()
         self._best: dict[int, tuple[Combination, ...]] = {}
+        self._pieces: dict[Combination, tuple[Pieces, ...]] = {}
 
     @property
     def smallest_ug(self) -> int:
@@ -267,10 +283,12 @@ class TabletBox:
 
     def pieces(self, combination: Combination) -> tuple[Pieces, ...]:
         """The combination as tablets, the strongest first."""
-        return tuple(
-            Pieces(self.products[place], as_decimal(Fraction(halves, 2)))
-            for place, halves in combination.halves
-        )
+        if combination not in self._pieces:
+            self._pieces[combination] = tuple(
+                Pieces(self.products[place], as_decimal(Fraction(halves, 2)))
+                for place, halves in combination.halves
+            )
+        return self._pieces[combination]
 
 
 @lru_cache(maxsize=128)

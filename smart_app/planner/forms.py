@@ -21,11 +21,9 @@ from clinical.taper import (
     Schedule,
     TabletProduct,
     TaperRequest,
-    default_products,
     pace,
     paces,
     plan,
-    products_of,
 )
 from clinical.taper.intakes import present_regimen
 from smart_app.planner.situation import Situation
@@ -103,7 +101,7 @@ def read_form(given: Fields, found: Situation) -> PlanForm:
     # A form without a ticked box sends no `products`: only a link means "the default ones".
     products = tuple(given.getlist("products"))
     if not products and "form" not in given:
-        products = tuple(product.rxcui for product in default_products())
+        products = tuple(product.rxcui for product in found.tablets)
     return PlanForm(
         goal=_text(given, "goal", Goal.DISCONTINUE),
         to=_text(given, "to", ""),
@@ -155,10 +153,8 @@ def _request(form: PlanForm, found: Situation, errors: dict[str, str]) -> TaperR
     known = {each.id: each for each in paces()}
     if form.pace not in known:
         errors["pace"] = "Choose one of the paces."
-    products: tuple[TabletProduct, ...] = ()
-    try:
-        products = products_of(form.products)
-    except CannotTaper:
+    products = _products(form, found)
+    if not products:
         errors["products"] = (
             "Choose tablets from the list."
             if form.products
@@ -178,6 +174,14 @@ def _request(form: PlanForm, found: Situation, errors: dict[str, str]) -> TaperR
         intakes=found.intakes if as_now else (),
         times_per_day=1 if as_now else int(form.times),
     )
+
+
+def _products(form: PlanForm, found: Situation) -> tuple[TabletProduct, ...]:
+    """The ticked tablets; none where nothing is ticked, or what the pharmacy does not stock."""
+    stocked = {tablet.rxcui: tablet for tablet in found.tablets}
+    if not set(form.products) <= stocked.keys():
+        return ()
+    return tuple(stocked[code] for code in form.products)
 
 
 def _goal_dose(form: PlanForm, found: Situation, errors: dict[str, str]) -> Milligrams | None:

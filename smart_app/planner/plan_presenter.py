@@ -11,7 +11,7 @@ from markupsafe import Markup
 from clinical.follow_up import check_in_rules, check_ins
 from clinical.kinetics import DoseCurve
 from clinical.quantities import plain
-from clinical.taper import Schedule, TaperStep, Target, default_products, pace, paces
+from clinical.taper import Schedule, TaperStep, Target, dispensing, fills, pace, paces
 from ehr.write import ladder
 from ehr.write.plan_entries import Draft
 from smart_app.planner.curve_presenter import CurveView, curve_view
@@ -103,7 +103,7 @@ def form_view(form: PlanForm, found: Situation) -> FormView:
         start=form.start,
         earliest=found.visit.today.isoformat(),
         products=tuple(
-            Option(p.rxcui, p.short_name, p.rxcui in form.products) for p in default_products()
+            Option(p.rxcui, p.short_name, p.rxcui in form.products) for p in found.tablets
         ),
         times=tuple(times),
         errors=dict(form.errors),
@@ -396,6 +396,11 @@ def plan_text(found: Situation, planned: Planned) -> str:
     lines += [f"Agree first: {gate.why}" for gate in found.notices]
     lines += ["", "Discontinue when the taper is signed, or the doses add up:"]
     lines += [f"- {order_name(record)}" for record in found.to_discontinue]
+    supply = dispensing(fills(schedule), found.visit.today)
+    if supply.totals:
+        lines += ["", "Tablets in all, until the last step ends:"]
+        lines += [f"- {line.quantity} x {line.product.name}" for line in supply.totals]
+        lines += supply.assumptions
     lines += ["", "Check-ins:", *(f"- {words}" for words in _check_ins(schedule))]
     lines += [_about_check_ins(), "", _signature(found)]
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from clinical.present import Use, present_intakes, use_of, why_not_steady
 from clinical.quantities import Milligrams
 from clinical.review import review, why_perhaps_current
 from clinical.signing import current_clonazepam, planned_clonazepam
-from clinical.taper import Pace, recommended_pace
+from clinical.taper import Pace, TabletProduct, recommended_pace
 from clinical.totals import Total, total_on
 from ehr.read.chart import Resources, read_chart
 from smart_app.planner.words import day_of_record, order_name, sentence
@@ -36,9 +36,9 @@ class Blocked:
 class Situation:
     """One patient on one day: the facts, the checks, the present dose and the way to plan.
 
-    `intakes` are the present ones where they are known, else empty. `history_read` says how fresh
-    the history is that a worker read, None where there is none. `blocked` is None when a taper
-    can be planned.
+    `intakes` are the present ones where they are known, else empty. `tablets` are those that the
+    pharmacy stocks. `history_read` says how fresh the history is that a worker read, None where
+    there is none. `blocked` is None when a taper can be planned.
     """
 
     visit: Visit
@@ -48,6 +48,7 @@ class Situation:
     current: tuple[MedicationRecord, ...]
     present: Total
     intakes: tuple[Milligrams, ...]
+    tablets: tuple[TabletProduct, ...]
     recommended: Pace
     recommended_why: str
     notices: tuple[Gate, ...]
@@ -88,6 +89,7 @@ def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
         current=current,
         present=present,
         intakes=intakes if known else (),
+        tablets=policy.tablets,
         recommended=recommended,
         recommended_why=why,
         notices=() if facts.deceased is True else coordinate_gates(assessment),

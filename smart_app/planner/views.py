@@ -53,13 +53,14 @@ class PlannerCollaborators:
 
     `visit_of` answers with the visit of a request, or raises an HTTPException with its page.
     `check_csrf` raises when a form does not carry the visit's token (field "csrf_token").
+    `policy_of` is the policy where the visit's EHR is used.
     `static_prefix` is the path under which the planner's style sheet is served.
     """
 
     visit_of: Callable[[Request], Awaitable[Visit]]
     check_csrf: CsrfCheck
     chart: Chart
-    policy: Policy
+    policy_of: Callable[[Visit], Policy]
     new_id: Callable[[], str]
     static_prefix: str = "/planner-static"
 
@@ -208,7 +209,8 @@ class _Desk:
     async def _look(self, visit: Visit, fields: Fields, *, again: bool = False) -> _Looked:
         chart = self.given.chart
         resources = await (chart.read_again(visit) if again else chart.read(visit))
-        found = situation(resources, visit, self.given.policy)
+        policy = self.given.policy_of(visit)
+        found = situation(resources, visit, policy)
         form = read_form(fields, found)
         if found.blocked is not None:
             return _Looked(resources, found, Planned(form), None)
@@ -216,7 +218,7 @@ class _Desk:
         write = None
         if planned.schedule is not None:
             allowed = await chart.can_write(visit)
-            write = saving(found, planned.schedule, allowed, self.given.policy)
+            write = saving(found, planned.schedule, allowed, policy)
         return _Looked(resources, found, planned, write)
 
     async def _render(
@@ -240,7 +242,7 @@ class _Desk:
         has_text = planned.schedule is not None or planned.review_on is not None
         live = _is_live(request)
         body = (self._main if live else self._page).render(
-            view=patient_view(found, self.given.policy),
+            view=patient_view(found, self.given.policy_of(found.visit)),
             blocked=found.blocked,
             notices=found.notices,
             **plan,

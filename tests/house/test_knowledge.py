@@ -42,9 +42,12 @@ def test_every_number_and_check_cites_sources_that_exist():
             cite(key)
 
 
-def test_every_pace_cites_sources_that_exist():
-    for pace in read(KNOWLEDGE / "paces.toml")["paces"]:
-        for key in pace["sources"]:
+def test_every_pace_and_its_numbers_cite_sources_that_exist():
+    data = read(KNOWLEDGE / "paces.toml")
+    rows = [*data["paces"], data["conventions"], data["custom"], *data["numbers"].values()]
+    for row in rows:
+        assert row["sources"]
+        for key in row["sources"]:
             cite(key)
 
 

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
-from itertools import pairwise, product
+from itertools import pairwise
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tablets_by_trial import Way, best_ways, least_unrest, products_used, unrest
 
 from clinical.quantities import Milligrams
 from clinical.taper import (
     CannotTaper,
     IntakeTime,
+    Limit,
+    Pace,
+    Pieces,
     Schedule,
     TabletProduct,
+    TakenAsNeeded,
     TaperRequest,
     default_products,
+    dispensing,
     fills,
+    judge,
+    milligram_pace,
     paces,
+    percent_pace,
     plan,
 )
 from clinical.taper.choice import choose
@@ -33,6 +43,8 @@ SEEDED = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 
+FEWER = settings(SEEDED, max_examples=60)
+
 
 @st.composite
 def shelves(draw: st.DrawFn) -> tuple[TabletProduct, ...]:
@@ -45,8 +57,20 @@ def shelves(draw: st.DrawFn) -> tuple[TabletProduct, ...]:
 
 
 @st.composite
+def paces_by_hand(draw: st.DrawFn) -> Pace:
+    """Custom paces within the limits, some with a floor."""
+    interval = draw(st.integers(1, 12)) * 7
+    floor = draw(st.one_of(st.just(0), st.integers(1, 16)))
+    lowest = Milligrams(Fraction(floor, 16))
+    if draw(st.booleans()):
+        # Up to 13 %: allowed at every interval (two cuts in 14 days are 24.3 %).
+        return percent_pace(Fraction(draw(st.integers(1, 26)), 2), interval, lowest)
+    return milligram_pace(Milligrams(Fraction(draw(st.integers(1, 40)), 20)), interval, lowest)
+
+
+@st.composite
 def requests(draw: st.DrawFn) -> TaperRequest:
-    """Doses on and off the grid up to 20 mg/day, every pace, any shelf, 1 to 4 intakes."""
+    """Doses on and off the grid up to 20 mg/day, any pace and shelf, 1 to 4 intakes a day."""
     products = draw(shelves())
     unit = min(tablet.smallest_piece_ug for tablet in products)
     from_ug = draw(
@@ -70,7 +94,7 @@ def requests(draw: st.DrawFn) -> TaperRequest:
         from_mg=Milligrams(Fraction(from_ug) / 1000),
         to_mg=Milligrams(Fraction(goal, 1000)),
         starts_on=draw(st.dates(date(2020, 1, 1), date(2040, 1, 1))),
-        pace=draw(st.sampled_from(paces())),
+        pace=draw(st.one_of(st.sampled_from(paces()), paces_by_hand())),
         products=products,
         intakes=intakes,
         times_per_day=times,
@@ -144,6 +168,22 @@ def test_no_fall_above_a_quarter_in_14_days_is_without_its_warning(request: Tape
         assert named == (highest - dose > highest / 4)
 
 
+@FEWER
+@given(requests())
+def test_our_own_schedules_break_no_limit_but_the_cap(request: TaperRequest) -> None:
+    schedule = planned(request)
+    if schedule is not None:
+        assert {found.limit for found in judge(schedule)} <= {Limit.CUT_OVER_CAP}
+
+
+@FEWER
+@given(requests())
+def test_below_the_floor_of_a_pace_there_is_only_the_goal(request: TaperRequest) -> None:
+    schedule = planned(request)
+    if schedule is not None:
+        assert all(step.dose.value * 1000 >= request.pace.floor_ug for step in schedule.steps)
+
+
 @SEEDED
 @given(requests())
 def test_no_intake_grows_without_a_note_that_names_it(request: TaperRequest) -> None:
@@ -173,6 +213,7 @@ def test_holds_are_whole_weeks_and_never_shorter_than_the_pace(request: TaperReq
         "nardi-2010": 7,
         "nardi-2010-extended": 14,
         "bzra-25": 14,
+        "custom": 7,
     }[schedule.pace_id]
     assert all(step.days % 7 == 0 and step.days >= shortest for step in schedule.steps)
 
@@ -223,42 +264,113 @@ def test_the_best_way_to_make_an_intake_equals_brute_force(
     """Every count of every tablet up to 3 mg, by trying them all (at most four products)."""
     products = products[:4]
     micrograms = eighths * 125
-    ranges = [range(micrograms // tablet.smallest_piece_ug + 1) for tablet in products]
-    found: dict[int, int] = {}
-    for counts in product(*ranges):
-        made = sum(n * tablet.smallest_piece_ug for n, tablet in zip(counts, products, strict=True))
-        if made != micrograms:
-            continue
-        cost = 0
-        for n, tablet in zip(counts, products, strict=True):
-            pieces = -(-n // 2) if tablet.halvable else n
-            cost += pieces + (2 if n else 0)
-        found[cost] = found.get(cost, 0) + 1
+    tried = best_ways(micrograms, products)
     box = TabletBox(products, 40_000)
-    assert box.makes(micrograms) == bool(found)
-    if not found:
+    assert box.makes(micrograms) == bool(tried)
+    if not tried:
         return
     best = box.best(micrograms)
-    assert len(best) == found[min(found)]
-    for way in best:
-        assert way.pieces + 2 * way.mask.bit_count() == min(found)
-        assert sum(piece.micrograms for piece in box.pieces(way)) == micrograms
+    assert {frozenset(as_way(box.pieces(way))) for way in best} == {frozenset(w) for w in tried}
+    assert len(best) == len(tried)
 
 
-@settings(SEEDED, max_examples=60)
-@given(st.lists(st.integers(1, 24).map(lambda n: n * 125), min_size=1, max_size=4))
-def test_the_tablets_change_as_little_as_any_equally_good_choice(course: list[int]) -> None:
-    """All combinations of the ties of each step, tried one by one."""
-    box = box_of(default_products(), 40_000)
-    chosen = [
-        choice[dose]
-        for choice, dose in zip(
-            choose([frozenset([dose]) for dose in course], box), course, strict=True
-        )
-    ]
-    ties = [box.best(dose) for dose in course]
-    fewest = min(
-        sum((a.mask ^ b.mask).bit_count() for a, b in pairwise(way)) for way in product(*ties)
+def as_way(pieces: Sequence[Pieces]) -> Way:
+    """Our tablets as the trial writes them: counted in smallest pieces."""
+    return tuple((p.product, int(p.count * (2 if p.product.halvable else 1))) for p in pieces)
+
+
+@st.composite
+def courses(draw: st.DrawFn) -> tuple[tuple[TabletProduct, ...], list[list[int]]]:
+    """Up to four products and up to four steps of one or two makeable intakes up to 2.5 mg.
+
+    Half of the intakes are some that can be made in several equally good ways.
+    """
+    products = draw(shelves())[:4]
+    box = box_of(products, 40_000)
+    made = [n * 125 for n in range(1, 21) if box.makes(n * 125)]
+    ties = [amount for amount in made if len(box.best(amount)) > 1]
+    intake = st.one_of(st.sampled_from(made), st.sampled_from(ties or made))
+    intakes = st.lists(intake, min_size=1, max_size=2)
+    return products, draw(st.lists(intakes, min_size=2, max_size=4))
+
+
+@SEEDED
+@given(courses())
+def test_the_tablets_of_a_course_change_as_little_as_any_equally_good_choice(
+    asked: tuple[tuple[TabletProduct, ...], list[list[int]]],
+) -> None:
+    """Every combination of every best way of every intake, tried one by one."""
+    products, steps = asked
+    box = box_of(products, 40_000)
+    chosen = choose([frozenset(step) for step in steps], box)
+    used = []
+    for step, choice in zip(steps, chosen, strict=True):
+        ways = {amount: as_way(box.pieces(choice[amount])) for amount in step}
+        for amount, way in ways.items():
+            assert frozenset(way) in {frozenset(tried) for tried in best_ways(amount, products)}
+        used.append(products_used(list(ways.values())))
+    assert unrest(used) == least_unrest(steps, products)
+
+
+@st.composite
+def short_requests(draw: st.DrawFn) -> TaperRequest:
+    """Few products, few steps and one or two intakes: small enough to try everything."""
+    return replace(
+        draw(requests()),
+        from_mg=Milligrams(Fraction(draw(st.integers(2, 24)), 8)),
+        to_mg=Milligrams(Fraction(draw(st.sampled_from([0, 0, 2, 4])), 8)),
+        pace=milligram_pace(Milligrams(Fraction(draw(st.integers(3, 6)), 8)), 14),
+        products=draw(shelves())[:3],
+        intakes=(),
+        times_per_day=draw(st.integers(1, 2)),
     )
-    assert sum((a.mask ^ b.mask).bit_count() for a, b in pairwise(chosen)) == fewest
-    assert all(way in tie for way, tie in zip(chosen, ties, strict=True))
+
+
+@FEWER
+@given(short_requests())
+def test_a_whole_plan_is_as_calm_as_any_made_of_the_best_intakes(request: TaperRequest) -> None:
+    schedule = planned(request)
+    if schedule is None:
+        return
+    # A goal of nothing is a step without tablets: every product goes, whichever they were.
+    steps = [*(step.intakes for step in schedule.steps), schedule.target.intakes]
+    amounts = [[intake.micrograms for intake in intakes] for intakes in steps]
+    used = [frozenset(p.product for i in intakes for p in i.pieces) for intakes in steps]
+    assert unrest(used) == least_unrest(amounts, request.products)
+
+
+TAKEN = st.builds(
+    TakenAsNeeded,
+    on_a_day=st.integers(1, 160).map(lambda n: Milligrams(Fraction(n, 8))),
+    days_a_week=st.integers(1, 7),
+)
+
+
+@FEWER
+@given(requests(), TAKEN)
+def test_a_taper_of_as_needed_use_has_no_week_with_more_than_before(
+    request: TaperRequest, taken: TakenAsNeeded
+) -> None:
+    schedule = planned(
+        replace(request, from_mg=taken.average, to_mg=Milligrams.of(0), intakes=(), as_needed=taken)
+    )
+    if schedule is None:
+        return
+    assert taken.days_a_week > 3
+    for dose in doses(schedule)[1:]:
+        assert dose * 7 < taken.on_a_day.value * taken.days_a_week
+        assert dose < taken.on_a_day.value
+
+
+@FEWER
+@given(requests())
+def test_totals_are_the_tablets_of_all_days(request: TaperRequest) -> None:
+    """In mg: what is dispensed is what is taken, and half a tablet of a product a step at most."""
+    schedule = planned(request)
+    if schedule is None:
+        return
+    told = dispensing(fills(schedule), schedule.starts_on)
+    dispensed = sum(line.quantity * line.product.strength_ug for line in told.totals)
+    taken = sum(step.dose.value * 1000 * step.days for step in schedule.steps)
+    halves = sum(line.product.strength_ug for step in schedule.steps for line in step.dispense)
+    assert 0 <= dispensed - taken <= Fraction(halves, 2)

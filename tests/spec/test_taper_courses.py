@@ -7,43 +7,10 @@ days, up to whole weeks. nardi-2010: 0.5 mg every 14 days above 1 mg, then 0.25 
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
-
-from clinical.quantities import Milligrams
-from clinical.taper import Schedule, TaperRequest, pace, plan
-
-MONDAY = date(2027, 1, 4)
-
-
-def taper(pace_id: str, from_mg: str, to_mg: str = "0", **more: object) -> Schedule:
-    request = TaperRequest(
-        from_mg=Milligrams.of(from_mg),
-        to_mg=Milligrams.of(to_mg),
-        starts_on=MONDAY,
-        pace=pace(pace_id),
-        **more,  # type: ignore[arg-type]
-    )
-    return plan(request)
-
-
-def course(schedule: Schedule) -> str:
-    """The course as the tables below write it: a line for each dose and the day it begins."""
-    begins = [(step.dose, (step.starts - MONDAY).days) for step in schedule.steps]
-    begins.append((schedule.to_mg, schedule.days))
-    return "\n".join(f"{number(dose)} on {day}" for dose, day in begins)
-
-
-def number(dose: Milligrams) -> str:
-    return str(dose).removesuffix(" mg")
-
-
-def by_hand(table: str) -> str:
-    """The dose and day of each line; what stands after the bar is the calculation."""
-    lines = (line.split("|")[0].strip() for line in table.strip().splitlines())
-    return "\n".join(lines)
-
+from taper_tables import MONDAY, by_hand, course, number, taper
 
 TABLES = {
     ("asam-2025", "2"): """
@@ -71,41 +38,41 @@ TABLES = {
         0 on 112     | 100 %: 56 days
         """,
     ("asam-2025", "1"): """
-        0.875 on 0   | 0.9 is no cut
-        0.75 on 21   | 14.3 %: 20 days, 3 weeks
-        0.625 on 49  | 16.7 %: 23.3 days, 4 weeks
-        0.5 on 77    | 20 %: 28 days
-        0.375 on 105 | 25 %: 28 days
-        0.25 on 133  | 33.3 %: 28 days
-        0.125 on 161 | 50 %: 28 days
-        0 on 217     | 100 %: 56 days
+        0.875 on 0   | 0.9 x 1 = 0.9, up to 1: no cut, so the next below
+        0.75 on 21   | 0.7875, up: no cut. 0.125/0.875 = 14.3 %: 14 x 1.43 = 20 days, 3 weeks
+        0.625 on 49  | 0.675, up: no cut. 0.125/0.75 = 16.7 %: 14 x 1.67 = 23.3 days, 4 weeks
+        0.5 on 77    | 0.125/0.625 = 20 %: 14 x 2 = 28 days, the most up to a cut of 50 %
+        0.375 on 105 | 0.125/0.5 = 25 %: 35, but at most max(2 x 14, 56 x 0.25 = 14) = 28
+        0.25 on 133  | 0.125/0.375 = 33.3 %: 46.7, but at most max(28, 18.7)
+        0.125 on 161 | 0.125/0.25 = 50 %: 70, but at most max(28, 28)
+        0 on 217     | 100 %: 140, but at most max(28, 56) = 56
         """,
     ("asam-2025", "4"): """
-        3.625 on 0   | 0.9 x 4 = 3.6
-        3.375 on 14  | 0.9 x 3.625 = 3.2625; 6.9 %, 14 days as all cuts up to 10 %
-        3.125 on 28  | 0.9 x 3.375 = 3.0375
-        2.875 on 42  | 0.9 x 3.125 = 2.8125
-        2.625 on 56  | 0.9 x 2.875 = 2.5875
-        2.375 on 70  | 0.9 x 2.625 = 2.3625; 9.5 %
-        2.25 on 84   | 0.9 x 2.375 = 2.1375
-        2.125 on 98  | 0.9 x 2.25 = 2.025
-        2 on 112     | 0.9 x 2.125 = 1.9125
-        1.875 on 126 | from here on as from 2 mg, 126 days later
-        1.75 on 140
-        1.625 on 154
-        1.5 on 168
-        1.375 on 182
-        1.25 on 196
-        1.125 on 210
-        1 on 231
-        0.875 on 252
-        0.75 on 273
-        0.625 on 301
-        0.5 on 329
-        0.375 on 357
-        0.25 on 385
-        0.125 on 413
-        0 on 469
+        3.625 on 0   | 0.9 x 4 = 3.6, up
+        3.375 on 14  | 0.9 x 3.625 = 3.2625; 0.25/3.625 = 6.9 %: 9.7 days, but never under 14
+        3.125 on 28  | 0.9 x 3.375 = 3.0375; 0.25/3.375 = 7.4 %: 10.4, so 14
+        2.875 on 42  | 0.9 x 3.125 = 2.8125; 0.25/3.125 = 8 %: 11.2, so 14
+        2.625 on 56  | 0.9 x 2.875 = 2.5875; 0.25/2.875 = 8.7 %: 12.2, so 14
+        2.375 on 70  | 0.9 x 2.625 = 2.3625; 0.25/2.625 = 9.5 %: 13.3, so 14
+        2.25 on 84   | 0.9 x 2.375 = 2.1375; 0.125/2.375 = 5.3 %: 14
+        2.125 on 98  | 0.9 x 2.25 = 2.025; 0.125/2.25 = 5.6 %: 14
+        2 on 112     | 0.9 x 2.125 = 1.9125; 0.125/2.125 = 5.9 %: 14
+        1.875 on 126 | 0.9 x 2 = 1.8; 0.125/2 = 6.3 %: 14
+        1.75 on 140  | 0.9 x 1.875 = 1.6875; 6.7 %: 14
+        1.625 on 154 | 0.9 x 1.75 = 1.575; 7.1 %: 14
+        1.5 on 168   | 0.9 x 1.625 = 1.4625; 7.7 %: 14
+        1.375 on 182 | 0.9 x 1.5 = 1.35; 8.3 %: 14
+        1.25 on 196  | 0.9 x 1.375 = 1.2375; 9.1 %: 12.7, so 14
+        1.125 on 210 | 0.9 x 1.25 = 1.125 exactly; 10 %: 14
+        1 on 231     | 1.0125, up: no cut. 0.125/1.125 = 11.1 %: 15.6 days, 3 weeks
+        0.875 on 252 | 0.9, up: no cut. 0.125/1 = 12.5 %: 17.5 days, 3 weeks
+        0.75 on 273  | 14.3 %: 20 days, 3 weeks
+        0.625 on 301 | 16.7 %: 23.3 days, 4 weeks
+        0.5 on 329   | 20 %: 28 days
+        0.375 on 357 | 25 %: 35, at most 28
+        0.25 on 385  | 33.3 %: 46.7, at most 28
+        0.125 on 413 | 50 %: 70, at most max(28, 28)
+        0 on 469     | 100 %: 140, at most max(28, 56)
         """,
     ("asam-2025-slow", "0.5"): """
         0.375 on 0
@@ -145,35 +112,35 @@ TABLES = {
         """,
     ("nardi-2010", "4"): """
         3.5 on 0
-        3 on 14
+        3 on 14    | 3.5 mg is above 1 mg: 14 days, as all down to 1.5 mg
         2.5 on 28
         2 on 42
         1.5 on 56
-        1 on 70
-        0.75 on 77
+        1 on 70    | 1.5 mg is above 1 mg: 14 days
+        0.75 on 77 | 1 mg is not above it: cuts of 0.25 mg every 7 days from here on
         0.5 on 84
         0.25 on 91
         0 on 98
         """,
     ("nardi-2010", "3"): """
         2.5 on 0
-        2 on 14
+        2 on 14    | 2.5, 2 and 1.5 are above 1 mg: 14 days each
         1.5 on 28
         1 on 42
-        0.75 on 49
+        0.75 on 49 | then 7 days each
         0.5 on 56
         0.25 on 63
         0 on 70
         """,
     ("nardi-2010", "1"): """
-        0.75 on 0
+        0.75 on 0  | 1 mg is not above 1 mg: 0.25 mg at once
         0.5 on 7
         0.25 on 14
         0 on 21
         """,
     ("nardi-2010", "0.5"): """
         0.25 on 0
-        0 on 7
+        0 on 7     | 0.25 mg is held 7 days
         """,
     ("nardi-2010-extended", "2"): """
         1.5 on 0

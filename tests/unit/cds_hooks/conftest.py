@@ -14,7 +14,7 @@ import pytest
 from cds_hooks.gather import Background
 from cds_hooks.request import read_request
 from cds_hooks.services.order_safety import HOOKS, Bench, answer
-from clinical.policy import default_policy
+from clinical.policy import Policy, default_policy
 from ehr.decode import encode
 
 TODAY = date(2026, 11, 23)
@@ -31,9 +31,10 @@ def ask() -> Callable[..., dict[str, Any]]:
         on: date = TODAY,
         first_step_only: bool = False,
         background: Background | None = None,
+        policy: Policy | None = None,
     ) -> Any:
         bench = Bench(
-            policy=default_policy(),
+            policy=policy or default_policy(),
             new_id=lambda: f"id-{next(numbers)}",
             base_url="https://taperguard.example",
             first_step_only=first_step_only,

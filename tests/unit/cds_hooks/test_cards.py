@@ -1,7 +1,12 @@
 """What the prescriber gets to see, and what accepting it does."""
 
+from dataclasses import replace
+
 import cds
 import pytest
+
+from clinical.policy import default_policy
+from clinical.taper import products_of
 
 ONE_MG = cds.CLONAZEPAM["1"]
 HALF_MG = cds.CLONAZEPAM["0.5"]
@@ -52,6 +57,23 @@ def test_the_first_step_s_tablets_add_up_to_its_dose(ask, older_woman):
         )
     assert parts == {"349195": (3, ["MORN"]), "349194": (1, ["MORN"]), "197528": (1, ["HS"])}
     assert 3 * 0.25 + 0.125 + 1 == 1.875
+
+
+def test_a_taper_is_made_of_what_the_pharmacy_stocks(ask, older_woman):
+    """Only 0.5 mg tablets, which the site halves: 1.75 mg is half a tablet less in the morning.
+
+    0.9 x 2 = 1.8 goes up to 2, which is no cut, so the next below on the grid of 0.25 mg.
+    """
+    stocked = replace(default_policy(), tablets=products_of(["197527"], halved=["197527"]))
+    taper = ask(older_woman, policy=stocked)["cards"][0]["suggestions"][0]
+    assert taper["label"].startswith("Taper from 2 mg/day (asam-2025-slow): 1.75 mg/day")
+    doses = {}
+    for resource in (a["resource"] for a in taper["actions"] if a["type"] == "create"):
+        assert resource["medicationCodeableConcept"]["coding"][0]["code"] == "197527"
+        (dosage,) = resource["dosageInstruction"]
+        (when,) = dosage["timing"]["repeat"]["when"]
+        doses[when] = dosage["doseAndRate"][0]["doseQuantity"]["value"]
+    assert doses == {"MORN": 1.5, "HS": 2}
 
 
 def test_accepting_replaces_the_new_order_and_names_the_present_one(ask, older_woman):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from clinical.taper import default_products
 from ehr.registry import (
     ANYBODY,
     BadRegistry,
@@ -254,6 +255,51 @@ def test_what_background_work_needs_is_read() -> None:
     ],
 )
 def test_a_bad_backend_value_is_named_with_its_line(lines: str, line: int, why: str) -> None:
+    with pytest.raises(BadRegistry, match=rf"ehrs\.toml, line {line}: ") as bad:
+        parse_registry(f"{SMART}{lines}\n")
+    assert why in str(bad.value)
+
+
+# --- what the pharmacy stocks ------------------------------------------------------------------
+
+
+def test_without_a_word_all_generic_tablets_are_stocked_and_none_is_halved() -> None:
+    (ehr,) = parse_registry(SMART)
+    assert ehr.tablets == default_products()
+
+
+def test_the_tablets_of_a_pharmacy_are_named_by_code_and_some_are_halved() -> None:
+    lines = 'tablets_stocked = ["197527", "206157", "349194"]\ntablets_halved = ["206157"]\n'
+    (ehr,) = parse_registry(SMART + lines)
+    assert [(tablet.rxcui, tablet.halvable) for tablet in ehr.tablets] == [
+        ("197527", False),
+        ("206157", True),
+        ("349194", False),
+    ]
+
+
+def test_the_default_tablets_may_be_halved_too() -> None:
+    (ehr,) = parse_registry(SMART + 'tablets_halved = ["197527"]\n')
+    assert [tablet.rxcui for tablet in ehr.tablets if tablet.halvable] == ["197527"]
+    assert len(ehr.tablets) == len(default_products())
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "why"),
+    [
+        ('tablets_stocked = ["197526"]', 8, '"197526" is not the RxNorm code of a US clonazepam'),
+        ("tablets_stocked = []", 8, "at least one tablet"),
+        ("tablets_stocked = [197527]", 8, "list of texts"),
+        ('tablets_stocked = "197527"', 8, "list of texts"),
+        ('tablets_halved = ["349194"]', 8, "disintegrates: it is never halved"),
+        (
+            'tablets_stocked = ["197528"]\ntablets_halved = ["197527"]',
+            9,
+            'tablets_halved: "197527" is to be halved and is not among the tablets',
+        ),
+    ],
+)
+def test_a_bad_tablet_is_named_with_its_line(lines: str, line: int, why: str) -> None:
     with pytest.raises(BadRegistry, match=rf"ehrs\.toml, line {line}: ") as bad:
         parse_registry(f"{SMART}{lines}\n")
     assert why in str(bad.value)

@@ -50,9 +50,13 @@ def first(schedule: Schedule) -> dict[IntakeTime, int]:
         ("1.125", 2, {MORNING: 500, NIGHT: 625}),  # 0.5625 each, down to the grid
         ("1", 3, {MORNING: 250, MIDDAY: 375, NIGHT: 375}),  # 1/3, then 0.75/2
         ("2.7", 2, {MORNING: 1250, NIGHT: 1450}),  # what is off the grid stays at night
+        # 6.67 mg each, in whole tablets of 2 mg, the strongest up to a third of it.
+        ("20", 3, {MORNING: 6000, MIDDAY: 6000, NIGHT: 8000}),
+        # 1.33 mg each, in steps of 0.25 mg.
+        ("4", 3, {MORNING: 1250, MIDDAY: 1250, NIGHT: 1500}),
     ],
 )
-def test_a_dose_is_split_evenly_with_the_larger_part_at_night(
+def test_a_dose_is_split_about_evenly_with_the_larger_part_at_night(
     from_mg: str, times: int, split: dict[IntakeTime, int]
 ) -> None:
     assert present_regimen(request(from_mg, times_per_day=times)) == split

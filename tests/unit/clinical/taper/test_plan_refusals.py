@@ -30,7 +30,11 @@ def intakes(*amounts: str) -> tuple[Milligrams, ...]:
     ("refused", "sentence"),
     [
         (request("0"), "The present dose is 0 mg/day: there is nothing to taper."),
-        (request("2", "2"), "The goal is the present dose of 2 mg/day: there is no cut to plan."),
+        (
+            request("2", "2"),
+            "The goal is the present dose of 2 mg/day: there is no cut to plan. To maintain it, "
+            "give the day of its review.",
+        ),
         (
             request("1", "1.5"),
             "The goal of 1.5 mg/day is above the present 1 mg/day: a taper never raises a dose.",

@@ -102,7 +102,13 @@ def visit():
 
 
 @pytest.fixture
-def client(chart, visit):
+def policy():
+    """As shipped; a test may have its own."""
+    return default_policy()
+
+
+@pytest.fixture
+def client(chart, visit, policy):
     async def visit_of(request):
         if request.path_params["launch_id"] != visit.launch_id:
             raise HTTPException(404)
@@ -112,7 +118,7 @@ def client(chart, visit):
         if form.get("csrf_token") != visit.csrf_token:
             raise HTTPException(403)
 
-    given = PlannerCollaborators(visit_of, check_csrf, chart, default_policy(), lambda: "event-1")
+    given = PlannerCollaborators(visit_of, check_csrf, chart, lambda _: policy, lambda: "event-1")
     app = Starlette(routes=routes(given))
     with TestClient(app, follow_redirects=False) as client:
         yield client

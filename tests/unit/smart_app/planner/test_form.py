@@ -1,8 +1,12 @@
 """The plan form: good choices make a plan, wrong ones a sentence, nothing typed is lost."""
 
 import re
+from dataclasses import replace
 
 import pytest
+
+from clinical.policy import default_policy
+from clinical.taper import products_of
 
 PAGE = "/planner/L1"
 ALL_FIELDS = {
@@ -106,3 +110,28 @@ def test_junk_in_any_field_is_refused_in_a_sentence(junk, client):
         response = ask(client, **{"goal": "reduce", "to": "1", name: junk})
         assert response.status_code in {200, 422}
         assert "<b>" not in response.text
+
+
+class TestWhatThePharmacyStocks:
+    """A site that stocks 0.5 mg tablets, which it halves, and 1 mg tablets."""
+
+    @pytest.fixture
+    def policy(self):
+        stocked = products_of(["197527", "197528"], halved=["197527"])
+        return replace(default_policy(), tablets=stocked)
+
+    def test_only_that_is_offered_and_all_of_it_is_ticked(self, client):
+        page = client.get(PAGE).text
+        boxes = re.findall(r'<input[^>]*type="checkbox"[^>]*name="products"[^>]*>', page)
+        assert [re.search(r'value="(\d+)"', box)[1] for box in boxes] == ["197527", "197528"]
+        assert all("checked" in box for box in boxes)
+
+    def test_its_halves_are_used(self, client):
+        """1.75 mg: 1 mg at night, 1.5 x 0.5 mg in the morning."""
+        response = ask(client, times="2")
+        assert "1.75 mg" in response.text
+        assert "349195" not in response.text
+
+    def test_anything_else_is_refused(self, client):
+        response = ask(client, products=["197527", "349194"])
+        assert "Choose tablets from the list" in response.text

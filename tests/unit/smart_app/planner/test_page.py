@@ -196,6 +196,21 @@ def test_the_text_to_copy_holds_every_step(client):
     assert "Discontinue when the taper is signed" in response.text
 
 
+def test_the_text_to_copy_says_what_is_dispensed_in_all(client):
+    """2 mg/day as 1 mg twice: the night's 1 mg is taken until day 105, through 1.125 mg.
+
+    The 0.5 mg tablet is taken once a day at 1.625, 1.5 (14 days each), 0.625 and 0.5 mg (28).
+    """
+    text = client.get(f"{PAGE}/plan.txt").text
+    lines = text.splitlines()
+    about = lines.index("Tablets in all, until the last step ends:")
+    # 1 mg: 105 days beside a morning dose, 21 days alone.
+    assert lines[about + 1] == "- 126 x clonazepam 1 MG Oral Tablet"
+    assert lines[about + 2] == "- 84 x clonazepam 0.5 MG Oral Tablet"
+    assert "refilled at most 5 times (21 CFR 1306.22(a))" in text
+    assert "Orders issued now are filled until 2027-05-23" in text
+
+
 @pytest.mark.parametrize("ends", ["9999-12-31", "0001-01-01", "2026-11-23"])
 def test_an_order_that_ends_at_the_end_of_time_is_drawn(ends, client, chart):
     repeat = chart.resources[1]["dosageInstruction"][0]["timing"]["repeat"]
