@@ -26,8 +26,8 @@ NOT_REVIEWED = "not reviewed by a clinician"
 @cache
 def evidence() -> dict[str, Any]:
     """The rules, their numbers, the paces and the sources, as data."""
-    checks, paces, measures = (
-        document(name) for name in ("checks.toml", "paces.toml", "measures.toml")
+    checks, paces, replanning, measures = (
+        document(name) for name in ("checks.toml", "paces.toml", "replanning.toml", "measures.toml")
     )
     return {
         "rules_version": checks["review"]["version"],
@@ -36,7 +36,7 @@ def evidence() -> dict[str, Any]:
         "checks": [{"id": key, **row} for key, row in checks["checks"].items()],
         "numbers": [
             {"id": key, **row}
-            for rules in (checks, measures)
+            for rules in (checks, replanning, measures)
             for key, row in rules["numbers"].items()
         ],
         "measures": [{"id": key, **row} for key, row in measures["measures"].items()],
@@ -55,6 +55,7 @@ def evidence() -> dict[str, Any]:
 _DOCUMENTS = (
     "checks.toml",
     "paces.toml",
+    "replanning.toml",
     "follow_up.toml",
     "handout.toml",
     "measures.toml",

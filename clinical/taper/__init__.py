@@ -1,13 +1,40 @@
 """Schedules made of tablets that exist.
 
-A `TaperRequest` goes into `plan`, a `Schedule` comes out, or `CannotTaper` says why not.
+A `TaperRequest` goes into `plan`, a `Schedule` comes out, or `CannotTaper` says why not. What
+becomes of it on the way: `begin` makes a `TaperPlan` of the request, `change` adds a change,
+`stand` tells how the plan stands.
 """
 
+from clinical.taper.changes import (
+    CannotChange,
+    Hold,
+    LateFill,
+    Maintain,
+    MissedCheckIn,
+    PlanChange,
+    RedFlag,
+    Resume,
+    SkipForward,
+    SlowDown,
+    StepBack,
+    Stop,
+    UrgentPathway,
+    urgent_pathway,
+)
 from clinical.taper.fills import Fill, fills
 from clinical.taper.limits import BrokenLimit, DoseOnDays, Limit, judge, judge_course
 from clinical.taper.pace import Pace, default_pace, pace, paces, recommended_pace
 from clinical.taper.planner import plan
 from clinical.taper.refusal import CannotTaper
+from clinical.taper.replan import (
+    Decision,
+    StandingPlan,
+    TaperPlan,
+    as_known_on,
+    begin,
+    change,
+    stand,
+)
 from clinical.taper.request import CUT_ORDER, IntakeTime, TaperRequest
 from clinical.taper.schedule import DispenseLine, Intake, Schedule, TaperStep, Target
 from clinical.taper.tablets import Pieces, TabletProduct, default_products, products_of
@@ -15,20 +42,39 @@ from clinical.taper.tablets import Pieces, TabletProduct, default_products, prod
 __all__ = [
     "CUT_ORDER",
     "BrokenLimit",
+    "CannotChange",
     "CannotTaper",
+    "Decision",
     "DispenseLine",
     "DoseOnDays",
     "Fill",
+    "Hold",
     "Intake",
     "IntakeTime",
+    "LateFill",
     "Limit",
+    "Maintain",
+    "MissedCheckIn",
     "Pace",
     "Pieces",
+    "PlanChange",
+    "RedFlag",
+    "Resume",
     "Schedule",
+    "SkipForward",
+    "SlowDown",
+    "StandingPlan",
+    "StepBack",
+    "Stop",
     "TabletProduct",
+    "TaperPlan",
     "TaperRequest",
     "TaperStep",
     "Target",
+    "UrgentPathway",
+    "as_known_on",
+    "begin",
+    "change",
     "default_pace",
     "default_products",
     "fills",
@@ -39,4 +85,6 @@ __all__ = [
     "plan",
     "products_of",
     "recommended_pace",
+    "stand",
+    "urgent_pathway",
 ]
