@@ -1,8 +1,8 @@
 """How a change turns one course of doses into the next.
 
 A course is days with doses, one part after the other, and the goal after the last. A change
-leaves the parts before its first day; what comes from then on is made of the ladder, the doses
-that were planned with the days that they were planned for.
+leaves the parts before its first day; what comes from then on is made of the
+doses that were planned, with the days that they were planned for.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class Part:
 class Course:
     """Doses from the day of the first cut as it was planned, `starts_on`; the goal after them.
 
-    `ladder` is the doses from the one before the taper (where the tablets make it) down to the
+    `planned` is the doses from the one before the taper (where the tablets make it) down to the
     last above the goal. `rises` are the days of the steps back.
     """
 
     from_mg: Milligrams
     starts_on: date
-    ladder: tuple[Part, ...]
+    planned: tuple[Part, ...]
     parts: tuple[Part, ...]
     goal: Milligrams
     times_slower: int = 1
@@ -92,7 +92,7 @@ def followed(course: Course, change: PlanChange) -> tuple[Course, str]:
     match change:
         case Stop():
             what = f"Stopped for {change.red_flag.called}: nothing of the plan is to come."
-            return replace(course, parts=past, goal=taken), what
+            return replace(course, parts=past), what
         case Maintain():
             if all(part.dose == course.from_mg for part in past):
                 raise CannotChange(
@@ -160,9 +160,9 @@ def _slowed(course: Course, past: tuple[Part, ...], coming: tuple[Part, ...]) ->
 def _stepped_back(
     course: Course, past: tuple[Part, ...], taken: Milligrams, change: StepBack
 ) -> tuple[Course, str]:
-    """Back to the dose that was taken before the present one; down again by the ladder.
+    """Back to the dose that was taken before the present one; down again as was planned.
 
-    By the ladder, and not by what was left of the course: a step that was skipped is taken after
+    As planned, and not by what was left of the course: a step that was skipped is taken after
     all, now that the skip went too far.
     """
     above = [part.dose for part in past if part.dose > taken]
@@ -172,16 +172,16 @@ def _stepped_back(
             f"No step was taken before {taken}/day: it is the dose before the taper. Hold instead, "
             "or make a new plan."
         )
-    rungs = [rung for rung in course.ladder if course.goal < rung.dose <= before]
-    if not rungs or rungs[0].dose <= taken:
+    steps = [step for step in course.planned if course.goal < step.dose <= before]
+    if not steps or steps[0].dose <= taken:
         raise CannotChange(
             f"These tablets do not make the {before}/day of before, nor a dose between: hold "
             f"{taken}/day, or make a new plan with other tablets."
         )
     times_slower = course.times_slower * replan_rules().slower
-    again = tuple(Part(rung.dose, rung.days * times_slower) for rung in rungs)
+    again = tuple(Part(step.dose, step.days * times_slower) for step in steps)
     short = (
-        "" if rungs[0].dose == before else f" (these tablets do not make the {before} of before)"
+        "" if steps[0].dose == before else f" (these tablets do not make the {before} of before)"
     )
     what = (
         f"Stepped back from {taken} to {again[0].dose}/day{short}, then down again with "
@@ -209,7 +209,7 @@ def _from(
     for place, part in enumerate(coming):
         day += timedelta(days=part.days)
         if change.to_day < day:
-            if change.to_day < change.on or part.dose >= taken or place == 0:
+            if part.dose >= taken or place == 0:
                 break
             return coming[place:]
     raise CannotChange(

@@ -183,7 +183,7 @@ def _as_planned(given: TaperPlan) -> Course:
     return Course(
         from_mg=planned.from_mg,
         starts_on=planned.starts_on,
-        ladder=steps if given.before is None else (given.before, *steps),
+        planned=steps if given.before is None else (given.before, *steps),
         parts=steps,
         goal=planned.to_mg,
     )
@@ -200,8 +200,7 @@ def _schedule(given: TaperPlan, course: Course) -> Schedule:
     """A course as a schedule: each dose with the tablets that it was planned with."""
     parts = [*_doses_on_days(course), DoseOnDays(course.ends_on, None, course.goal)]
     tablets = _tablets(given)
-    # Of a plan that was stopped before any cut the dose may be one that the tablets do not make.
-    intakes = [tablets.get(part.dose, ()) for part in parts]
+    intakes = [tablets[part.dose] for part in parts]
     return assemble(given.request, parts, intakes, course.rises)
 
 

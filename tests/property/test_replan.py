@@ -257,11 +257,11 @@ def day_by_day(story: Story) -> list[Day]:
     planned, request = story.planned.planned, story.planned.request
     from_mg, goal = request.from_mg.value, planned.to_mg.value
     days = [Day(step.dose.value) for step in planned.steps for _ in range(step.days)]
-    rungs = [(step.dose.value, step.days) for step in planned.steps]
-    first = rungs[0][0] if rungs else goal
+    steps = [(step.dose.value, step.days) for step in planned.steps]
+    first = steps[0][0] if steps else goal
     top = Fraction(request.box.at_most(from_mg * 1000), 1000)
     if top > first:
-        rungs.insert(0, (top, request.pace.hold_days(top * 1000, int(first * 1000))))
+        steps.insert(0, (top, request.pace.hold_days(top * 1000, int(first * 1000))))
     slower = 1
     for each in story.taken:
         at = max((each.first_day - MONDAY).days, 0)
@@ -284,7 +284,7 @@ def day_by_day(story: Story) -> list[Day]:
                 before = next((d.dose for d in reversed(past) if d.dose > now), from_mg)
                 rest = [
                     Day(dose)
-                    for dose, number in rungs
+                    for dose, number in steps
                     if goal < dose <= before
                     for _ in range(number * slower)
                 ]

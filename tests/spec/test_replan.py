@@ -528,6 +528,7 @@ def test_a_dose_before_the_taper_that_tablets_do_not_make_is_gone_back_to_as_far
 def test_the_plan_as_it_was_known_on_an_earlier_day() -> None:
     plan = change(planned(), hold(30, days=14), back(70))
     assert as_known_on(plan, on(69)) == change(planned(), hold(30, days=14))
+    assert as_known_on(plan, on(30)) == change(planned(), hold(30, days=14))
     assert as_known_on(plan, on(29)) == planned()
 
 
