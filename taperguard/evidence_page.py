@@ -27,9 +27,9 @@ NOT_REVIEWED = "not reviewed by a clinician"
 @cache
 def evidence() -> dict[str, Any]:
     """The rules, their numbers, the paces and the sources, as data."""
-    checks, dependence, paces, measures, kinetics = (
+    checks, dependence, paces, replanning, measures, kinetics = (
         document(f"{name}.toml")
-        for name in ("checks", "dependence", "paces", "measures", "kinetics")
+        for name in ("checks", "dependence", "paces", "replanning", "measures", "kinetics")
     )
     return {
         "rules_version": checks["review"]["version"],
@@ -38,7 +38,7 @@ def evidence() -> dict[str, Any]:
         "checks": [{"id": key, **row} for key, row in checks["checks"].items()],
         "numbers": [
             {"id": key, **row}
-            for rules in (checks, dependence, paces, measures, kinetics)
+            for rules in (checks, dependence, paces, replanning, measures, kinetics)
             for key, row in rules["numbers"].items()
         ],
         "measures": [{"id": key, **row} for key, row in measures["measures"].items()],
@@ -59,6 +59,7 @@ _DOCUMENTS = (
     "dependence.toml",
     "paces.toml",
     "kinetics.toml",
+    "replanning.toml",
     "follow_up.toml",
     "handout.toml",
     "measures.toml",

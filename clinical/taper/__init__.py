@@ -1,9 +1,27 @@
 """Schedules made of tablets that exist.
 
-A `TaperRequest` goes into `plan`, a `Schedule` comes out, or `CannotTaper` says why not.
+A `TaperRequest` goes into `plan`, a `Schedule` comes out, or `CannotTaper` says why not. What
+becomes of it on the way: `begin` makes a `TaperPlan` of the request, `change` adds a change,
+`stand` tells how the plan stands.
 """
 
 from clinical.taper.as_needed import TakenAsNeeded
+from clinical.taper.changes import (
+    CannotChange,
+    Hold,
+    LateFill,
+    Maintain,
+    MissedCheckIn,
+    PlanChange,
+    RedFlag,
+    Resume,
+    SkipForward,
+    SlowDown,
+    StepBack,
+    Stop,
+    UrgentPathway,
+    urgent_pathway,
+)
 from clinical.taper.custom import CUSTOM, milligram_pace, percent_pace
 from clinical.taper.dispensing import Dispensing, dispensing
 from clinical.taper.fills import Fill, fills
@@ -11,6 +29,15 @@ from clinical.taper.limits import BrokenLimit, DoseOnDays, Limit, judge, judge_c
 from clinical.taper.pace import Pace, default_pace, pace, paces, recommended_pace
 from clinical.taper.planner import plan
 from clinical.taper.refusal import CannotTaper
+from clinical.taper.replan import (
+    Decision,
+    StandingPlan,
+    TaperPlan,
+    as_known_on,
+    begin,
+    change,
+    stand,
+)
 from clinical.taper.request import CUT_ORDER, IntakeTime, TaperRequest
 from clinical.taper.schedule import DispenseLine, Intake, Schedule, TaperStep, Target
 from clinical.taper.tablets import Pieces, TabletProduct, default_products, products_of
@@ -19,22 +46,41 @@ __all__ = [
     "CUSTOM",
     "CUT_ORDER",
     "BrokenLimit",
+    "CannotChange",
     "CannotTaper",
+    "Decision",
     "DispenseLine",
     "Dispensing",
     "DoseOnDays",
     "Fill",
+    "Hold",
     "Intake",
     "IntakeTime",
+    "LateFill",
     "Limit",
+    "Maintain",
+    "MissedCheckIn",
     "Pace",
     "Pieces",
+    "PlanChange",
+    "RedFlag",
+    "Resume",
     "Schedule",
+    "SkipForward",
+    "SlowDown",
+    "StandingPlan",
+    "StepBack",
+    "Stop",
     "TabletProduct",
     "TakenAsNeeded",
+    "TaperPlan",
     "TaperRequest",
     "TaperStep",
     "Target",
+    "UrgentPathway",
+    "as_known_on",
+    "begin",
+    "change",
     "default_pace",
     "default_products",
     "dispensing",
@@ -48,4 +94,6 @@ __all__ = [
     "plan",
     "products_of",
     "recommended_pace",
+    "stand",
+    "urgent_pathway",
 ]

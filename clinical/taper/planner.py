@@ -5,7 +5,7 @@ The first cut is on the start date; the schedule ends on the day the target begi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
@@ -15,7 +15,7 @@ from clinical.taper.as_needed import evened_out
 from clinical.taper.choice import choose
 from clinical.taper.custom import CUSTOM
 from clinical.taper.intakes import cut_to, present_regimen
-from clinical.taper.limits import DoseOnDays, cut_share, highest_before, judge
+from clinical.taper.limits import DoseOnDays, Limit, cut_share, highest_before, judge
 from clinical.taper.pace import conventions
 from clinical.taper.refusal import CannotTaper
 from clinical.taper.request import IntakeTime, TaperRequest, refuse_unusable
@@ -30,7 +30,7 @@ from clinical.taper.schedule import (
 )
 from clinical.taper.tablets import dose_text
 
-_CALENDAR_AFTER = timedelta(days=366)
+CALENDAR_AFTER = timedelta(days=366)
 """The calendar has to hold what follows a taper too: check-ins, the fall of the level."""
 
 
@@ -61,10 +61,27 @@ def plan(request: TaperRequest) -> Schedule:
     refuse_unusable(request)
     stretches = _stretches(request)
     _refuse_early_review(request, stretches[-1].starts)
-    splits, notes = _splits(request, [stretch.dose_ug for stretch in stretches])
-    intakes = _tablets(request, splits)
+    splits = _splits(request, [stretch.dose_ug for stretch in stretches])
     course = [stretch.on_days for stretch in stretches]
+    return assemble(request, course, _tablets(request, splits), request.review_on)
+
+
+def assemble(
+    request: TaperRequest,
+    course: Sequence[DoseOnDays],
+    intakes: Sequence[tuple[Intake, ...]],
+    review_on: date | None = None,
+    stepped_back_on: Collection[date] = (),
+) -> Schedule:
+    """A course of doses, each with the tablets that make it, as a schedule with its warnings.
+
+    `course` is in the order of its days; its last part is the target (`ends` None), reviewed
+    on `review_on` where it stays. The dose rises on the days of `stepped_back_on`: that was
+    decided, and is no broken limit.
+    """
     cuts = _cuts(request.from_mg, course)
+    notes = _notes(request, course, intakes)
+    *_, end = course
     steps = tuple(
         TaperStep(
             starts=part.starts,
@@ -82,21 +99,21 @@ def plan(request: TaperRequest) -> Schedule:
     schedule = Schedule(
         pace_id=request.pace.id,
         from_mg=request.from_mg,
-        to_mg=request.to_mg,
-        starts_on=request.starts_on,
-        ends_on=stretches[-1].starts,
+        to_mg=end.dose,
+        starts_on=course[0].starts,
+        ends_on=end.starts,
         steps=steps,
         target=Target(
-            dose=request.to_mg,
+            dose=end.dose,
             cut_percent=percent(cuts[-1][0]),
             cut_percent_14_days=percent(cuts[-1][1]),
             intakes=intakes[-1],
             warnings=notes[-1],
         ),
         products=request.tablets,
-        review_on=request.review_on,
+        review_on=review_on,
     )
-    return _with_warnings(schedule, request)
+    return _with_warnings(schedule, request, stepped_back_on)
 
 
 def _refuse_early_review(request: TaperRequest, ends_on: date) -> None:
@@ -129,32 +146,21 @@ def _stretches(request: TaperRequest) -> list[_Stretch]:
             days = pace.hold_days(dose, following)
             stretches.append(_Stretch(dose, day, days))
             dose, day = following, day + timedelta(days=days)
-        day + _CALENDAR_AFTER  # raises where the calendar ends
+        day + CALENDAR_AFTER  # raises where the calendar ends
     except OverflowError:
         raise CannotTaper("The start is too late: the calendar ends before the taper.") from None
     return [*stretches, _Stretch(dose, day, None)]
 
 
-def _splits(
-    request: TaperRequest, doses: Sequence[int]
-) -> tuple[list[dict[IntakeTime, int]], list[tuple[str, ...]]]:
-    """Each dose over the day, with a note where an intake has to grow."""
-    box, before = request.box, present_regimen(request)
+def _splits(request: TaperRequest, doses: Sequence[int]) -> list[dict[IntakeTime, int]]:
+    """Each dose over the day."""
+    before = present_regimen(request)
     splits: list[dict[IntakeTime, int]] = []
-    notes: list[tuple[str, ...]] = []
     for dose in doses:
-        split = cut_to(dose, before, request.cut_order, box)
-        notes.append(
-            tuple(
-                f"The {time} intake grows from {dose_text(before[time])} to {dose_text(amount)}, "
-                "for these tablets cannot be spread otherwise; the daily dose does not rise."
-                for time, amount in split.items()
-                if amount > before[time]
-            )
-        )
+        split = cut_to(dose, before, request.cut_order, request.box)
         splits.append(split)
         before = {time: Fraction(split.get(time, 0)) for time in before}
-    return splits, notes
+    return splits
 
 
 def _tablets(
@@ -179,6 +185,27 @@ def _cuts(from_mg: Milligrams, course: Sequence[DoseOnDays]) -> list[tuple[Fract
     return cuts
 
 
+def _notes(
+    request: TaperRequest, course: Sequence[DoseOnDays], intakes: Sequence[tuple[Intake, ...]]
+) -> list[tuple[str, ...]]:
+    """For each dose that is no rise, a note where one of its intakes has to grow."""
+    before, dose = present_regimen(request), request.from_mg
+    notes: list[tuple[str, ...]] = []
+    for part, taken in zip(course, intakes, strict=True):
+        amounts = {intake.time: intake.micrograms for intake in taken}
+        notes.append(
+            tuple(
+                f"The {time} intake grows from {dose_text(before[time])} to {dose_text(amount)}, "
+                "for these tablets cannot be spread otherwise; the daily dose does not rise."
+                for time, amount in amounts.items()
+                if amount > before[time] and part.dose <= dose
+            )
+        )
+        before = {time: Fraction(amounts.get(time, 0)) for time in before}
+        dose = part.dose
+    return notes
+
+
 def _dispense(intakes: Sequence[Intake], days: int) -> tuple[DispenseLine, ...]:
     """Whole tablets of each product for these days; a half left over is the next day's half."""
     return tuple(
@@ -187,10 +214,15 @@ def _dispense(intakes: Sequence[Intake], days: int) -> tuple[DispenseLine, ...]:
     )
 
 
-def _with_warnings(schedule: Schedule, request: TaperRequest) -> Schedule:
+def _with_warnings(
+    schedule: Schedule, request: TaperRequest, stepped_back_on: Collection[date]
+) -> Schedule:
     """The schedule with what it breaks said where it happens, and what is true of the whole."""
+    decided = {n for n, step in enumerate(schedule.steps) if step.starts in stepped_back_on}
     texts: dict[int, list[str]] = {}
     for found in judge(schedule):
+        if found.limit is Limit.RISE and found.step in decided:
+            continue
         texts.setdefault(found.step, []).append(found.text)
     steps = tuple(
         replace(step, warnings=(*texts.get(place, ()), *step.warnings))

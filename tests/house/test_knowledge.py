@@ -74,3 +74,11 @@ def test_every_word_to_patients_cites_sources_that_exist():
         assert row["sources"]
         for key in row["sources"]:
             cite(key)
+
+
+def test_every_rule_of_a_changed_plan_cites_sources_that_exist():
+    rules = read(KNOWLEDGE / "replanning.toml")
+    for row in [*rules["numbers"].values(), rules["red_flags"], rules["urgent"]]:
+        assert row["sources"]
+        for key in row["sources"]:
+            cite(key)
