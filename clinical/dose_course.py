@@ -161,14 +161,20 @@ def _line_result(part: DosageLine, product: Product) -> LineDose | LineGap:
         return LineGap(NotComputable("the dosage's period ends before it begins", part.notes))
     result = line_dose(part, product)
     if isinstance(result, LineGap):
-        return result
+        return replace(result, given=_if_an_amount(result.given))
     result = checked(part, result, product)
     if result.dose.peak_day > LARGEST or result.dose.high > LARGEST:
         return LineGap(NotComputable("the dose is beyond any amount that can be ordered"))
     if result.dose.high < SMALLEST_SHOWN:
         # Shown with six places it would be a 0, and a 0 says that nothing is taken.
         return LineGap(NotComputable("the dose is smaller than any amount that can be ordered"))
-    return result
+    return replace(result, given=_if_an_amount(result.given))
+
+
+def _if_an_amount(given: DailyDose | None) -> DailyDose | None:
+    """An amount beside the dose, where it can be shown as one; it may be in another unit."""
+    fits = given is not None and SMALLEST_SHOWN <= given.high <= given.peak_day <= LARGEST
+    return given if fits else None
 
 
 def _why_not(gaps: list[tuple[int, LineGap]], known: list[LineDose], lines: int) -> NotComputable:

@@ -69,7 +69,7 @@ def check_report(report: dict[str, Any], long_texts: list[str], *, on_that_day: 
         assert not any(text in sentence for text in long_texts), sentence[:200]
     if amount is not None:
         assert amount["unit"]
-        assert 0 <= amount["low"] <= amount["high"]
+        assert 0 <= amount["low"] <= amount["high"] <= 10**9
         assert amount["high"] > 0 or on_that_day
     for step in report["steps"]:
         assert 0 <= step["low"] <= step["high"] <= 10**9

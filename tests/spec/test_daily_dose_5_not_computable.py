@@ -184,6 +184,16 @@ def test_a_dose_that_would_be_shown_as_nothing_is_not_computed(
     )
 
 
+@pytest.mark.parametrize("frequency", ["1E-30", "1E+9"])
+def test_patches_of_no_or_any_number_are_not_counted(frequency: str) -> None:
+    """1E-30 patches a week would be shown as 0; a thousand million a day are no amount."""
+    patch = {"value": 3, "unit": "patch"}
+    repeat = {"frequency": Decimal(frequency), "period": 1, "periodUnit": "d"}
+    order = course(said(patch, **repeat), strength=Strength(Fraction(1, 40), "hour"))
+    assert isinstance(order.overall, NotComputable)
+    assert order.amount_per_day is None
+
+
 def test_an_amount_per_day_beyond_all_digits_is_not_computed() -> None:
     """3 in 10^-30 weeks, of 10 mg each: a number of 32 digits without an end."""
     repeat = {"frequency": 3, "period": Decimal("1E-30"), "periodUnit": "wk"}
