@@ -102,8 +102,8 @@ class Milligrams:
     @property
     def micrograms(self) -> int | None:
         """Whole micrograms, or None when the amount is not a whole number of them."""
-        scaled = self.value * 1000
-        return scaled.numerator if scaled.denominator == 1 else None
+        whole, rest = divmod(self.value.numerator * 1000, self.value.denominator)
+        return None if rest else whole
 
     def __str__(self) -> str:
         return f"{plain(self.value)} mg"

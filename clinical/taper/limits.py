@@ -202,7 +202,7 @@ def _gap(before: DoseOnDays | None, part: DoseOnDays) -> str | None:
 
 def _unmakeable(part: DoseOnDays, box: TabletBox) -> str | None:
     """A dose that no tablets make, or that the tablets listed for it do not."""
-    micrograms = part.dose.value * 1000
+    micrograms = part.dose.value * 1000 if part.dose.micrograms is None else part.dose.micrograms
     if not box.makes(micrograms):
         near = f"{Milligrams(Fraction(box.below(micrograms), 1000))}"
         above = box.at_least(micrograms)
@@ -212,7 +212,7 @@ def _unmakeable(part: DoseOnDays, box: TabletBox) -> str | None:
             f"These tablets do not make {part.dose}/day; the nearest doses they make are {near}: "
             "change the dose or add a product."
         )
-    if part.intakes is None or _adds_up(micrograms, part.intakes, box.products):
+    if part.intakes is None or _adds_up(micrograms, part.intakes, box):
         return None
     return (
         f"The tablets listed do not make {part.dose}/day out of the products chosen: list other "
@@ -220,11 +220,9 @@ def _unmakeable(part: DoseOnDays, box: TabletBox) -> str | None:
     )
 
 
-def _adds_up(
-    micrograms: Fraction, intakes: Sequence[Intake], products: Sequence[TabletProduct]
-) -> bool:
+def _adds_up(micrograms: int | Fraction, intakes: Sequence[Intake], box: TabletBox) -> bool:
     pieces = [piece for intake in intakes for piece in intake.pieces]
-    if any(piece.product not in products or not piece.can_be_taken for piece in pieces):
+    if any(piece.product not in box or not piece.can_be_taken for piece in pieces):
         return False
     return sum(piece.micrograms for piece in pieces) == micrograms
 

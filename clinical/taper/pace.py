@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from math import ceil
 from typing import Any
 
 from clinical.knowledge import document
@@ -44,15 +43,20 @@ class PercentSteps:
         In proportion to the cut, but no longer than twice the interval or than the cap's own
         rate; never shorter than the interval; whole weeks (CLINICAL 6).
         """
-        shared = conventions()
-        cut = Fraction(current_ug - next_ug, current_ug)
-        interval = Fraction(self.interval_days)
-        in_proportion = interval * cut / self.cut
-        at_the_cap = shared.cap_days * cut / shared.cap
-        longest = max(shared.longest_hold_intervals * interval, at_the_cap)
-        days = max(interval, min(in_proportion, longest))
-        whole = shared.hold_rounded_up_to_days
-        return ceil(days / whole) * whole
+        shared, interval = conventions(), self.interval_days
+        fall, pace, cap = current_ug - next_ug, self.cut, shared.cap
+        # interval x c / pace and cap_days x c / cap, where c = fall / current: in whole numbers,
+        # for this is asked at every step of every plan.
+        in_proportion = _weeks(interval * fall * pace.denominator, current_ug * pace.numerator)
+        at_the_cap = _weeks(shared.cap_days * fall * cap.denominator, current_ug * cap.numerator)
+        longest = max(_weeks(shared.longest_hold_intervals * interval), at_the_cap)
+        weeks = max(_weeks(interval), min(in_proportion, longest))
+        return weeks * shared.hold_rounded_up_to_days
+
+
+def _weeks(days: int, divided_by: int = 1) -> int:
+    """Days (a fraction in two whole numbers) as what holds are rounded up to: whole weeks."""
+    return -(-days // (divided_by * conventions().hold_rounded_up_to_days))
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,6 +186,7 @@ class TabletBox:
         self.products = tuple(sorted(set(products), key=TabletProduct.shelf_order))
         if not self.products:
             raise CannotTaper("A taper needs at least one tablet to be made of.")
+        self._shelf = frozenset(self.products)
         self._unit = gcd(*(product.smallest_piece_ug for product in self.products))
         self._units = largest_ug // self._unit
         self._cost = self._costs()
@@ -196,6 +197,9 @@ class TabletBox:
     def smallest_ug(self) -> int:
         """The smallest dose above nothing, in micrograms."""
         return min(product.smallest_piece_ug for product in self.products)
+
+    def __contains__(self, product: TabletProduct) -> bool:
+        return product in self._shelf
 
     def _costs(self) -> list[list[int]]:
         rest = [0] + [_NEVER] * self._units

@@ -1,0 +1,49 @@
+"""What the gate gives to its doors: the policy with the tablets of the pharmacy at hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from clinical.policy import default_policy
+from clinical.taper import default_products
+from ehr.registry import Registry, parse_registry
+from taperguard import settings
+from taperguard.doors import bench_of, policy_of
+
+TWO_SITES = """\
+[[ehr]]
+id = "north"
+name = "North Clinic"
+issuer = "https://north.example.org/fhir"
+fhir_base = "https://north.example.org/fhir"
+time_zone = "UTC"
+tablets_stocked = ["197527", "349194"]
+tablets_halved = ["197527"]
+
+[[ehr]]
+id = "south"
+name = "South Clinic"
+issuer = "https://south.example.org/fhir"
+fhir_base = "https://south.example.org/fhir"
+time_zone = "UTC"
+"""
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return parse_registry(TWO_SITES)
+
+
+def test_each_site_has_its_own_tablets_and_else_the_same_policy(registry: Registry) -> None:
+    north, south = (policy_of(ehr) for ehr in registry)
+    assert [(t.rxcui, t.halvable) for t in north.tablets] == [("197527", True), ("349194", False)]
+    assert south == default_policy()
+    assert north.high_dose_mg_per_day == south.high_dose_mg_per_day
+
+
+def test_a_hook_of_a_site_is_answered_with_its_tablets(registry: Registry) -> None:
+    bench = bench_of(settings.load(), registry)
+    assert len(bench("https://north.example.org/fhir").policy.tablets) == 2
+    # One whose EHR is not registered (development) gets the shipped ones.
+    assert bench("https://west.example.org/fhir").policy.tablets == default_products()
+    assert bench(None).policy.tablets == default_products()
