@@ -57,6 +57,8 @@ class DoseCourse:
     when nothing can be said. `amount_per_day` is in the administered unit, where one is known.
     `starts` and `ends` bound the instructions as written (None: not stated). `single_dose` is
     true for an order of one administration; `intakes_per_day` is the most on one day, or None.
+    `counts_from_start`: the instructions state a length and no date, so that the day of the order
+    decides which days these are.
     """
 
     overall: DailyDose | NotComputable
@@ -66,3 +68,4 @@ class DoseCourse:
     ends: date | None = None
     single_dose: bool = False
     intakes_per_day: int | None = None
+    counts_from_start: bool = False

@@ -80,7 +80,7 @@ def course_of(
     notes = (*steps.warnings, *_whole_notes(list(lines), parts))
     course = _course(steps, notes, clonazepam=ingredient_is_clonazepam)
     single = len(doses) == 1 and doses[0].single
-    return replace(course, single_dose=single)
+    return replace(course, single_dose=single, counts_from_start=steps.counts_from_start)
 
 
 def highest_from(course: DoseCourse, on: date) -> DailyDose | NotComputable | None:

@@ -43,11 +43,15 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """The stretches of an order, in time; `dated` is false when only their order is known."""
+    """The stretches of an order, in time; `dated` is false when only their order is known.
+
+    `counts_from_start`: some line states a length and no date.
+    """
 
     stretches: tuple[Stretch, ...]
     dated: bool
     warnings: tuple[str, ...] = ()
+    counts_from_start: bool = False
 
 
 def plus_days(day: date, days: int) -> date:
@@ -63,9 +67,20 @@ def steps_of(
 ) -> Steps | NotComputable:
     """The stretches of an order's computed lines."""
     groups = _groups(lines, starts)
-    if len(groups) > 1 and not _are_dated(groups):
-        return _undated(groups)
-    return _dated(groups)
+    steps = _undated(groups) if len(groups) > 1 and not _are_dated(groups) else _dated(groups)
+    if isinstance(steps, NotComputable) or not any(_lacks_a_date(*pair) for pair in lines):
+        return steps
+    return replace(steps, counts_from_start=True)
+
+
+def _lacks_a_date(line: DosageLine, dosed: LineDose) -> bool:
+    dated = line.timing.bounds.starts or line.timing.events or dosed.only_within
+    return not dated and _is_limited(line, dosed)
+
+
+def _is_limited(line: DosageLine, dosed: LineDose) -> bool:
+    timing = line.timing
+    return timing.bounds.lasts_days is not None or timing.count is not None or dosed.single
 
 
 def _groups(lines: list[tuple[DosageLine, LineDose]], starts: date | None) -> list[list[DatedLine]]:
@@ -86,9 +101,8 @@ def _date(line: DosageLine, dosed: LineDose, cursor: date | None, *, first: bool
     begin = bounds.starts or min(timing.events, default=None)
     if dosed.only_within is not None:
         return DatedLine(line, dosed, *dosed.only_within)
-    limited = bounds.lasts_days is not None or timing.count is not None or dosed.single
     follows = line.sequence is not None and not first
-    if begin is None and (limited or follows):
+    if begin is None and (_is_limited(line, dosed) or follows):
         begin = cursor
     early, end = bounds.ends, bounds.ends
     if end is None and begin is not None:

@@ -12,11 +12,11 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 
 from clinical.daily_dose import NotComputable
 from clinical.dosage import DAYS_IN, WEEKDAYS, Timing
-from clinical.dosing.timing_words import timing_named
+from clinical.dosing.timing_words import LONGEST_NAME, timing_named
 from clinical.dosing.units import shown
 from clinical.knowledge import document
 from clinical.quantities import plain
@@ -70,6 +70,17 @@ def meals_per_day() -> int:
 
 def rhythm_of(timing: Timing) -> Rhythm | NotComputable | None:
     """The rhythm of a timing; None when it does not say how often."""
+    long = any(len(spelling) > LONGEST_NAME for names in timing.named for spelling in names)
+    return _rhythm_of(timing) if long else _kept_rhythm_of(timing)
+
+
+@lru_cache(maxsize=1024)
+def _kept_rhythm_of(timing: Timing) -> Rhythm | NotComputable | None:
+    """Kept: one line's timing is asked several times, and clinics use the same few."""
+    return _rhythm_of(timing)
+
+
+def _rhythm_of(timing: Timing) -> Rhythm | NotComputable | None:
     codes, unknown = _read_names(timing)
     stated_once = timing.count == 1 and timing.count_max is None
     once = stated_once or _only_now(timing) or any(code.count == 1 for code in codes)

@@ -16,6 +16,9 @@ from functools import cache
 from clinical.dosage import WEEKDAYS, Timing
 from clinical.knowledge import table
 
+LONGEST_NAME = 100
+"""No timing has a longer name."""
+
 NUMBER_WORDS: dict[str, Fraction] = {
     "one": Fraction(1), "two": Fraction(2), "three": Fraction(3), "four": Fraction(4),
     "five": Fraction(5), "six": Fraction(6), "seven": Fraction(7), "eight": Fraction(8),
@@ -137,7 +140,7 @@ def unit_of_time(word: str) -> str | None:
 def timing_named(name: str) -> Timing | None:
     """The timing that a code or its display names ("BID", "every 4 hr"), or None."""
     words = " ".join(name.lower().replace("_", " ").split())
-    if len(words) > 100:
+    if len(words) > LONGEST_NAME:
         return None
     needed = re.search(r"\b(?:prn|as needed|as required)\b", words)
     if needed:

@@ -17,19 +17,25 @@ def date_range(value: object) -> tuple[date, date] | None:
     The day is the one that was written: an instant is not moved to another time zone, because
     the prescriber who wrote it meant the day on the wall.
     """
+    if isinstance(value, str) and len(value) == 10 and value[4] == value[7] == "-":
+        try:  # most dates are a day, and this is five times as fast
+            day = date.fromisoformat(value)
+        except ValueError:
+            return None
+        return day, day
     text = as_text(value)
     match = None if text is None else _SHAPE.fullmatch(text)
     if match is None:
         return None
-    year, month, day = (None if part is None else int(part) for part in match.groups())
+    year, month, of_month = (None if part is None else int(part) for part in match.groups())
     try:
         if year is None:
             return None
         if month is None:
             return date(year, 1, 1), date(year, 12, 31)
-        if day is None:
+        if of_month is None:
             return date(year, month, 1), date(year, month, monthrange(year, month)[1])
-        exact = date(year, month, day)
+        exact = date(year, month, of_month)
     except ValueError:
         return None
     return exact, exact

@@ -30,6 +30,14 @@ from ehr.read.quantities import MOST_PARTS, Findings, aside, modifiers, read_day
 from ehr.read.rates import RATES, rate_of
 from ehr.read.timings import timing_of
 
+DOSAGE_ELEMENTS = (
+    "dosageInstruction",
+    "dosage",
+    "renderedDosageInstruction",
+    "modifierExtension",
+)
+"""All that `dosage_lines` looks at."""
+
 
 def dosage_lines(resource: dict[str, Any]) -> tuple[DosageLine, ...]:
     """The dosage lines of a MedicationRequest, MedicationStatement or MedicationDispense.

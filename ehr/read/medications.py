@@ -9,12 +9,11 @@ from typing import Any
 
 from clinical.conditions import concepts_of
 from clinical.daily_dose import DoseCourse, NotComputable
-from clinical.dose_course import course_of
 from clinical.drugs import Drug, Unrecognised, recognise
 from clinical.facts import MedicationRecord, RecordKind
 from ehr.read.conditions import codes_of
+from ehr.read.courses import Dosed, dosed
 from ehr.read.dates import first_day, last_day
-from ehr.read.dosages import dosage_lines
 from ehr.read.drugs import drug_description
 from ehr.read.json import as_list, as_object, as_text, reference_key
 from ehr.read.supplies import quantity_supplied, refills_allowed, supply_days
@@ -30,7 +29,9 @@ MEDICATION_RECORDS = {
     "MedicationOrder": RecordKind.REQUEST,
 }
 
-_NOT_ASKED = DoseCourse(NotComputable("the dose of a drug that no check looks at was not read"))
+_NOT_READ = Dosed(
+    DoseCourse(NotComputable("the dose of a drug that no check looks at was not read")), None
+)
 
 
 def medication_record(
@@ -52,22 +53,15 @@ def medication_record(
     starts, ends = _period(resource, kind)
     known = drug if isinstance(drug, Drug) else None
     foreign = isinstance(drug, Unrecognised) and drug.named is not None
-    lines = () if foreign and not every_dose else dosage_lines(resource)
-    course = _NOT_ASKED
+    read = _NOT_READ
     if every_dose or not foreign:
-        course = course_of(
-            lines,
-            strength=None if known is None else known.strength,
-            ingredient_is_clonazepam=known is not None and known.contains("clonazepam"),
-            starts=starts or _taken_from(resource) or authored_on,
-            weight_kg=weight_kg,
-        )
-    texts = [line.text for line in lines if line.text]
+        from_day = starts or _taken_from(resource) or authored_on
+        read = dosed(resource, known, from_day, weight_kg)
     return MedicationRecord(
         source=source_of(resource),
         kind=kind,
         drug=drug,
-        course=course,
+        course=read.course,
         status=_status(resource),
         intent=as_text(resource.get("intent")),
         do_not_perform=resource.get("doNotPerform") is True or resource.get("wasNotTaken") is True,
@@ -79,7 +73,7 @@ def medication_record(
         reasons=_reasons(resource, lookup),
         inpatient=_is_inpatient(resource),
         route=_route(resource),
-        dosage_text="; ".join(texts) or None,
+        dosage_text=read.text,
         supply_days=supply_days(resource),
         refills=refills_allowed(resource),
         quantity=quantity_supplied(resource),

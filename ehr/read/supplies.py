@@ -27,7 +27,7 @@ def supply_days(resource: dict[str, Any]) -> int | None:
     duration = as_object(
         said.get("expectedSupplyDuration") if _is_order(resource) else said.get("daysSupply")
     )
-    if duration.get("comparator") is not None:
+    if not duration or duration.get("comparator") is not None:
         return None
     try:
         value = exact(duration.get("value"))
@@ -64,7 +64,8 @@ def quantity_supplied(resource: dict[str, Any]) -> Amount | None:
     """How much one fill holds, in a unit that is known; a number alone is in no unit."""
     if resource.get("resourceType") == "MedicationStatement":
         return None
-    return read_quantity(_supplied(resource).get("quantity"), "the quantity", Findings())
+    quantity = _supplied(resource).get("quantity")
+    return None if quantity is None else read_quantity(quantity, "the quantity", Findings())
 
 
 def _is_order(resource: dict[str, Any]) -> bool:
