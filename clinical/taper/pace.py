@@ -37,7 +37,7 @@ class PercentSteps:
         """The next dose in micrograms, before the tablets have their say."""
         return current_ug * (1 - self.cut)
 
-    def hold_days(self, current_ug: int, next_ug: int) -> int:
+    def hold_days(self, current_ug: int | Fraction, next_ug: int) -> int:
         """How long a dose is held that ends with a cut to `next_ug`.
 
         In proportion to the cut, but no longer than twice the interval or than the cap's own
@@ -54,8 +54,8 @@ class PercentSteps:
         return weeks * shared.hold_rounded_up_to_days
 
 
-def _weeks(days: int, divided_by: int = 1) -> int:
-    """Days (a fraction in two whole numbers) as what holds are rounded up to: whole weeks."""
+def _weeks(days: int | Fraction, divided_by: int | Fraction = 1) -> int:
+    """Days, as a fraction in two numbers, in what holds are rounded up to: whole weeks."""
     return -(-days // (divided_by * conventions().hold_rounded_up_to_days))
 
 
@@ -82,7 +82,7 @@ class MilligramSteps:
         band = self._band(current_ug)
         return max(current_ug - band.cut_ug, band.above_ug)
 
-    def hold_days(self, current_ug: int, next_ug: int) -> int:  # noqa: ARG002 - same question, other answer
+    def hold_days(self, current_ug: int | Fraction, next_ug: int) -> int:  # noqa: ARG002 - same question, other answer
         """How long a dose is held: by its band, whatever cut ends it."""
         return self._band(current_ug).hold_days
 
@@ -120,7 +120,7 @@ class Pace:
             rounded = box.below(current_ug)
         return goal_ug if rounded < self.floor_ug else max(rounded, goal_ug)
 
-    def hold_days(self, current_ug: int, next_ug: int) -> int:
+    def hold_days(self, current_ug: int | Fraction, next_ug: int) -> int:
         """How many days a dose is held before the cut to `next_ug`."""
         return self.steps.hold_days(current_ug, next_ug)
 
