@@ -147,7 +147,11 @@ def waiting(records: Iterable[MedicationRecord]) -> frozenset[str]:
     Such is a later step of a plan that is held. The order before is one that it names as its
     prior, or one of its group that begins earlier; that one is active and does not end before.
     """
-    orders = [record for record in records if record.kind is RecordKind.REQUEST]
+    orders = [
+        record
+        for record in records
+        if record.kind is RecordKind.REQUEST and why_not_used(record) is None
+    ]
     active = [record for record in orders if record.status == "active"]
     return frozenset(
         record.source

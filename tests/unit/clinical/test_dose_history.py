@@ -150,6 +150,16 @@ def test_a_step_on_hold_has_not_begun_while_the_one_before_it_goes_on():
     assert told(found) == [("2026-10-01", "2026-11-23", 2)]
 
 
+def test_a_step_on_hold_does_not_wait_for_an_order_not_to_give_the_medicine():
+    """Only what is taken goes on instead; of the held step itself the days are not known."""
+    found = history(
+        step("a", 2, "2026-10-01", doNotPerform=True), step("b", 1, "2026-10-15", status="on-hold")
+    )
+    assert told(found) == [
+        ("2026-10-15", "2026-11-23", "it was put on hold on a day that is not stated")
+    ]
+
+
 def test_what_starts_later_is_no_history():
     assert history(order("a", 2, "2026-12-01")).stretches == ()
 
