@@ -1,4 +1,4 @@
-"""The manual of the daily dose, third part: dosages as text, alone and beside a structure."""
+"""Daily dose 7: dosages as text, alone and beside a structure."""
 
 from decimal import Decimal
 from fractions import Fraction
