@@ -77,6 +77,8 @@ def course_of(
         return DoseCourse(
             NotComputable("the dosage applies on no day"), starts=starts_on, ends=ends_on
         )
+    if len({stretch.dosed.dose.unit for stretch in steps.stretches}) > 1:
+        return DoseCourse(_in_different_units(steps), starts=starts_on, ends=ends_on)
     notes = (*steps.warnings, *_whole_notes(list(lines), parts))
     course = _course(steps, notes, clonazepam=ingredient_is_clonazepam)
     single = len(doses) == 1 and doses[0].single
@@ -197,6 +199,16 @@ def _few(warnings: Sequence[str]) -> tuple[str, ...]:
     if len(unique) <= _MOST_WARNINGS:
         return tuple(unique)
     return (*unique[:_MOST_WARNINGS], f"and {len(unique) - _MOST_WARNINGS} more warnings")
+
+
+def _in_different_units(steps: Steps) -> NotComputable:
+    """Tablets of an unknown strength and mg: 10 of the one may be less than 1 of the other."""
+    doses = [stretch.dosed.dose for stretch in steps.stretches]
+    said = dict.fromkeys(f"{plain(dose.high)} {dose.unit}/day" for dose in doses)
+    warnings = [f"a step of the order comes to at most {amount}" for amount in said]
+    return NotComputable(
+        "the steps are in different units, so none can be called the highest", _few(warnings)
+    )
 
 
 def _written_bounds(parts: list[DosageLine]) -> tuple[date | None, date | None]:

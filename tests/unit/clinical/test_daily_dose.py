@@ -10,6 +10,7 @@ from clinical.dosage import (
     DAYS_IN,
     NO_UNIT,
     Amount,
+    Bounds,
     DosageLine,
     DoseUnit,
     SaidAmount,
@@ -263,6 +264,28 @@ def test_an_empty_order_has_no_dose_on_any_day() -> None:
     order = course_of([], strength=None)
     assert isinstance(dose_on(order, date(2027, 1, 1)), NotComputable)
     assert isinstance(highest_from(order, date(2027, 1, 1)), NotComputable)
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_steps_in_different_units_have_no_highest(dated: bool) -> None:
+    """10 mg, then 1 tablet of unknown strength, which may be more or less."""
+    mg = DoseUnit("mg", UnitKind.MASS)
+    steps = [
+        DosageLine(
+            amounts=(SaidAmount(Amount(Fraction(high), Fraction(high), unit)),),
+            timing=Timing(when=("HS",), bounds=Bounds(lasts_days=(7, 7)) if dated else Bounds()),
+            sequence=number,
+        )
+        for number, (high, unit) in enumerate([(10, mg), (1, TABLET)], start=1)
+    ]
+    overall = course_of(steps, strength=None, starts=date(2027, 1, 4)).overall
+    assert overall == NotComputable(
+        "the steps are in different units, so none can be called the highest",
+        (
+            "a step of the order comes to at most 10 mg/day",
+            "a step of the order comes to at most 1 tablet/day",
+        ),
+    )
 
 
 def test_the_implausible_dose_is_the_labels_maximum() -> None:
