@@ -21,6 +21,7 @@ from taperguard import evidence_page
 from taperguard.doors import cds_hooks_collaborators
 from taperguard.headers import ResponseHeaders
 from taperguard.smart_door import smart_routes
+from taperguard.warm import warm_up
 from taperguard.wiring import House
 
 
@@ -29,6 +30,7 @@ def create_app(house: House) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(warm_up)
         house.relay.start()
         try:
             yield
