@@ -206,7 +206,7 @@ def _kill_between_receive_and_done(
     with writing(house.engine) as connection:
         # PostgreSQL locks the row that the task asks for; SQLite the whole database.
         connection.execute(sa.select(tables.outbox.c.id).with_for_update()).all()
-        until(lambda: not _in_queue(house), 20, "the worker took the message")
+        until(lambda: not _in_queue(house), 60, "the worker took the message")
         worker.kill_all()
     assert _recorded(house) == 0
     start_worker(house)
