@@ -22,7 +22,13 @@ from clinical.taper.changes import (
     UrgentPathway,
     urgent_pathway,
 )
-from clinical.taper.custom import CUSTOM, milligram_pace, percent_pace
+from clinical.taper.custom import (
+    CUSTOM,
+    custom_limits,
+    milligram_pace,
+    percent_pace,
+    refuse_interval,
+)
 from clinical.taper.dispensing import Dispensing, dispensing
 from clinical.taper.fills import Fill, fills
 from clinical.taper.limits import BrokenLimit, DoseOnDays, Limit, judge, judge_course
@@ -81,6 +87,7 @@ __all__ = [
     "as_known_on",
     "begin",
     "change",
+    "custom_limits",
     "default_pace",
     "default_products",
     "dispensing",
@@ -94,6 +101,7 @@ __all__ = [
     "plan",
     "products_of",
     "recommended_pace",
+    "refuse_interval",
     "stand",
     "urgent_pathway",
 ]

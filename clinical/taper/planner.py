@@ -97,7 +97,7 @@ def assemble(
         if part.ends is not None
     )
     schedule = Schedule(
-        pace_id=request.pace.id,
+        pace=request.pace,
         from_mg=request.from_mg,
         to_mg=end.dose,
         starts_on=course[0].starts,

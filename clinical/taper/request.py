@@ -144,8 +144,16 @@ def _refuse_goal(request: TaperRequest) -> None:
 
 
 def _refuse_floor(request: TaperRequest) -> None:
-    """A floor so high that the way from it to nothing would be an abrupt stop."""
-    if request.to_mg.value or not request.pace.floor_ug:
+    """A floor above all steps, or so high that from it to nothing would be an abrupt stop."""
+    start, floor = request.from_mg, request.pace.floor_ug
+    if not floor or start == request.to_mg:
+        return
+    if request.to_mg.value:
+        if floor >= start.value * 1000:
+            raise CannotTaper(
+                f"The floor of {dose_text(floor)}/day is not below the present {start}/day: no "
+                "step is left before the goal. Choose a lower floor, or none."
+            )
         return
     highest = request.from_mg.value * 1000 * _abrupt_share()
     if request.pace.floor_ug > highest:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from clinical.quantities import Milligrams
+from clinical.taper.pace import Pace
 from clinical.taper.request import IntakeTime
 from clinical.taper.tablets import Pieces, TabletProduct
 
@@ -93,7 +94,7 @@ class Schedule:
     stays is reviewed on `review_on`, where that day was given.
     """
 
-    pace_id: str
+    pace: Pace
     from_mg: Milligrams
     to_mg: Milligrams
     starts_on: date

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from clinical.facts import OWN_PLAN
-from clinical.taper import Fill, Schedule, fills
+from clinical.taper import CUSTOM, Fill, Schedule, fills
 from ehr.write.draft_orders import OrderContext, taper_order
 
 Resource = dict[str, Any]
@@ -37,7 +37,8 @@ def plan_key(schedule: Schedule, *whose: str) -> str:
     """
     parts = [
         *whose,
-        schedule.pace_id,
+        # A pace by hand has no id of its own: its numbers are in its title.
+        schedule.pace.id if schedule.pace.id != CUSTOM else schedule.pace.in_words,
         str(schedule.from_mg),
         *(
             f"{step.starts} {step.ends} {step.dose} {[i.in_words for i in step.intakes]}"
@@ -75,6 +76,7 @@ def first_orders(
         del order["id"]
         order["identifier"] = [{"system": OWN_PLAN, "value": f"{key}-{number}"}]
         order["basedOn"] = [{"reference": _urn(key)}]
+        order["note"] = [{"text": f"Part of a clonazepam taper: {schedule.pace.title}."}]
         drafts.append(Draft(fill, order))
     return tuple(drafts)
 

@@ -12,28 +12,26 @@ from enum import StrEnum
 from fractions import Fraction
 from urllib.parse import urlencode
 
-from starlette.datastructures import ImmutableMultiDict
-
 from clinical.kinetics import DoseCurve, dose_curve
 from clinical.quantities import MalformedQuantity, Milligrams
 from clinical.taper import (
+    CUSTOM,
     CannotTaper,
+    Pace,
     Schedule,
     TabletProduct,
     TaperRequest,
-    pace,
     paces,
     plan,
 )
 from clinical.taper.intakes import present_regimen
+from smart_app.planner.own_pace import OwnPace, own_pace, read_own_pace
 from smart_app.planner.situation import Situation
+from smart_app.planner.typed import Fields, amount, shortened, text_of
 from smart_app.planner.words import day_in_plan
-
-Fields = ImmutableMultiDict[str, str]
 
 AS_NOW = "now"
 _REVIEW_AFTER_DAYS = 84  # ASAM 16: at least every three months, here whole weeks
-_LONGEST_TEXT = 40
 
 
 class Goal(StrEnum):
@@ -48,13 +46,15 @@ class Goal(StrEnum):
 class PlanForm:
     """The fields as typed. `to` is mg/day, `start` and `review` are ISO dates as text.
 
-    `times` is "now" or 1 to 4. `errors` are by field name, each a sentence.
+    `times` is "now" or 1 to 4. `own` is what the pace of the prescriber's own is, where that is
+    the `pace`. `errors` are by field name, each a sentence.
     """
 
     goal: str
     to: str
     review: str
     pace: str
+    own: OwnPace
     start: str
     products: tuple[str, ...]
     times: str
@@ -74,6 +74,7 @@ class PlanForm:
             ("to", self.to),
             ("review", self.review),
             ("pace", self.pace),
+            *self.own.pairs,
             ("start", self.start),
             *(("products", code) for code in self.products),
             ("times", self.times),
@@ -103,18 +104,15 @@ def read_form(given: Fields, found: Situation) -> PlanForm:
     if not products and "form" not in given:
         products = tuple(product.rxcui for product in found.tablets)
     return PlanForm(
-        goal=_text(given, "goal", Goal.DISCONTINUE),
-        to=_text(given, "to", ""),
-        review=_text(given, "review", (today + timedelta(days=_REVIEW_AFTER_DAYS)).isoformat()),
-        pace=_text(given, "pace", found.recommended.id),
-        start=_text(given, "start", today.isoformat()),
-        products=tuple(dict.fromkeys(code[:_LONGEST_TEXT] for code in products[:40])),
-        times=_text(given, "times", AS_NOW if found.intakes else "1"),
+        goal=text_of(given, "goal", Goal.DISCONTINUE),
+        to=text_of(given, "to", ""),
+        review=text_of(given, "review", (today + timedelta(days=_REVIEW_AFTER_DAYS)).isoformat()),
+        pace=text_of(given, "pace", found.recommended.id),
+        own=read_own_pace(given, found.recommended),
+        start=text_of(given, "start", today.isoformat()),
+        products=tuple(dict.fromkeys(shortened(code) for code in products[:40])),
+        times=text_of(given, "times", AS_NOW if found.intakes else "1"),
     )
-
-
-def _text(given: Fields, name: str, default: str) -> str:
-    return given[name].strip()[:_LONGEST_TEXT] if name in given else str(default)
 
 
 def make_plan(form: PlanForm, found: Situation) -> Planned:
@@ -150,9 +148,7 @@ def _at_recommended_pace(request: TaperRequest, found: Situation) -> Schedule | 
 def _request(form: PlanForm, found: Situation, errors: dict[str, str]) -> TaperRequest | None:
     goal = _goal_dose(form, found, errors)
     starts_on = _day(form.start, "start", found.visit.today, errors)
-    known = {each.id: each for each in paces()}
-    if form.pace not in known:
-        errors["pace"] = "Choose one of the paces."
+    pace = _pace(form, errors)
     products = _products(form, found)
     if not products:
         errors["products"] = (
@@ -163,17 +159,26 @@ def _request(form: PlanForm, found: Situation, errors: dict[str, str]) -> TaperR
     as_now = form.times == AS_NOW and bool(found.intakes)
     if not as_now and form.times not in {"1", "2", "3", "4"}:
         errors["times"] = "Choose 1 to 4 intakes a day."
-    if errors or goal is None or starts_on is None:
+    if errors or goal is None or starts_on is None or pace is None:
         return None
     return TaperRequest(
         from_mg=found.present_dose,
         to_mg=goal,
         starts_on=starts_on,
-        pace=pace(form.pace),
+        pace=pace,
         products=products,
         intakes=found.intakes if as_now else (),
         times_per_day=1 if as_now else int(form.times),
     )
+
+
+def _pace(form: PlanForm, errors: dict[str, str]) -> Pace | None:
+    if form.pace == CUSTOM:
+        return own_pace(form.own, errors)
+    known = {each.id: each for each in paces()}
+    if form.pace not in known:
+        errors["pace"] = "Choose one of the paces."
+    return known.get(form.pace)
 
 
 def _products(form: PlanForm, found: Situation) -> tuple[TabletProduct, ...]:
@@ -189,7 +194,7 @@ def _goal_dose(form: PlanForm, found: Situation, errors: dict[str, str]) -> Mill
         return Milligrams(Fraction(0))
     present = found.present_dose
     try:
-        dose = Milligrams.of(form.to.removesuffix("mg").strip().replace(",", "."))
+        dose = Milligrams(amount(form.to, "mg"))
     except MalformedQuantity:
         errors["to"] = f"Enter the dose to reduce to in mg/day, below {present}: for example 0.5."
         return None
@@ -217,7 +222,20 @@ def _blame(form: PlanForm, request: TaperRequest, found: Situation) -> str:
         return "to"
     if request.starts_on > found.visit.today + timedelta(days=36500):
         return "start"
-    return "products" if request.box.below(request.from_mg.value * 1000) == 0 else "pace"
+    if request.box.below(request.from_mg.value * 1000) == 0:
+        return "products"
+    if request.pace.id != CUSTOM:
+        return "pace"
+    return "floor" if _floor_is_at_fault(request) else "step"
+
+
+def _floor_is_at_fault(request: TaperRequest) -> bool:
+    """Whether a plan at a pace by hand is refused with its floor only."""
+    try:
+        plan(replace(request, pace=replace(request.pace, floor_ug=0)))
+    except CannotTaper:
+        return False
+    return True
 
 
 def _with(form: PlanForm, errors: Mapping[str, str]) -> PlanForm:

@@ -11,11 +11,21 @@ from markupsafe import Markup
 from clinical.follow_up import check_in_rules, check_ins
 from clinical.kinetics import DoseCurve
 from clinical.quantities import plain
-from clinical.taper import Schedule, TaperStep, Target, dispensing, fills, pace, paces
+from clinical.taper import (
+    CUSTOM,
+    Schedule,
+    TaperStep,
+    Target,
+    custom_limits,
+    dispensing,
+    fills,
+    paces,
+)
 from ehr.write import ladder
 from ehr.write.plan_entries import Draft
 from smart_app.planner.curve_presenter import CurveView, curve_view
 from smart_app.planner.forms import AS_NOW, Goal, PlanForm, Planned
+from smart_app.planner.own_pace import MG, PERCENT, OwnPace
 from smart_app.planner.presenter import banner
 from smart_app.planner.save import InChart, Saving
 from smart_app.planner.situation import Situation
@@ -49,12 +59,17 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class FormView:
-    """The plan form: the choices of each field, what was typed, and the errors by field."""
+    """The plan form: the choices of each field, what was typed, and the errors by field.
+
+    `own` is what was typed of the pace of one's own, the last of `paces`; `units` are of its step.
+    """
 
     goals: tuple[Option, ...]
     to: str
     review: str
     paces: tuple[Option, ...]
+    own: OwnPace
+    units: tuple[Option, ...]
     start: str
     earliest: str
     products: tuple[Option, ...]
@@ -68,6 +83,9 @@ _FIELD_IDS = {
     "to": "to",
     "review": "review",
     "pace": "pace-0",
+    "step": "step",
+    "weeks": "weeks",
+    "floor": "floor",
     "start": "start",
     "products": "product-0",
     "times": "times",
@@ -90,15 +108,11 @@ def form_view(form: PlanForm, found: Situation) -> FormView:
         goals=tuple(Option(g.value, words, form.goal == g.value) for g, words in goals.items()),
         to=form.to,
         review=form.review,
-        paces=tuple(
-            Option(
-                each.id,
-                each.title,
-                form.pace == each.id,
-                each.limits,
-                found.recommended_why if each.id == found.recommended.id else None,
-            )
-            for each in sorted(paces(), key=lambda p: p.id != found.recommended.id)
+        paces=_paces(form, found),
+        own=form.own,
+        units=(
+            Option(PERCENT, "% of the current dose", form.own.unit == PERCENT),
+            Option(MG, "mg", form.own.unit == MG),
         ),
         start=form.start,
         earliest=found.visit.today.isoformat(),
@@ -109,6 +123,21 @@ def form_view(form: PlanForm, found: Situation) -> FormView:
         errors=dict(form.errors),
         error_list=error_list(form.errors),
     )
+
+
+def _paces(form: PlanForm, found: Situation) -> tuple[Option, ...]:
+    """The shipped paces, the recommended first, and last a pace of one's own."""
+    shipped = [
+        Option(
+            each.id,
+            each.title,
+            form.pace == each.id,
+            each.limits,
+            found.recommended_why if each.id == found.recommended.id else None,
+        )
+        for each in sorted(paces(), key=lambda p: p.id != found.recommended.id)
+    ]
+    return (*shipped, Option(CUSTOM, "Own pace", form.pace == CUSTOM, custom_limits()))
 
 
 def error_list(errors: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -169,7 +198,7 @@ def schedule_view(
         outline=(
             ""
             if beside is None
-            else f"Dashed: the recommended {pace(beside.pace_id).title}, which reaches "
+            else f"Dashed: the recommended {beside.pace.title}, which reaches "
             f"{beside.to_mg}/day on {day_in_plan(beside.ends_on)}."
         ),
         curve=curve_view(schedule, curve, last),
@@ -177,7 +206,7 @@ def schedule_view(
 
 
 def _title(schedule: Schedule) -> str:
-    return f"{schedule.from_mg}/day to {schedule.to_mg}/day, {pace(schedule.pace_id).title}"
+    return f"{schedule.from_mg}/day to {schedule.to_mg}/day, {schedule.pace.title}"
 
 
 def _summary(schedule: Schedule) -> str:
@@ -240,6 +269,7 @@ class Preview:
 
     rung: str
     drafts: tuple[DraftLine, ...]
+    noted: str
     plan: str | None
     discontinue: tuple[str, ...]
     button: str | None
@@ -276,6 +306,7 @@ def preview(
     return Preview(
         rung=_RUNG_WORDS[write.rung],
         drafts=tuple(map(_draft_line, orders)),
+        noted=f"Each order is noted: {orders[0].resource['note'][0]['text']}" if orders else "",
         plan=plan,
         discontinue=tuple(order_name(record) for record in found.to_discontinue),
         button=f"Save {plural(write.count, 'draft')} to the chart" if can_save else None,

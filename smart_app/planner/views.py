@@ -24,7 +24,7 @@ from starlette.staticfiles import StaticFiles
 
 from clinical.policy import Policy
 from ehr.read.chart import Resources
-from smart_app.planner.forms import Fields, Planned, make_plan, read_form
+from smart_app.planner.forms import Planned, make_plan, read_form
 from smart_app.planner.handout import handout_pdf
 from smart_app.planner.plan_presenter import (
     CONFIRMATIONS,
@@ -39,6 +39,7 @@ from smart_app.planner.plan_presenter import (
 from smart_app.planner.presenter import patient_view, recipient
 from smart_app.planner.save import InChart, Saving, in_chart, saving
 from smart_app.planner.situation import Situation, situation
+from smart_app.planner.typed import Fields
 from smart_app.posted import posted_fields
 from smart_app.visit import Chart, NotWritten, Visit, Written
 
