@@ -5,7 +5,7 @@ becomes of it on the way: `begin` makes a `TaperPlan` of the request, `change` a
 `stand` tells how the plan stands.
 """
 
-from clinical.taper.as_needed import TakenAsNeeded
+from clinical.taper.as_needed import TakenAsNeeded, refuse_rare
 from clinical.taper.changes import (
     CannotChange,
     Hold,
@@ -102,6 +102,7 @@ __all__ = [
     "products_of",
     "recommended_pace",
     "refuse_interval",
+    "refuse_rare",
     "stand",
     "urgent_pathway",
 ]

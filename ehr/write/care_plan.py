@@ -87,7 +87,7 @@ def care_plan(
 
 
 def _title(schedule: Schedule) -> str:
-    return f"Clonazepam taper from {schedule.from_mg}/day to {schedule.to_mg}/day"
+    return f"Clonazepam taper from {schedule.from_words} to {schedule.to_mg}/day"
 
 
 def _description(schedule: Schedule, words: PlanWords) -> str:

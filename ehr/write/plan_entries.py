@@ -39,7 +39,8 @@ def plan_key(schedule: Schedule, *whose: str) -> str:
         *whose,
         # A pace by hand has no id of its own: its numbers are in its title.
         schedule.pace.id if schedule.pace.id != CUSTOM else schedule.pace.in_words,
-        str(schedule.from_mg),
+        # Other use may have the same average: then the words tell the plans apart.
+        str(schedule.from_mg) if schedule.as_needed is None else schedule.from_words,
         *(
             f"{step.starts} {step.ends} {step.dose} {[i.in_words for i in step.intakes]}"
             for step in schedule.steps

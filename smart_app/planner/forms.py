@@ -20,11 +20,14 @@ from clinical.taper import (
     Pace,
     Schedule,
     TabletProduct,
+    TakenAsNeeded,
     TaperRequest,
     paces,
     plan,
+    refuse_rare,
 )
 from clinical.taper.intakes import present_regimen
+from smart_app.planner.as_needed import ASKED, TypedUse, read_use, use_of_answers
 from smart_app.planner.own_pace import OwnPace, own_pace, read_own_pace
 from smart_app.planner.situation import Situation
 from smart_app.planner.typed import Fields, amount, shortened, text_of
@@ -47,9 +50,11 @@ class PlanForm:
     """The fields as typed. `to` is mg/day, `start` and `review` are ISO dates as text.
 
     `times` is "now" or 1 to 4. `own` is what the pace of the prescriber's own is, where that is
-    the `pace`. `errors` are by field name, each a sentence.
+    the `pace`. `use` is what is really taken, None where the chart says it. `errors` are by field
+    name, each a sentence.
     """
 
+    use: TypedUse | None
     goal: str
     to: str
     review: str
@@ -70,6 +75,7 @@ class PlanForm:
         """Name and value of every field, as a form sends them."""
         return (
             ("form", "1"),
+            *(() if self.use is None else self.use.pairs),
             ("goal", self.goal),
             ("to", self.to),
             ("review", self.review),
@@ -85,15 +91,26 @@ class PlanForm:
 class Planned:
     """The form, and the schedule it makes or, to maintain, the day of review; else neither.
 
-    `curve` is the illustrative level of the schedule; `recommended` the schedule at the
-    recommended pace, where another one was chosen.
+    `use` is what is taken as needed, where that was answered; `instead` is what to do where no
+    daily schedule is made of it. `curve` is the illustrative level of the schedule, None where
+    the present dose is not the same each day; `recommended` the schedule at the recommended
+    pace, where another one was chosen.
     """
 
     form: PlanForm
+    use: TakenAsNeeded | None = None
+    instead: str | None = None
     schedule: Schedule | None = None
     curve: DoseCurve | None = None
     recommended: Schedule | None = None
     review_on: date | None = None
+
+    @property
+    def why_none(self) -> tuple[str, ...]:
+        """Why there is nothing to show yet: what is wrong, or what is asked; else empty."""
+        if self.schedule or self.review_on or self.instead:
+            return ()
+        return tuple(self.form.errors.values()) or (ASKED,)
 
 
 def read_form(given: Fields, found: Situation) -> PlanForm:
@@ -104,6 +121,7 @@ def read_form(given: Fields, found: Situation) -> PlanForm:
     if not products and "form" not in given:
         products = tuple(product.rxcui for product in found.tablets)
     return PlanForm(
+        use=read_use(given) if found.as_needed else None,
         goal=text_of(given, "goal", Goal.DISCONTINUE),
         to=text_of(given, "to", ""),
         review=text_of(given, "review", (today + timedelta(days=_REVIEW_AFTER_DAYS)).isoformat()),
@@ -121,18 +139,38 @@ def make_plan(form: PlanForm, found: Situation) -> Planned:
     today = found.visit.today
     if form.goal not in set(Goal):
         errors["goal"] = "Choose to discontinue, to reduce or to maintain."
+    answered = form.use is not None and not form.use.is_empty
+    use = use_of_answers(form.use, errors) if form.use is not None and answered else None
     if form.goal == Goal.MAINTAIN:
         review_on = _day(form.review, "review", today, errors)
-        return Planned(_with(form, errors), review_on=None if errors else review_on)
-    request = _request(form, found, errors)
-    if request is None:
+        return Planned(_with(form, errors), use, review_on=None if errors else review_on)
+    if form.use is not None and not answered:
         return Planned(_with(form, errors))
+    instead = None if use is None else _instead_of_a_schedule(use)
+    if instead is not None:
+        return Planned(form, use, instead)
+    request = _request(form, found, use, errors)
+    if request is None:
+        return Planned(_with(form, errors), use)
     try:
         schedule = plan(request)
     except CannotTaper as refusal:
-        return Planned(_with(form, {_blame(form, request, found): str(refusal)}))
-    curve = dose_curve(schedule, present_regimen(request))
-    return Planned(form, schedule, curve, _at_recommended_pace(request, found))
+        return Planned(_with(form, {_blame(form, request, found): str(refusal)}), use)
+    curve = None
+    if schedule.as_needed is None:
+        curve = dose_curve(schedule, present_regimen(request))
+    return Planned(
+        form, use, schedule=schedule, curve=curve, recommended=_at_recommended_pace(request, found)
+    )
+
+
+def _instead_of_a_schedule(use: TakenAsNeeded) -> str | None:
+    """What to do where the use is too rare for a daily schedule."""
+    try:
+        refuse_rare(use)
+    except CannotTaper as refusal:
+        return str(refusal)
+    return None
 
 
 def _at_recommended_pace(request: TaperRequest, found: Situation) -> Schedule | None:
@@ -145,8 +183,11 @@ def _at_recommended_pace(request: TaperRequest, found: Situation) -> Schedule | 
         return None
 
 
-def _request(form: PlanForm, found: Situation, errors: dict[str, str]) -> TaperRequest | None:
-    goal = _goal_dose(form, found, errors)
+def _request(
+    form: PlanForm, found: Situation, use: TakenAsNeeded | None, errors: dict[str, str]
+) -> TaperRequest | None:
+    present = found.present_dose if use is None else use.average
+    goal = _goal_dose(form, present, errors)
     starts_on = _day(form.start, "start", found.visit.today, errors)
     pace = _pace(form, errors)
     products = _products(form, found)
@@ -162,13 +203,14 @@ def _request(form: PlanForm, found: Situation, errors: dict[str, str]) -> TaperR
     if errors or goal is None or starts_on is None or pace is None:
         return None
     return TaperRequest(
-        from_mg=found.present_dose,
+        from_mg=present,
         to_mg=goal,
         starts_on=starts_on,
         pace=pace,
         products=products,
         intakes=found.intakes if as_now else (),
         times_per_day=1 if as_now else int(form.times),
+        as_needed=use,
     )
 
 
@@ -189,10 +231,9 @@ def _products(form: PlanForm, found: Situation) -> tuple[TabletProduct, ...]:
     return tuple(stocked[code] for code in form.products)
 
 
-def _goal_dose(form: PlanForm, found: Situation, errors: dict[str, str]) -> Milligrams | None:
+def _goal_dose(form: PlanForm, present: Milligrams, errors: dict[str, str]) -> Milligrams | None:
     if form.goal != Goal.REDUCE:
         return Milligrams(Fraction(0))
-    present = found.present_dose
     try:
         dose = Milligrams(amount(form.to, "mg"))
     except MalformedQuantity:
