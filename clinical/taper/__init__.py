@@ -44,7 +44,7 @@ from clinical.taper.replan import (
     change,
     stand,
 )
-from clinical.taper.request import CUT_ORDER, IntakeTime, TaperRequest
+from clinical.taper.request import CUT_ORDER, IntakeTime, TaperRequest, proposed_review
 from clinical.taper.schedule import DispenseLine, Intake, Schedule, TaperStep, Target
 from clinical.taper.tablets import Pieces, TabletProduct, default_products, products_of
 
@@ -100,6 +100,7 @@ __all__ = [
     "percent_pace",
     "plan",
     "products_of",
+    "proposed_review",
     "recommended_pace",
     "refuse_interval",
     "refuse_rare",

@@ -65,7 +65,7 @@ def milligram_pace(cut: Milligrams, interval_days: int, floor: Milligrams | None
 def refuse_interval(days: int) -> None:
     """Raise CannotTaper, with a sentence, for an interval that no pace by hand can have."""
     shortest = number("custom_shortest_interval_days")
-    longest = number("custom_longest_interval_days")
+    longest = number("longest_without_review_days")
     if days % conventions().hold_rounded_up_to_days or not shortest <= days <= longest:
         raise CannotTaper(
             f"An interval of {days} days cannot be planned: give whole weeks, from {shortest} to "

@@ -24,6 +24,7 @@ from clinical.taper import (
     TaperRequest,
     paces,
     plan,
+    proposed_review,
     refuse_rare,
 )
 from clinical.taper.intakes import present_regimen
@@ -34,7 +35,6 @@ from smart_app.planner.typed import Fields, amount, shortened, text_of
 from smart_app.planner.words import day_in_plan
 
 AS_NOW = "now"
-_REVIEW_AFTER_DAYS = 84  # ASAM 16: at least every three months, here whole weeks
 
 
 class Goal(StrEnum):
@@ -124,7 +124,7 @@ def read_form(given: Fields, found: Situation) -> PlanForm:
         use=read_use(given) if found.as_needed else None,
         goal=text_of(given, "goal", Goal.DISCONTINUE),
         to=text_of(given, "to", ""),
-        review=text_of(given, "review", (today + timedelta(days=_REVIEW_AFTER_DAYS)).isoformat()),
+        review=text_of(given, "review", proposed_review(today).isoformat()),
         pace=text_of(given, "pace", found.recommended.id),
         own=read_own_pace(given, found.recommended),
         start=text_of(given, "start", today.isoformat()),
@@ -143,6 +143,8 @@ def make_plan(form: PlanForm, found: Situation) -> Planned:
     use = use_of_answers(form.use, errors) if form.use is not None and answered else None
     if form.goal == Goal.MAINTAIN:
         review_on = _day(form.review, "review", today, errors)
+        if review_on == today:
+            errors["review"] = "Choose a day after today: the dose stays until its review."
         return Planned(_with(form, errors), use, review_on=None if errors else review_on)
     if form.use is not None and not answered:
         return Planned(_with(form, errors))
