@@ -87,6 +87,12 @@ def why_not_steady(current: Sequence[MedicationRecord], on: date) -> str | None:
     return None
 
 
+def only_as_needed(current: Sequence[MedicationRecord], on: date) -> bool:
+    """Whether all that is ordered for the day is as needed, so that what is taken can be asked."""
+    doses = [dose for record in current if (dose := dose_on(record.course, on)) is not None]
+    return bool(doses) and all(isinstance(it, DailyDose) and it.as_needed for it in doses)
+
+
 def present_intakes(current: Sequence[MedicationRecord]) -> tuple[Milligrams, ...]:
     """The present intakes, smallest first (the largest is taken at night), as far as known."""
     parts: list[Milligrams] = []

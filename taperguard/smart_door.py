@@ -13,7 +13,7 @@ from smart_app import door
 from smart_app.chart import SmartChart
 from smart_app.collaborators import Collaborators
 from smart_app.planner import views
-from smart_app.planner.forms import Fields
+from smart_app.planner.typed import Fields
 from smart_app.session import Sessions, check_csrf
 from smart_app.visit import Visit
 from taperguard import wiring

@@ -5,7 +5,7 @@ becomes of it on the way: `begin` makes a `TaperPlan` of the request, `change` a
 `stand` tells how the plan stands.
 """
 
-from clinical.taper.as_needed import TakenAsNeeded
+from clinical.taper.as_needed import TakenAsNeeded, refuse_rare
 from clinical.taper.changes import (
     CannotChange,
     Hold,
@@ -22,7 +22,13 @@ from clinical.taper.changes import (
     UrgentPathway,
     urgent_pathway,
 )
-from clinical.taper.custom import CUSTOM, milligram_pace, percent_pace
+from clinical.taper.custom import (
+    CUSTOM,
+    custom_limits,
+    milligram_pace,
+    percent_pace,
+    refuse_interval,
+)
 from clinical.taper.dispensing import Dispensing, dispensing
 from clinical.taper.fills import Fill, fills
 from clinical.taper.limits import BrokenLimit, DoseOnDays, Limit, judge, judge_course
@@ -38,7 +44,7 @@ from clinical.taper.replan import (
     change,
     stand,
 )
-from clinical.taper.request import CUT_ORDER, IntakeTime, TaperRequest
+from clinical.taper.request import CUT_ORDER, IntakeTime, TaperRequest, proposed_review
 from clinical.taper.schedule import DispenseLine, Intake, Schedule, TaperStep, Target
 from clinical.taper.tablets import Pieces, TabletProduct, default_products, products_of
 
@@ -81,6 +87,7 @@ __all__ = [
     "as_known_on",
     "begin",
     "change",
+    "custom_limits",
     "default_pace",
     "default_products",
     "dispensing",
@@ -93,7 +100,10 @@ __all__ = [
     "percent_pace",
     "plan",
     "products_of",
+    "proposed_review",
     "recommended_pace",
+    "refuse_interval",
+    "refuse_rare",
     "stand",
     "urgent_pathway",
 ]

@@ -51,11 +51,10 @@ class TakenAsNeeded:
         return f"{self.on_a_day} on {days} a week"
 
 
-def refuse_daily(taken: TakenAsNeeded, from_mg: Milligrams) -> None:
-    """Raise CannotTaper where a daily schedule from `from_mg` is wrong for such use.
+def refuse_rare(taken: TakenAsNeeded) -> None:
+    """Raise CannotTaper, with what to do instead, where no daily schedule is made at all.
 
-    Up to three days a week it would make a daily medicine of a rare one (ASAM table 2). Above
-    that it begins at the week's average: from more it would be a rise.
+    Up to three days a week it would make a daily medicine of a rare one (ASAM table 2).
     """
     rare = number("rare_up_to_days_a_week")
     if taken.days_a_week <= rare:
@@ -65,6 +64,15 @@ def refuse_daily(taken: TakenAsNeeded, from_mg: Milligrams) -> None:
             "days a week: take it on one day less at a time, or less on those days (never above "
             f"{taken.on_a_day}), then stop."
         )
+
+
+def refuse_daily(taken: TakenAsNeeded, from_mg: Milligrams) -> None:
+    """Raise CannotTaper where a daily schedule from `from_mg` is wrong for such use.
+
+    None is made of rare use. Of more it begins at the week's average: from more it would be a
+    rise.
+    """
+    refuse_rare(taken)
     if from_mg > taken.average:
         raise CannotTaper(
             f"{taken.in_words} is {taken.average}/day on average: a daily schedule from {from_mg}"

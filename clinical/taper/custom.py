@@ -29,7 +29,7 @@ def percent_pace(
     Raises CannotTaper, with a sentence: no cut at all, an interval that is no whole weeks or
     beyond the limits, or cuts that would always add up to more than the cap.
     """
-    _refuse_interval(interval_days)
+    refuse_interval(interval_days)
     percent = f"{plain(cut_percent)} %"
     if cut_percent <= 0:
         raise CannotTaper(f"A step of {percent} is no cut: choose 5 or 10 %, or a step in mg.")
@@ -55,21 +55,27 @@ def milligram_pace(cut: Milligrams, interval_days: int, floor: Milligrams | None
 
     How large a share a fixed cut is depends on the dose, so the schedule says it.
     """
-    _refuse_interval(interval_days)
+    refuse_interval(interval_days)
     if cut.value == 0:
         raise CannotTaper("A step of 0 mg is no cut: choose a step above 0, or maintain the dose.")
     band = Band(above_ug=0, cut_ug=cut.value * 1000, hold_days=interval_days)
     return _pace(str(cut), MilligramSteps((band,)), interval_days, floor)
 
 
-def _refuse_interval(days: int) -> None:
+def refuse_interval(days: int) -> None:
+    """Raise CannotTaper, with a sentence, for an interval that no pace by hand can have."""
     shortest = number("custom_shortest_interval_days")
-    longest = number("custom_longest_interval_days")
+    longest = number("longest_without_review_days")
     if days % conventions().hold_rounded_up_to_days or not shortest <= days <= longest:
         raise CannotTaper(
             f"An interval of {days} days cannot be planned: give whole weeks, from {shortest} to "
             f"{longest} days. To wait longer, maintain the dose until a review."
         )
+
+
+def custom_limits() -> str:
+    """What is said of every pace that is chosen by hand."""
+    return str(_rules()["limits"])
 
 
 @lru_cache(maxsize=1)
@@ -95,7 +101,7 @@ def _pace(
         sources=tuple(_rules()["sources"]),
         source_note=_rules()["source_note"],
         recommended_for="nobody by a guideline: whoever chooses it has a reason",
-        limits=_rules()["limits"],
+        limits=custom_limits(),
         limits_always_shown=True,
         floor_ug=Fraction(0) if floor is None else floor.value * 1000,
     )

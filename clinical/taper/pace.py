@@ -109,6 +109,11 @@ class Pace:
     recommended_for_long_use: bool = False
     floor_ug: int | Fraction = 0
 
+    @property
+    def in_words(self) -> str:
+        """Id and title: what a record of a plan calls it."""
+        return f"{self.id} ({self.title})"
+
     def next_dose(self, current_ug: int | Fraction, goal_ug: int, box: TabletBox) -> int:
         """The next dose in micrograms: wanted, rounded up to what the tablets make.
 

@@ -82,6 +82,7 @@ def assemble(
     cuts = _cuts(request.from_mg, course)
     notes = _notes(request, course, intakes)
     *_, end = course
+    use = request.as_needed
     steps = tuple(
         TaperStep(
             starts=part.starts,
@@ -97,7 +98,7 @@ def assemble(
         if part.ends is not None
     )
     schedule = Schedule(
-        pace_id=request.pace.id,
+        pace=request.pace,
         from_mg=request.from_mg,
         to_mg=end.dose,
         starts_on=course[0].starts,
@@ -112,6 +113,7 @@ def assemble(
         ),
         products=request.tablets,
         review_on=review_on,
+        as_needed=None if use is None or use.is_daily else use,
     )
     return _with_warnings(schedule, request, stepped_back_on)
 
@@ -230,8 +232,8 @@ def _with_warnings(
     )
     at_the_end = (*texts.get(len(steps), ()), *schedule.target.warnings)
     whole = []
-    if request.as_needed is not None and not request.as_needed.is_daily:
-        whole.append(evened_out(request.as_needed))
+    if schedule.as_needed is not None:
+        whole.append(evened_out(schedule.as_needed))
     elif not request.box.makes(schedule.from_mg.value * 1000):
         whole.append(
             f"These tablets do not make the present {schedule.from_mg}/day; the first cut is "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
@@ -11,7 +11,7 @@ from functools import lru_cache
 from clinical.knowledge import document
 from clinical.quantities import Milligrams, plain
 from clinical.taper.as_needed import TakenAsNeeded, refuse_daily
-from clinical.taper.pace import Pace, conventions
+from clinical.taper.pace import Pace, conventions, number
 from clinical.taper.refusal import CannotTaper
 from clinical.taper.tablets import TabletBox, TabletProduct, box_of, default_products, dose_text
 
@@ -74,6 +74,14 @@ class TaperRequest:
     def times(self) -> tuple[IntakeTime, ...]:
         """The times of day of the present regimen."""
         return TIMES_OF_DAY[len(self.intakes) or self.times_per_day]
+
+
+def proposed_review(stays_from: date) -> date:
+    """When a dose that stays from a day on is looked at again, unless another day is chosen.
+
+    Raises OverflowError where the calendar ends before.
+    """
+    return stays_from + timedelta(days=number("longest_without_review_days"))
 
 
 def refuse_unusable(request: TaperRequest) -> None:
@@ -144,8 +152,16 @@ def _refuse_goal(request: TaperRequest) -> None:
 
 
 def _refuse_floor(request: TaperRequest) -> None:
-    """A floor so high that the way from it to nothing would be an abrupt stop."""
-    if request.to_mg.value or not request.pace.floor_ug:
+    """A floor above all steps, or so high that from it to nothing would be an abrupt stop."""
+    start, floor = request.from_mg, request.pace.floor_ug
+    if not floor or start == request.to_mg:
+        return
+    if request.to_mg.value:
+        if floor >= start.value * 1000:
+            raise CannotTaper(
+                f"The floor of {dose_text(floor)}/day is not below the present {start}/day: no "
+                "step is left before the goal. Choose a lower floor, or none."
+            )
         return
     highest = request.from_mg.value * 1000 * _abrupt_share()
     if request.pace.floor_ug > highest:

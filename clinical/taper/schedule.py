@@ -9,6 +9,8 @@ from decimal import Decimal
 from fractions import Fraction
 
 from clinical.quantities import Milligrams
+from clinical.taper.as_needed import TakenAsNeeded
+from clinical.taper.pace import Pace
 from clinical.taper.request import IntakeTime
 from clinical.taper.tablets import Pieces, TabletProduct
 
@@ -90,10 +92,11 @@ class Schedule:
 
     Without steps the first cut is the goal: both days are the same. `products` are those it
     may be made of. `warnings` are of the whole; those of a step stand on the step. A dose that
-    stays is reviewed on `review_on`, where that day was given.
+    stays is reviewed on `review_on`, where that day was given. Of clonazepam
+    taken as needed, `as_needed` is what is really taken on some days; `from_mg` is its average.
     """
 
-    pace_id: str
+    pace: Pace
     from_mg: Milligrams
     to_mg: Milligrams
     starts_on: date
@@ -103,6 +106,12 @@ class Schedule:
     products: tuple[TabletProduct, ...]
     warnings: tuple[str, ...] = ()
     review_on: date | None = None
+    as_needed: TakenAsNeeded | None = None
+
+    @property
+    def from_words(self) -> str:
+        """What is taken until the first cut: "2 mg/day", or "1 mg on 5 days a week"."""
+        return f"{self.from_mg}/day" if self.as_needed is None else self.as_needed.in_words
 
     @property
     def days(self) -> int:

@@ -37,12 +37,11 @@ _CLONAZEPAM = ("2598", "clonazepam")
 
 @dataclass(frozen=True, slots=True)
 class PlanWords:
-    """What the plan says of itself: by which pace and rules it was made, and what was confirmed.
+    """What the plan says of itself: by which rules it was made, and what was confirmed.
 
-    `pace` is the pace's id and title; `confirmed` are the prescriber's confirmations.
+    `confirmed` are the prescriber's confirmations.
     """
 
-    pace: str
     rules_version: str
     confirmed: tuple[str, ...] = ()
 
@@ -88,14 +87,14 @@ def care_plan(
 
 
 def _title(schedule: Schedule) -> str:
-    return f"Clonazepam taper from {schedule.from_mg}/day to {schedule.to_mg}/day"
+    return f"Clonazepam taper from {schedule.from_words} to {schedule.to_mg}/day"
 
 
 def _description(schedule: Schedule, words: PlanWords) -> str:
     return (
-        f"Planned with TaperGuard, rules {words.rules_version}, pace {words.pace}. First cut on "
-        f"{schedule.starts_on}, {schedule.to_mg}/day from {schedule.ends_on}. A draft: each step "
-        "is ordered after a reassessment, and may be held or taken back."
+        f"Planned with TaperGuard, rules {words.rules_version}, pace {schedule.pace.in_words}. "
+        f"First cut on {schedule.starts_on}, {schedule.to_mg}/day from {schedule.ends_on}. A "
+        "draft: each step is ordered after a reassessment, and may be held or taken back."
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from clinical.facts import OWN_PLAN
-from clinical.taper import Fill, Schedule, fills
+from clinical.taper import CUSTOM, Fill, Schedule, fills
 from ehr.write.draft_orders import OrderContext, taper_order
 
 Resource = dict[str, Any]
@@ -37,8 +37,10 @@ def plan_key(schedule: Schedule, *whose: str) -> str:
     """
     parts = [
         *whose,
-        schedule.pace_id,
-        str(schedule.from_mg),
+        # A pace by hand has no id of its own: its numbers are in its title.
+        schedule.pace.id if schedule.pace.id != CUSTOM else schedule.pace.in_words,
+        # Other use may have the same average: then the words tell the plans apart.
+        str(schedule.from_mg) if schedule.as_needed is None else schedule.from_words,
         *(
             f"{step.starts} {step.ends} {step.dose} {[i.in_words for i in step.intakes]}"
             for step in schedule.steps
@@ -75,6 +77,7 @@ def first_orders(
         del order["id"]
         order["identifier"] = [{"system": OWN_PLAN, "value": f"{key}-{number}"}]
         order["basedOn"] = [{"reference": _urn(key)}]
+        order["note"] = [{"text": f"Part of a clonazepam taper: {schedule.pace.title}."}]
         drafts.append(Draft(fill, order))
     return tuple(drafts)
 

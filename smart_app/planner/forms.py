@@ -12,28 +12,29 @@ from enum import StrEnum
 from fractions import Fraction
 from urllib.parse import urlencode
 
-from starlette.datastructures import ImmutableMultiDict
-
 from clinical.kinetics import DoseCurve, dose_curve
 from clinical.quantities import MalformedQuantity, Milligrams
 from clinical.taper import (
+    CUSTOM,
     CannotTaper,
+    Pace,
     Schedule,
     TabletProduct,
+    TakenAsNeeded,
     TaperRequest,
-    pace,
     paces,
     plan,
+    proposed_review,
+    refuse_rare,
 )
 from clinical.taper.intakes import present_regimen
+from smart_app.planner.as_needed import ASKED, TypedUse, read_use, use_of_answers
+from smart_app.planner.own_pace import OwnPace, own_pace, read_own_pace
 from smart_app.planner.situation import Situation
+from smart_app.planner.typed import Fields, amount, shortened, text_of
 from smart_app.planner.words import day_in_plan
 
-Fields = ImmutableMultiDict[str, str]
-
 AS_NOW = "now"
-_REVIEW_AFTER_DAYS = 84  # ASAM 16: at least every three months, here whole weeks
-_LONGEST_TEXT = 40
 
 
 class Goal(StrEnum):
@@ -48,13 +49,17 @@ class Goal(StrEnum):
 class PlanForm:
     """The fields as typed. `to` is mg/day, `start` and `review` are ISO dates as text.
 
-    `times` is "now" or 1 to 4. `errors` are by field name, each a sentence.
+    `times` is "now" or 1 to 4. `own` is what the pace of the prescriber's own is, where that is
+    the `pace`. `use` is what is really taken, None where the chart says it. `errors` are by field
+    name, each a sentence.
     """
 
+    use: TypedUse | None
     goal: str
     to: str
     review: str
     pace: str
+    own: OwnPace
     start: str
     products: tuple[str, ...]
     times: str
@@ -70,10 +75,12 @@ class PlanForm:
         """Name and value of every field, as a form sends them."""
         return (
             ("form", "1"),
+            *(() if self.use is None else self.use.pairs),
             ("goal", self.goal),
             ("to", self.to),
             ("review", self.review),
             ("pace", self.pace),
+            *self.own.pairs,
             ("start", self.start),
             *(("products", code) for code in self.products),
             ("times", self.times),
@@ -84,15 +91,26 @@ class PlanForm:
 class Planned:
     """The form, and the schedule it makes or, to maintain, the day of review; else neither.
 
-    `curve` is the illustrative level of the schedule; `recommended` the schedule at the
-    recommended pace, where another one was chosen.
+    `use` is what is taken as needed, where that was answered; `instead` is what to do where no
+    daily schedule is made of it. `curve` is the illustrative level of the schedule, None where
+    the present dose is not the same each day; `recommended` the schedule at the recommended
+    pace, where another one was chosen.
     """
 
     form: PlanForm
+    use: TakenAsNeeded | None = None
+    instead: str | None = None
     schedule: Schedule | None = None
     curve: DoseCurve | None = None
     recommended: Schedule | None = None
     review_on: date | None = None
+
+    @property
+    def why_none(self) -> tuple[str, ...]:
+        """Why there is nothing to show yet: what is wrong, or what is asked; else empty."""
+        if self.schedule or self.review_on or self.instead:
+            return ()
+        return tuple(self.form.errors.values()) or (ASKED,)
 
 
 def read_form(given: Fields, found: Situation) -> PlanForm:
@@ -103,18 +121,16 @@ def read_form(given: Fields, found: Situation) -> PlanForm:
     if not products and "form" not in given:
         products = tuple(product.rxcui for product in found.tablets)
     return PlanForm(
-        goal=_text(given, "goal", Goal.DISCONTINUE),
-        to=_text(given, "to", ""),
-        review=_text(given, "review", (today + timedelta(days=_REVIEW_AFTER_DAYS)).isoformat()),
-        pace=_text(given, "pace", found.recommended.id),
-        start=_text(given, "start", today.isoformat()),
-        products=tuple(dict.fromkeys(code[:_LONGEST_TEXT] for code in products[:40])),
-        times=_text(given, "times", AS_NOW if found.intakes else "1"),
+        use=read_use(given) if found.as_needed else None,
+        goal=text_of(given, "goal", Goal.DISCONTINUE),
+        to=text_of(given, "to", ""),
+        review=text_of(given, "review", proposed_review(today).isoformat()),
+        pace=text_of(given, "pace", found.recommended.id),
+        own=read_own_pace(given, found.recommended),
+        start=text_of(given, "start", today.isoformat()),
+        products=tuple(dict.fromkeys(shortened(code) for code in products[:40])),
+        times=text_of(given, "times", AS_NOW if found.intakes else "1"),
     )
-
-
-def _text(given: Fields, name: str, default: str) -> str:
-    return given[name].strip()[:_LONGEST_TEXT] if name in given else str(default)
 
 
 def make_plan(form: PlanForm, found: Situation) -> Planned:
@@ -123,18 +139,40 @@ def make_plan(form: PlanForm, found: Situation) -> Planned:
     today = found.visit.today
     if form.goal not in set(Goal):
         errors["goal"] = "Choose to discontinue, to reduce or to maintain."
+    answered = form.use is not None and not form.use.is_empty
+    use = use_of_answers(form.use, errors) if form.use is not None and answered else None
     if form.goal == Goal.MAINTAIN:
         review_on = _day(form.review, "review", today, errors)
-        return Planned(_with(form, errors), review_on=None if errors else review_on)
-    request = _request(form, found, errors)
-    if request is None:
+        if review_on == today:
+            errors["review"] = "Choose a day after today: the dose stays until its review."
+        return Planned(_with(form, errors), use, review_on=None if errors else review_on)
+    if form.use is not None and not answered:
         return Planned(_with(form, errors))
+    instead = None if use is None else _instead_of_a_schedule(use)
+    if instead is not None:
+        return Planned(form, use, instead)
+    request = _request(form, found, use, errors)
+    if request is None:
+        return Planned(_with(form, errors), use)
     try:
         schedule = plan(request)
     except CannotTaper as refusal:
-        return Planned(_with(form, {_blame(form, request, found): str(refusal)}))
-    curve = dose_curve(schedule, present_regimen(request))
-    return Planned(form, schedule, curve, _at_recommended_pace(request, found))
+        return Planned(_with(form, {_blame(form, request, found): str(refusal)}), use)
+    curve = None
+    if schedule.as_needed is None:
+        curve = dose_curve(schedule, present_regimen(request))
+    return Planned(
+        form, use, schedule=schedule, curve=curve, recommended=_at_recommended_pace(request, found)
+    )
+
+
+def _instead_of_a_schedule(use: TakenAsNeeded) -> str | None:
+    """What to do where the use is too rare for a daily schedule."""
+    try:
+        refuse_rare(use)
+    except CannotTaper as refusal:
+        return str(refusal)
+    return None
 
 
 def _at_recommended_pace(request: TaperRequest, found: Situation) -> Schedule | None:
@@ -147,12 +185,13 @@ def _at_recommended_pace(request: TaperRequest, found: Situation) -> Schedule | 
         return None
 
 
-def _request(form: PlanForm, found: Situation, errors: dict[str, str]) -> TaperRequest | None:
-    goal = _goal_dose(form, found, errors)
+def _request(
+    form: PlanForm, found: Situation, use: TakenAsNeeded | None, errors: dict[str, str]
+) -> TaperRequest | None:
+    present = found.present_dose if use is None else use.average
+    goal = _goal_dose(form, present, errors)
     starts_on = _day(form.start, "start", found.visit.today, errors)
-    known = {each.id: each for each in paces()}
-    if form.pace not in known:
-        errors["pace"] = "Choose one of the paces."
+    pace = _pace(form, errors)
     products = _products(form, found)
     if not products:
         errors["products"] = (
@@ -163,17 +202,27 @@ def _request(form: PlanForm, found: Situation, errors: dict[str, str]) -> TaperR
     as_now = form.times == AS_NOW and bool(found.intakes)
     if not as_now and form.times not in {"1", "2", "3", "4"}:
         errors["times"] = "Choose 1 to 4 intakes a day."
-    if errors or goal is None or starts_on is None:
+    if errors or goal is None or starts_on is None or pace is None:
         return None
     return TaperRequest(
-        from_mg=found.present_dose,
+        from_mg=present,
         to_mg=goal,
         starts_on=starts_on,
-        pace=pace(form.pace),
+        pace=pace,
         products=products,
         intakes=found.intakes if as_now else (),
         times_per_day=1 if as_now else int(form.times),
+        as_needed=use,
     )
+
+
+def _pace(form: PlanForm, errors: dict[str, str]) -> Pace | None:
+    if form.pace == CUSTOM:
+        return own_pace(form.own, errors)
+    known = {each.id: each for each in paces()}
+    if form.pace not in known:
+        errors["pace"] = "Choose one of the paces."
+    return known.get(form.pace)
 
 
 def _products(form: PlanForm, found: Situation) -> tuple[TabletProduct, ...]:
@@ -184,12 +233,11 @@ def _products(form: PlanForm, found: Situation) -> tuple[TabletProduct, ...]:
     return tuple(stocked[code] for code in form.products)
 
 
-def _goal_dose(form: PlanForm, found: Situation, errors: dict[str, str]) -> Milligrams | None:
+def _goal_dose(form: PlanForm, present: Milligrams, errors: dict[str, str]) -> Milligrams | None:
     if form.goal != Goal.REDUCE:
         return Milligrams(Fraction(0))
-    present = found.present_dose
     try:
-        dose = Milligrams.of(form.to.removesuffix("mg").strip().replace(",", "."))
+        dose = Milligrams(amount(form.to, "mg"))
     except MalformedQuantity:
         errors["to"] = f"Enter the dose to reduce to in mg/day, below {present}: for example 0.5."
         return None
@@ -217,7 +265,20 @@ def _blame(form: PlanForm, request: TaperRequest, found: Situation) -> str:
         return "to"
     if request.starts_on > found.visit.today + timedelta(days=36500):
         return "start"
-    return "products" if request.box.below(request.from_mg.value * 1000) == 0 else "pace"
+    if request.box.below(request.from_mg.value * 1000) == 0:
+        return "products"
+    if request.pace.id != CUSTOM:
+        return "pace"
+    return "floor" if _floor_is_at_fault(request) else "step"
+
+
+def _floor_is_at_fault(request: TaperRequest) -> bool:
+    """Whether a plan at a pace by hand is refused with its floor only."""
+    try:
+        plan(replace(request, pace=replace(request.pace, floor_ug=0)))
+    except CannotTaper:
+        return False
+    return True
 
 
 def _with(form: PlanForm, errors: Mapping[str, str]) -> PlanForm:

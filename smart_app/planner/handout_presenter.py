@@ -64,7 +64,7 @@ def handout(schedule: Schedule, recipient: Recipient) -> Handout:
     content = {
         "title": title,
         "description": (
-            f"From {schedule.from_mg} a day to {schedule.to_mg} a day, "
+            f"From {_present(schedule)} to {schedule.to_mg} a day, "
             f"{day_in_full(schedule.starts_on)} to {day_in_full(schedule.ends_on)}"
         ),
         "who": [
@@ -85,7 +85,7 @@ def handout(schedule: Schedule, recipient: Recipient) -> Handout:
         "schedule": {
             "title": "Your plan, step by step",
             "lead": (
-                f"Now: {schedule.from_mg} a day. "
+                f"Now: {_present(schedule)}. {_every_day(schedule)}"
                 "Tick a box each day, when you have taken that day's tablets."
             ),
             "when": "When",
@@ -113,6 +113,20 @@ def with_lines_for(given: Handout, unprintable: Sequence[str]) -> Handout:
     for words in unprintable:
         footer = footer.replace(f"{words} - ", "")
     return Handout({**given.content, "who": who, "footer": footer}, given.day)
+
+
+def _present(schedule: Schedule) -> str:
+    """What is taken now."""
+    if schedule.as_needed is not None:
+        return schedule.as_needed.in_words
+    return f"{schedule.from_mg} a day"
+
+
+def _every_day(schedule: Schedule) -> str:
+    """What is new to whoever took clonazepam on some days only."""
+    if schedule.as_needed is None:
+        return ""
+    return "From step 1 on you take a smaller amount every day, and none besides. "
 
 
 def day_in_full(day: date) -> str:

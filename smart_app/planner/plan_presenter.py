@@ -1,8 +1,7 @@
-"""The words of the planner's page about the plan: form, schedule, preview, text to copy."""
+"""The words of the planner's page about the plan: schedule, preview, text to copy."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -11,11 +10,12 @@ from markupsafe import Markup
 from clinical.follow_up import check_in_rules, check_ins
 from clinical.kinetics import DoseCurve
 from clinical.quantities import plain
-from clinical.taper import Schedule, TaperStep, Target, dispensing, fills, pace, paces
+from clinical.taper import Schedule, TaperStep, Target, dispensing, fills
 from ehr.write import ladder
 from ehr.write.plan_entries import Draft
 from smart_app.planner.curve_presenter import CurveView, curve_view
-from smart_app.planner.forms import AS_NOW, Goal, PlanForm, Planned
+from smart_app.planner.form_presenter import Option, more_than_taken
+from smart_app.planner.forms import Planned
 from smart_app.planner.presenter import banner
 from smart_app.planner.save import InChart, Saving
 from smart_app.planner.situation import Situation
@@ -34,86 +34,6 @@ CONFIRMATIONS = {
     "consent": "risks and benefits were discussed with the patient",
 }
 """What is confirmed before saving (CLINICAL 6): field value and words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One choice of a field."""
-
-    value: str
-    label: str
-    chosen: bool
-    note: str = ""
-    recommended: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FormView:
-    """The plan form: the choices of each field, what was typed, and the errors by field."""
-
-    goals: tuple[Option, ...]
-    to: str
-    review: str
-    paces: tuple[Option, ...]
-    start: str
-    earliest: str
-    products: tuple[Option, ...]
-    times: tuple[Option, ...]
-    errors: dict[str, str]
-    error_list: tuple[tuple[str, str], ...]
-
-
-_FIELD_IDS = {
-    "goal": "goal-discontinue",
-    "to": "to",
-    "review": "review",
-    "pace": "pace-0",
-    "start": "start",
-    "products": "product-0",
-    "times": "times",
-    "confirm": "confirm-pdmp",
-}
-
-
-def form_view(form: PlanForm, found: Situation) -> FormView:
-    """The form as it was typed, with the recommended pace marked and why."""
-    present = found.present_dose
-    goals = {
-        Goal.DISCONTINUE: "Discontinue: down to no clonazepam",
-        Goal.REDUCE: "Reduce to a lower dose",
-        Goal.MAINTAIN: f"Maintain {present}/day and review",
-    }
-    count = len(found.intakes)
-    times = [Option(AS_NOW, f"As now: {count} a day", form.times == AS_NOW)] if count else []
-    times += [Option(str(n), f"{n} a day", form.times == str(n)) for n in (1, 2, 3, 4)]
-    return FormView(
-        goals=tuple(Option(g.value, words, form.goal == g.value) for g, words in goals.items()),
-        to=form.to,
-        review=form.review,
-        paces=tuple(
-            Option(
-                each.id,
-                each.title,
-                form.pace == each.id,
-                each.limits,
-                found.recommended_why if each.id == found.recommended.id else None,
-            )
-            for each in sorted(paces(), key=lambda p: p.id != found.recommended.id)
-        ),
-        start=form.start,
-        earliest=found.visit.today.isoformat(),
-        products=tuple(
-            Option(p.rxcui, p.short_name, p.rxcui in form.products) for p in found.tablets
-        ),
-        times=tuple(times),
-        errors=dict(form.errors),
-        error_list=error_list(form.errors),
-    )
-
-
-def error_list(errors: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """For the summary: the id of the field to go to, and the sentence."""
-    return tuple((_FIELD_IDS.get(name, "plan"), words) for name, words in errors.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +63,17 @@ class ScheduleView:
     check_ins: tuple[str, ...]
     about_check_ins: str
     outline: str
-    curve: CurveView
+    curve: CurveView | None
 
 
 def schedule_view(
-    schedule: Schedule, curve: DoseCurve, beside: Schedule | None = None
+    schedule: Schedule, curve: DoseCurve | None, beside: Schedule | None = None
 ) -> ScheduleView:
     """The schedule in words and pictures; `beside` is drawn as an outline to compare with."""
     contacts = check_ins(schedule)
-    last = max(contacts[-1].on, curve.ends_on + timedelta(days=1))
+    last = contacts[-1].on
+    if curve is not None:
+        last = max(last, curve.ends_on + timedelta(days=1))
 
     def picture(key: str, width: int) -> Markup:
         return taper_picture(schedule, contacts, key=key, width=width, last=last, beside=beside)
@@ -169,15 +91,15 @@ def schedule_view(
         outline=(
             ""
             if beside is None
-            else f"Dashed: the recommended {pace(beside.pace_id).title}, which reaches "
+            else f"Dashed: the recommended {beside.pace.title}, which reaches "
             f"{beside.to_mg}/day on {day_in_plan(beside.ends_on)}."
         ),
-        curve=curve_view(schedule, curve, last),
+        curve=None if curve is None else curve_view(schedule, curve, last),
     )
 
 
 def _title(schedule: Schedule) -> str:
-    return f"{schedule.from_mg}/day to {schedule.to_mg}/day, {pace(schedule.pace_id).title}"
+    return f"{schedule.from_words} to {schedule.to_mg}/day, {schedule.pace.title}"
 
 
 def _summary(schedule: Schedule) -> str:
@@ -240,6 +162,7 @@ class Preview:
 
     rung: str
     drafts: tuple[DraftLine, ...]
+    noted: str
     plan: str | None
     discontinue: tuple[str, ...]
     button: str | None
@@ -276,6 +199,7 @@ def preview(
     return Preview(
         rung=_RUNG_WORDS[write.rung],
         drafts=tuple(map(_draft_line, orders)),
+        noted=f"Each order is noted: {orders[0].resource['note'][0]['text']}" if orders else "",
         plan=plan,
         discontinue=tuple(order_name(record) for record in found.to_discontinue),
         button=f"Save {plural(write.count, 'draft')} to the chart" if can_save else None,
@@ -356,9 +280,11 @@ def maintain_view(planned: Planned, found: Situation) -> Maintain | None:
     """The sentence for the goal to maintain; None for another goal."""
     if planned.review_on is None:
         return None
+    stays = f"at {found.present_dose}/day"
+    if found.as_needed:
+        stays = "as needed" + ("" if planned.use is None else f", {planned.use.in_words},")
     return Maintain(
-        f"Clonazepam stays at {found.present_dose}/day until the review on "
-        f"{day_in_plan(planned.review_on)}.",
+        f"Clonazepam stays {stays} until the review on {day_in_plan(planned.review_on)}.",
         "Stopping is not right for everybody. Nothing is written to the chart: enter the review "
         "date as your clinic does.",
     )
@@ -371,8 +297,10 @@ def spoken(found: Situation, planned: Planned) -> str:
     kept = maintain_view(planned, found)
     if kept is not None:
         return kept.words
+    if planned.instead is not None:
+        return f"No daily schedule: {planned.instead}"
     if planned.schedule is None:
-        return " ".join(["There is no schedule yet.", *planned.form.errors.values()])
+        return " ".join(["There is no schedule yet.", *planned.why_none])
     return f"{_title(planned.schedule)}: {_summary(planned.schedule)}"
 
 
@@ -383,16 +311,21 @@ def plan_text(found: Situation, planned: Planned) -> str:
     kept = maintain_view(planned, found)
     if kept is not None:
         return "\n".join([*lines, kept.words, "", _signature(found)])
+    more = more_than_taken(planned, found)
+    asked = [] if more is None else [f"Note: {more}"]
+    if planned.instead is not None:
+        words = f"No daily clonazepam schedule: {planned.instead}"
+        return "\n".join([*lines, words, *asked, "", _signature(found)])
     schedule = planned.schedule
     if schedule is None:
-        why = [*planned.form.errors.values()]
-        return "\n".join([*lines, "There is no plan:", *(f"- {words}" for words in why), ""])
+        why = (f"- {words}" for words in planned.why_none)
+        return "\n".join([*lines, "There is no plan:", *why, ""])
     lines += [f"Clonazepam taper: {_title(schedule)}", _summary(schedule), ""]
     for row in _rows(schedule):
         days = plural(int(row.days), "day") if row.days.isdigit() else "from then on"
         lines.append(f"{row.starts} ({days}): {row.dose} mg/day, {row.tablets} (-{row.cut} %)")
         lines += [f"    Warning: {note}" for note in row.notes]
-    lines += ["", *(f"Note: {words}" for words in _warnings(schedule))]
+    lines += ["", *(f"Note: {words}" for words in _warnings(schedule)), *asked]
     lines += [f"Agree first: {gate.why}" for gate in found.notices]
     lines += ["", "Discontinue when the taper is signed, or the doses add up:"]
     lines += [f"- {order_name(record)}" for record in found.to_discontinue]

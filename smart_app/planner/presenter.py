@@ -220,7 +220,8 @@ def headline(found: Situation) -> str:
         return "Whether clonazepam is taken is not known" if unknown else "No current clonazepam"
     words = "Clonazepam"
     if found.present.sources:
-        words += f" {'' if found.present.complete else 'at least '}{found.present}"
+        most = " as needed, at most" if found.as_needed else ""
+        words += f"{most} {'' if found.present.complete else 'at least '}{found.present}"
     else:
         words += ", dose not computable"
     for finding in found.assessment.findings:
@@ -239,6 +240,8 @@ def present_dose(found: Situation) -> PresentDose:
         words = "no current order" if found.facts.medications_gap is None else "not known"
     elif total.sources:
         words = str(total) if total.complete else f"at least {total}"
+        if found.as_needed:
+            words = f"at most {total}"
     else:
         words = "not computable"
     notes = []

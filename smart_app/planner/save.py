@@ -13,7 +13,7 @@ from typing import Any
 from clinical.facts import OWN_PLAN, MedicationRecord, RecordKind
 from clinical.follow_up import check_ins
 from clinical.policy import Policy
-from clinical.taper import Schedule, pace
+from clinical.taper import Schedule
 from ehr.decode import encode
 from ehr.read.chart import Resources
 from ehr.read.json import as_list, as_object, as_text
@@ -79,12 +79,11 @@ def saving(
     )
     visit = found.visit
     key = plan_key(schedule, visit.fhir_base, visit.patient_id, policy.rules_version)
-    chosen = pace(schedule.pace_id)
     plan = care_plan(
         schedule,
         check_ins(schedule),
         context,
-        PlanWords(f"{chosen.id} ({chosen.title})", policy.rules_version),
+        PlanWords(policy.rules_version),
         key=key,
         supporting=[record.source for record in _with_id(found)],
     )

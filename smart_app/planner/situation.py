@@ -10,7 +10,7 @@ from clinical.facts import MedicationRecord, PatientFacts, Unknown
 from clinical.findings import Assessment
 from clinical.gates import Gate, coordinate_gates, stop_gates
 from clinical.policy import Policy
-from clinical.present import Use, present_intakes, use_of, why_not_steady
+from clinical.present import Use, only_as_needed, present_intakes, use_of, why_not_steady
 from clinical.quantities import Milligrams
 from clinical.review import review, why_perhaps_current
 from clinical.signing import current_clonazepam, planned_clonazepam
@@ -36,9 +36,10 @@ class Blocked:
 class Situation:
     """One patient on one day: the facts, the checks, the present dose and the way to plan.
 
-    `intakes` are the present ones where they are known, else empty. `tablets` are those that the
-    pharmacy stocks. `history_read` says how fresh the history is that a worker read, None where
-    there is none. `blocked` is None when a taper can be planned.
+    `as_needed`: all of it is, so that what is really taken has to be asked, and `present` is only
+    what is allowed. `intakes` are the present ones where they are known, else empty. `tablets`
+    are those that the pharmacy stocks. `history_read` says how fresh the history is that a worker
+    read, None where there is none. `blocked` is None when a taper can be planned.
     """
 
     visit: Visit
@@ -47,6 +48,7 @@ class Situation:
     assessment: Assessment
     current: tuple[MedicationRecord, ...]
     present: Total
+    as_needed: bool
     intakes: tuple[Milligrams, ...]
     tablets: tuple[TabletProduct, ...]
     recommended: Pace
@@ -64,7 +66,9 @@ class Situation:
 
     @property
     def present_dose(self) -> Milligrams:
-        """The present dose in mg/day; only its known part where some of it is not."""
+        """The present dose in mg/day; only its known part where some of it is not, and the most
+        that is allowed where it is `as_needed`.
+        """
         return Milligrams(self.present.mg_per_day)
 
 
@@ -75,6 +79,7 @@ def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
     current = current_clonazepam(facts, on)
     present = total_on(current, on)
     intakes = present_intakes(current)
+    as_needed = only_as_needed(current, on)
     known = sum(part.value for part in intakes) == present.mg_per_day and present.complete
     patients = resources.by_type.get("Patient", ())
     kept = resources.background
@@ -88,7 +93,8 @@ def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
         assessment=assessment,
         current=current,
         present=present,
-        intakes=intakes if known else (),
+        as_needed=as_needed,
+        intakes=intakes if known and not as_needed else (),
         tablets=policy.tablets,
         recommended=recommended,
         recommended_why=why,
@@ -150,7 +156,7 @@ def _blocked(
             _WHEN_UNKNOWN,
         )
     unsteady = why_not_steady(current, on)
-    if unsteady is not None:
+    if unsteady is not None and not only_as_needed(current, on):
         return Blocked(
             "No plan: what is taken each day is not known",
             (sentence(unsteady), "A daily taper from its highest day could raise the dose."),

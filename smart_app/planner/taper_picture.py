@@ -130,6 +130,8 @@ def _labels(
     """The dose on each tread as far as there is room: the present and the last one first."""
     y = at.y(schedule.from_mg.value) - 4
     now = f"now {plain(schedule.from_mg.value)}"
+    if schedule.as_needed is not None:
+        now = "now, on average"
     if at.free(LEFT + 2, y, now):
         svg.text(LEFT + 2, y, now, "strong")
     for day, mg, warns in (treads[-1], *treads[:-1]):
@@ -173,7 +175,7 @@ def _flags(svg: Svg, at: _Canvas, contacts: Sequence[CheckIn]) -> None:
 
 def _title(schedule: Schedule) -> str:
     return (
-        f"Taper from {schedule.from_mg}/day to {schedule.to_mg}/day in "
+        f"Taper from {schedule.from_words} to {schedule.to_mg}/day in "
         f"{len(schedule.steps) + 1} cuts over {schedule.days} days"
     )
 

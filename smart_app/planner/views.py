@@ -24,12 +24,11 @@ from starlette.staticfiles import StaticFiles
 
 from clinical.policy import Policy
 from ehr.read.chart import Resources
-from smart_app.planner.forms import Fields, Planned, make_plan, read_form
+from smart_app.planner.form_presenter import error_list, form_view
+from smart_app.planner.forms import Planned, make_plan, read_form
 from smart_app.planner.handout import handout_pdf
 from smart_app.planner.plan_presenter import (
     CONFIRMATIONS,
-    error_list,
-    form_view,
     maintain_view,
     plan_text,
     preview,
@@ -39,6 +38,7 @@ from smart_app.planner.plan_presenter import (
 from smart_app.planner.presenter import patient_view, recipient
 from smart_app.planner.save import InChart, Saving, in_chart, saving
 from smart_app.planner.situation import Situation, situation
+from smart_app.planner.typed import Fields
 from smart_app.posted import posted_fields
 from smart_app.visit import Chart, NotWritten, Visit, Written
 
@@ -141,7 +141,7 @@ class _Desk:
         """The plan as text to copy."""
         visit = await self.given.visit_of(request)
         looked = await self._look(visit, request.query_params, again=True)
-        if looked.found.blocked is not None or looked.planned.form.errors:
+        if looked.found.blocked is not None or looked.planned.why_none:
             return _no_plan(looked)
         return PlainTextResponse(plan_text(looked.found, looked.planned))
 
@@ -227,9 +227,9 @@ class _Desk:
         found, planned = looked.found, looked.planned
         plan: dict[str, Any] = {"schedule": None, "preview": None, "maintain": None, "form": None}
         if found.blocked is None:
-            plan["form"] = form_view(planned.form, found)
+            plan["form"] = form_view(planned, found)
             plan["maintain"] = maintain_view(planned, found)
-        if planned.schedule is not None and planned.curve is not None and looked.write is not None:
+        if planned.schedule is not None and looked.write is not None:
             plan["schedule"] = schedule_view(planned.schedule, planned.curve, planned.recommended)
             plan["preview"] = preview(
                 found,
@@ -239,17 +239,19 @@ class _Desk:
                 confirmed=said.confirmed,
                 saved_key=said.saved_key,
             )
-        has_text = planned.schedule is not None or planned.review_on is not None
+        has_plan = found.blocked is None and not planned.why_none
         live = _is_live(request)
         body = (self._main if live else self._page).render(
             view=patient_view(found, self.given.policy_of(found.visit)),
             blocked=found.blocked,
             notices=found.notices,
+            instead=planned.instead,
+            asks=planned.why_none if not planned.form.errors else (),
             **plan,
             said=said,
             live=live,
             spoken=spoken(found, planned) if live else "",
-            text=plan_text(found, planned) if has_text else None,
+            text=plan_text(found, planned) if has_plan else None,
             pairs=planned.form.pairs,
             csrf_token=found.visit.csrf_token,
             paths={**_paths(request, looked), "static": self.given.static_prefix},

@@ -13,6 +13,12 @@
       attrName !== "open" && !(kept.includes(attrName) && form() && element.form === form()),
   });
 
+  // Whoever types beside a choice means that choice.
+  document.addEventListener("input", ({ target }) => {
+    const choice = target.closest("#plan-form .choice")?.querySelector(":scope > [type=radio]");
+    if (choice && choice !== target) choice.checked = true;
+  });
+
   // Until the answer is there, what is shown belongs to the form of a moment ago: it is marked,
   // and cannot be saved. The answer takes both marks away.
   document.addEventListener("input", ({ target }) => {

@@ -188,7 +188,7 @@ def as_json(schedule: Schedule) -> str:
 def schedule_as_json(schedule: Schedule) -> dict[str, Any]:
     """The schedule in the shape of the command line's contract; numbers are exact decimals."""
     return {
-        "pace": schedule.pace_id,
+        "pace": schedule.pace.id,
         "from_mg": _number(schedule.from_mg),
         "to_mg": _number(schedule.to_mg),
         "start": schedule.starts_on.isoformat(),

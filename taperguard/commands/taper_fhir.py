@@ -12,7 +12,7 @@ from typing import Any
 
 from clinical.follow_up import check_ins
 from clinical.policy import default_policy
-from clinical.taper import Schedule, pace
+from clinical.taper import Schedule
 from ehr.decode import pretty
 from ehr.write.care_plan import PlanWords, care_plan
 from ehr.write.draft_orders import OrderContext
@@ -35,8 +35,7 @@ def as_fhir(schedule: Schedule, patient: str, authored_on: date) -> str:
     policy = default_policy()
     context = OrderContext(patient_id=patient, authored_on=authored_on)
     key = plan_key(schedule, patient, policy.rules_version)
-    chosen = pace(schedule.pace_id)
-    words = PlanWords(f"{chosen.id} ({chosen.title})", policy.rules_version)
+    words = PlanWords(policy.rules_version)
     plan = care_plan(schedule, check_ins(schedule), context, words, key=key)
     orders = first_orders(schedule, context, key, policy.card_horizon_days, present=None)
     bundle: dict[str, Any] = {

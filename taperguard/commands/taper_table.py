@@ -45,7 +45,7 @@ def _print_schedule(schedule: Schedule, console: Console) -> None:
     number = len(schedule.steps)
     steps = "1 step" if number == 1 else f"{number} steps"
     console.print(
-        f"From {schedule.from_mg}/day to {schedule.to_mg}/day at the pace {schedule.pace_id}: "
+        f"From {schedule.from_words} to {schedule.to_mg}/day at the pace {schedule.pace.id}: "
         f"{schedule.days} days, {steps}.",
         markup=False,
     )

@@ -214,7 +214,7 @@ def test_holds_are_whole_weeks_and_never_shorter_than_the_pace(request: TaperReq
         "nardi-2010-extended": 14,
         "bzra-25": 14,
         "custom": 7,
-    }[schedule.pace_id]
+    }[schedule.pace.id]
     assert all(step.days % 7 == 0 and step.days >= shortest for step in schedule.steps)
 
 

@@ -105,7 +105,7 @@ def test_each_cut_above_the_cap_warns_and_says_why() -> None:
 
 def test_a_pace_by_hand_always_says_that_it_rests_on_no_guideline() -> None:
     schedule = taper(percent("10", 14), "2", to_mg="1")
-    assert schedule.pace_id == "custom"
+    assert schedule.pace.id == "custom"
     assert schedule.warnings[0].startswith("This pace was chosen by hand and rests on no guideline")
 
 
@@ -202,3 +202,12 @@ def test_to_stop_from_a_floor_above_half_the_present_dose_is_refused() -> None:
     )
     # To stay at a dose is no stop.
     assert taper(percent("10", 14, floor="0.75"), "1", to_mg="0.625").days == 49  # 21 + 28
+
+
+def test_a_floor_that_leaves_no_step_before_the_goal_is_refused() -> None:
+    with pytest.raises(CannotTaper) as refusal:
+        taper(percent("10", 14, floor="1"), "1", to_mg="0.5")
+    assert str(refusal.value) == (
+        "The floor of 1 mg/day is not below the present 1 mg/day: no step is left before the "
+        "goal. Choose a lower floor, or none."
+    )

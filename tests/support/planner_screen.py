@@ -1,4 +1,7 @@
-"""The taper planner as a person uses it: by the names of its fields, in a tab or in a frame."""
+"""The taper planner as a person uses it: by the names of its fields, in a tab or in a frame.
+
+Without a browser, `form_of` is what one would send.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,21 @@ from typing import Any
 
 SLOW = "10 % of the current dose every 4 weeks"
 FASTER = "10 % of the current dose every 2 weeks"
+
+
+CONFIRMED = ["pdmp", "supply", "treatment", "consent"]
+"""The values of all boxes that have to be ticked before a plan is saved."""
+
+
+def form_of(response: Any) -> dict[str, Any]:
+    """The save form of a page, as a browser would send it with every box ticked."""
+    form = re.search(r'<form method="post".*?</form>', response.text, re.DOTALL)
+    assert form is not None
+    pairs = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', form[0])
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        fields.setdefault(name, []).append(value)
+    return {**fields, "confirm": CONFIRMED}
 
 
 class Planner:

@@ -45,6 +45,12 @@ def test_to_maintain_is_a_sentence_with_its_review(client):
     assert "Save" not in response.text
 
 
+def test_a_review_is_proposed_within_three_months(client):
+    """ASAM 16; in whole weeks 12: 7 days of November, 31, 31 and 15 more are 84."""
+    page = client.get(PAGE, params={"goal": "maintain"}).text
+    assert "until the review on Mon 15 Feb 2027." in page
+
+
 WRONG = {
     "a start in the past": ({"start": "2026-11-22"}, "Choose today, Mon 23 Nov 2026"),
     "a start that is no date": ({"start": "1/2/27"}, "Enter a date as year-month-day"),
@@ -59,6 +65,7 @@ WRONG = {
     "a reduction upwards": ({"goal": "reduce", "to": "3"}, "Enter a dose below the present 2 mg"),
     "a dose that tablets cannot make": ({"goal": "reduce", "to": "0.7"}, "nearest doses they make"),
     "a negative dose": ({"goal": "reduce", "to": "-1"}, "Enter the dose to reduce to"),
+    "a review today": ({"goal": "maintain", "review": "2026-11-23"}, "Choose a day after today"),
     "a review in the past": ({"goal": "maintain", "review": "2020-01-01"}, "Choose today"),
 }
 

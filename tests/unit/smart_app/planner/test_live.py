@@ -95,7 +95,11 @@ def test_a_save_is_never_answered_with_a_part_of_a_page(client):
     )
 
 
-@pytest.mark.parametrize("name", ["goal", "pace", "start", "products", "times", "to", "review"])
+NAMES = ["goal", "pace", "start", "products", "times", "to", "review"]
+NAMES += ["step", "unit", "weeks", "floor"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_field_of_the_plan_asks_by_itself(name, client):
     page = client.get(PAGE).text
     form = page[page.index('id="plan-form"') : page.index("</form>")]

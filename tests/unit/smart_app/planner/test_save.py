@@ -5,23 +5,13 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from planner_screen import CONFIRMED, form_of
 
 from ehr.decode import decode, encode
 from ehr.read.medications import medication_record
 from ehr.write import ladder
 
 PAGE = "/planner/L1"
-CONFIRMED = ["pdmp", "supply", "treatment", "consent"]
-
-
-def form_of(response):
-    """The save form of a page, as a browser would send it with every box ticked."""
-    form = re.search(r'<form method="post".*?</form>', response.text, re.DOTALL)[0]
-    pairs = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', form)
-    fields = {}
-    for name, value in pairs:
-        fields.setdefault(name, []).append(value)
-    return {**fields, "confirm": CONFIRMED}
 
 
 def save(client, **changed):

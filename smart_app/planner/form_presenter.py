@@ -1,0 +1,153 @@
+"""The words of the plan form: its choices, what was typed, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from clinical.taper import CUSTOM, custom_limits, paces
+from smart_app.planner.as_needed import TypedUse, more_than_ordered
+from smart_app.planner.forms import AS_NOW, Goal, PlanForm, Planned
+from smart_app.planner.own_pace import MG, PERCENT, OwnPace
+from smart_app.planner.situation import Situation
+from smart_app.planner.words import plural
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One choice of a field."""
+
+    value: str
+    label: str
+    chosen: bool
+    note: str = ""
+    recommended: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UseView:
+    """The questions of use as needed: why they are asked, and the answers as typed.
+
+    `more` is what to ask where more is taken than the orders allow.
+    """
+
+    why: str
+    taken: str
+    days: tuple[Option, ...]
+    more: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FormView:
+    """The plan form: the choices of each field, what was typed, and the errors by field.
+
+    `own` is what was typed of the pace of one's own, the last of `paces`; `units` are of its step.
+    """
+
+    use: UseView | None
+    goals: tuple[Option, ...]
+    to: str
+    review: str
+    paces: tuple[Option, ...]
+    own: OwnPace
+    units: tuple[Option, ...]
+    start: str
+    earliest: str
+    products: tuple[Option, ...]
+    times: tuple[Option, ...]
+    errors: dict[str, str]
+    error_list: tuple[tuple[str, str], ...]
+
+
+_FIELD_IDS = {
+    "taken": "taken",
+    "days": "days",
+    "goal": "goal-discontinue",
+    "to": "to",
+    "review": "review",
+    "pace": "pace-0",
+    "step": "step",
+    "weeks": "weeks",
+    "floor": "floor",
+    "start": "start",
+    "products": "product-0",
+    "times": "times",
+    "confirm": "confirm-pdmp",
+}
+
+
+def form_view(planned: Planned, found: Situation) -> FormView:
+    """The form as it was typed, with the recommended pace marked and why."""
+    form = planned.form
+    present = "use as needed" if found.as_needed else f"{found.present_dose}/day"
+    goals = {
+        Goal.DISCONTINUE: "Discontinue: down to no clonazepam",
+        Goal.REDUCE: "Reduce to a lower dose",
+        Goal.MAINTAIN: f"Maintain {present} and review",
+    }
+    count = len(found.intakes)
+    times = [Option(AS_NOW, f"As now: {count} a day", form.times == AS_NOW)] if count else []
+    times += [Option(str(n), f"{n} a day", form.times == str(n)) for n in (1, 2, 3, 4)]
+    return FormView(
+        use=None if form.use is None else _use_view(form.use, planned, found),
+        goals=tuple(Option(g.value, words, form.goal == g.value) for g, words in goals.items()),
+        to=form.to,
+        review=form.review,
+        paces=_paces(form, found),
+        own=form.own,
+        units=(
+            Option(PERCENT, "% of the current dose", form.own.unit == PERCENT),
+            Option(MG, "mg", form.own.unit == MG),
+        ),
+        start=form.start,
+        earliest=found.visit.today.isoformat(),
+        products=tuple(
+            Option(p.rxcui, p.short_name, p.rxcui in form.products) for p in found.tablets
+        ),
+        times=tuple(times),
+        errors=dict(form.errors),
+        error_list=error_list(form.errors),
+    )
+
+
+def _use_view(typed: TypedUse, planned: Planned, found: Situation) -> UseView:
+    return UseView(
+        why=(
+            f"The chart allows up to {found.present}, as needed. Ask what is really taken: a "
+            "taper is made of that, never of the most that is allowed."
+        ),
+        taken=typed.taken,
+        days=(
+            Option("", "how many days a week", not typed.days),
+            *(
+                Option(str(n), f"{plural(n, 'day')} a week", typed.days == str(n))
+                for n in range(1, 8)
+            ),
+        ),
+        more=more_than_taken(planned, found),
+    )
+
+
+def more_than_taken(planned: Planned, found: Situation) -> str | None:
+    """What to ask where more is taken as needed than the orders allow."""
+    return None if planned.use is None else more_than_ordered(planned.use, found.present)
+
+
+def _paces(form: PlanForm, found: Situation) -> tuple[Option, ...]:
+    """The shipped paces, the recommended first, and last a pace of one's own."""
+    shipped = [
+        Option(
+            each.id,
+            each.title,
+            form.pace == each.id,
+            each.limits,
+            found.recommended_why if each.id == found.recommended.id else None,
+        )
+        for each in sorted(paces(), key=lambda p: p.id != found.recommended.id)
+    ]
+    return (*shipped, Option(CUSTOM, "Own pace", form.pace == CUSTOM, custom_limits()))
+
+
+def error_list(errors: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """For the summary: the id of the field to go to, and the sentence."""
+    return tuple((_FIELD_IDS.get(name, "plan"), words) for name, words in errors.items())
