@@ -6,6 +6,7 @@ beside it (the other lines, a ceiling) stands in the notes.
 
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from dose_told import course, mg, said, told
 
 from clinical.daily_dose import NotComputable
 from clinical.dose_course import course_of, dose_on, highest_from
+from clinical.drugs import Strength
 from ehr.read.dosages import dosage_lines
 
 
