@@ -23,9 +23,9 @@ from clinical.facts import PatientFacts
 from clinical.findings import Assessment, CheckId, Finding, Severity
 from clinical.offer import NewStart, Offer, TaperOffer, UnderWay, offer
 from clinical.policy import Policy
-from clinical.running_taper import running_taper
 from clinical.signing import clonazepam_ordered, effect_of_signing, will_be_taken
 from clinical.standing import standing
+from clinical.tapers import taper_in_progress
 
 JsonObject = dict[str, Any]
 
@@ -134,7 +134,7 @@ class _Dealer:
             suggestions = [naloxone_suggestion(self.desk)]
         self._add(
             findings,
-            summary=wording.summary(findings, effect, running_taper(self.facts, self.on)),
+            summary=wording.summary(findings, effect, taper_in_progress(self.facts, self.on)),
             detail=wording.order_detail(
                 self.assessment, findings, effect, proposed, self.facts, self.policy
             ),

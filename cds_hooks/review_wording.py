@@ -13,8 +13,8 @@ from clinical.evidence import cite
 from clinical.facts import PatientFacts
 from clinical.findings import Assessment, CheckId, Fired
 from clinical.present import why_not_steady
-from clinical.running_taper import running_taper
 from clinical.signing import current_clonazepam
+from clinical.tapers import taper_in_progress
 from clinical.totals import total_on
 
 
@@ -32,7 +32,7 @@ def summary(facts: PatientFacts, on: date, use: PresentUse, told: DoseHistory) -
     if since is not None:
         used = ", in use since" if use.certain else ", ordered since"
         line += f"{' since' if _one_dose_since(told, since) else used} {_day(since)}"
-    if running_taper(facts, on) is not None:
+    if taper_in_progress(facts, on) is not None:
         line += ", a taper is in progress"
     return line
 
@@ -46,7 +46,7 @@ def _one_dose_since(told: DoseHistory, since: date) -> bool:
 def detail(assessment: Assessment, use: PresentUse, told: DoseHistory, facts: PatientFacts) -> str:
     """What long-term use means, the taper that is there, the present orders, what was found."""
     parts = [_use_part(assessment, use, told, facts)]
-    running = running_taper(facts, assessment.on)
+    running = taper_in_progress(facts, assessment.on)
     if running is not None:
         words = markdown.text(wording.sentence(running.in_words(_day)))
         parts.append(f"**A taper is in progress**\n\n{markdown.bullets([words])}")

@@ -18,11 +18,11 @@ from clinical.findings import Assessment, Checked, CheckId, Finding, NotEvaluabl
 from clinical.offer import NewStart, NoOffer, Offer, Proposal, TaperOffer, UnderWay
 from clinical.policy import Policy
 from clinical.quantities import plain
-from clinical.running_taper import RunningTaper, running_taper
 from clinical.signing import Effect
 from clinical.taper import Limit, Schedule, judge
 from clinical.taper.pace import conventions
 from clinical.taper.schedule import percent_text
+from clinical.tapers import TaperInProgress, taper_in_progress
 from clinical.totals import Total
 from ehr.read.chart import Background
 
@@ -39,7 +39,7 @@ TITLES = {
 
 
 def summary(
-    findings: Iterable[Finding], effect: Effect | None, running: RunningTaper | None = None
+    findings: Iterable[Finding], effect: Effect | None, running: TaperInProgress | None = None
 ) -> str:
     """One line: the dose, then what is wrong with it, as much as fits.
 
@@ -94,7 +94,7 @@ def order_detail(
     parts = [findings_part(told)]
     if effect is not None:
         parts.append(_doses_part(effect, facts, assessment.on, policy))
-    running = running_taper(facts, assessment.on)
+    running = taper_in_progress(facts, assessment.on)
     if running is not None:
         parts.append(_running_part(running, offer))
     match offer:
@@ -171,12 +171,13 @@ def not_evaluable(assessment: Assessment) -> list[Checked]:
     return [c for c in assessment.checks if isinstance(c.verdict, NotEvaluable)]
 
 
-def _running_part(running: RunningTaper, offer: Offer | None) -> str:
+def _running_part(running: TaperInProgress, offer: Offer | None) -> str:
     lines = [sentence(running.in_words(_day))]
     if isinstance(offer, UnderWay):
+        changed = "open the planner" if running.ours else "change its orders"
         lines.append(
             "No second taper is drafted: its doses would add up with the one in progress. To "
-            "change that one, open the planner; to stay with it, remove the new order."
+            f"change that one, {changed}; to stay with it, remove the new order."
         )
     if not running.signed:
         lines.append("Its draft orders have no effect until they are signed.")

@@ -14,9 +14,9 @@ from clinical.drugs import Drug
 from clinical.facts import PatientFacts
 from clinical.findings import Assessment, Checked, CheckId, SetAside, Verdict
 from clinical.policy import Policy, default_policy
-from clinical.running_taper import running_taper
 from clinical.signing import effect_of_signing, is_own_plan
 from clinical.standing import When, standing
+from clinical.tapers import taper_in_progress
 
 Check = Callable[[PatientFacts, date, Policy], Verdict]
 
@@ -54,7 +54,7 @@ def assess(facts: PatientFacts, on: date, policy: Policy | None = None) -> Asses
 
 def _notes(facts: PatientFacts, on: date) -> list[str]:
     """What the reader of the account should know beside the checks."""
-    running = running_taper(facts, on)
+    running = taper_in_progress(facts, on)
     notes = [] if running is None else [running.in_words()]
     unknown = unidentified([*facts.medications, *(d.record for d in facts.drafts)])
     if unknown:

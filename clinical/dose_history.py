@@ -131,6 +131,12 @@ def within(stretches: Iterable[Stretch], first: date, last: date) -> tuple[Stret
     )
 
 
+def why_unknown(stretches: Iterable[Stretch]) -> str | None:
+    """Why the dose of some stretches is not known; days without an order are no such gap."""
+    whys = {s.dose.why for s in stretches if isinstance(s.dose, NotKnown) and not s.dose.no_order}
+    return "; ".join(sorted(whys)) or None
+
+
 @dataclass(frozen=True, slots=True)
 class _Span:
     """Days (day numbers, both inclusive) for which a record stood, seen from the day.

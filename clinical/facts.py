@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from clinical.care_plans import TaperCarePlan
 from clinical.daily_dose import DoseCourse
 from clinical.dosage import Amount
 from clinical.drugs import Drug, Unrecognised
 
 CLONAZEPAM = "clonazepam"
 OWN_PLAN = "https://taperguard.org/fhir/NamingSystem/taper"
-"""The groupIdentifier system of the taper orders that we propose."""
+"""The groupIdentifier system of the taper orders that we propose, and of the plan's own key."""
+OWN_RULES = "https://taperguard.org/fhir/rules"
+"""Where a plan says by what it was made: OWN_RULES/2026.11/pace/asam-2025."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,8 @@ class PatientFacts:
 
     Each list comes with its gap: why it is absent or incomplete, or None when it is whole.
     An empty list without a gap means: looked, and there is nothing. `check_ins` are the days
-    of recorded check-ins; Unknown where nobody looked for any.
+    of recorded check-ins; Unknown where nobody looked for any. `taper_plans` are the CarePlans
+    of tapers planned here, as far as anybody looked for them.
     """
 
     birth_date: BirthDate | Unknown
@@ -135,6 +139,7 @@ class PatientFacts:
     conditions_gap: Unknown | None = None
     notes: tuple[str, ...] = field(default=())
     check_ins: tuple[date, ...] | Unknown = Unknown("no check-in data was supplied")
+    taper_plans: tuple[TaperCarePlan, ...] = ()
 
     def has_condition(self, *concepts: str) -> tuple[ConditionFact, ...]:
         """The active conditions that are one of these concepts."""

@@ -14,13 +14,13 @@ from clinical.gates import coordinate_gates, stop_gates
 from clinical.policy import Policy
 from clinical.present import present_intakes, use_of, why_not_steady
 from clinical.quantities import Milligrams
-from clinical.running_taper import RunningTaper, running_taper
 from clinical.signing import Effect, clonazepam_ordered, effect_of_signing, is_own_plan
 from clinical.taper.pace import Pace, pace, recommended_pace
 from clinical.taper.planner import plan
 from clinical.taper.refusal import CannotTaper
 from clinical.taper.request import TIMES_OF_DAY, TaperRequest
 from clinical.taper.schedule import Schedule
+from clinical.tapers import TaperInProgress, taper_in_progress
 
 SECOND_PACE = "nardi-2010"
 
@@ -41,7 +41,7 @@ class NewStart:
 class UnderWay:
     """A taper is in progress: no second one is drafted; the new order (`drafts`) can be removed."""
 
-    taper: RunningTaper
+    taper: TaperInProgress
     drafts: tuple[MedicationRecord, ...]
 
 
@@ -82,7 +82,7 @@ def offer(facts: PatientFacts, on: date, assessment: Assessment, policy: Policy)
         return NoOffer((f"The present dose is not known: {facts.medications_gap.why}.",))
     if is_own_plan(effect):
         return NoOffer(("The taper was accepted already; its orders stand as they are.",))
-    running = running_taper(facts, on)
+    running = taper_in_progress(facts, on)
     if running is not None:
         return UnderWay(running, effect.drafts)
     if not effect.current:

@@ -52,7 +52,7 @@ def use_of(
     history = told if told is not None else dose_history(facts, on)
     present = present_use(facts, on, policy)
     signs = taper_signs()
-    found = tapers(facts.medications, history.stretches, on, signs)
+    found = tapers(facts, history.stretches, on, signs)
     return Use(
         present=present,
         dependence=dependence(present, history, current),

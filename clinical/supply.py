@@ -15,7 +15,7 @@ from functools import cache
 
 from clinical.daily_dose import DailyDose
 from clinical.day_set import Span
-from clinical.dosage import UnitKind
+from clinical.dosage import Amount, UnitKind
 from clinical.drugs import Drug
 from clinical.facts import MedicationRecord, RecordKind
 from clinical.knowledge import document
@@ -235,11 +235,31 @@ def _quantity_days(record: MedicationRecord) -> Fraction | None:
         return amount / counted.high if counted.high > 0 else None
     if not isinstance(dose, DailyDose) or dose.unit != "mg" or dose.high <= 0:
         return None
+    held = _milligrams(record, quantity)
+    return None if held is None else held / dose.high
+
+
+def milligrams_of_a_fill(record: MedicationRecord) -> Fraction | None:
+    """Mg of the ingredient in one fill: its quantity, else its days at the highest dose that the
+    instructions allow; None where neither is known.
+    """
+    held = None if record.quantity is None else _milligrams(record, record.quantity)
+    if held is not None:
+        return held
+    dose, days = record.course.overall, fill_days(record)
+    if not isinstance(dose, DailyDose) or dose.unit != "mg" or days is None:
+        return None
+    return dose.high * days
+
+
+def _milligrams(record: MedicationRecord, quantity: Amount) -> Fraction | None:
+    amount, unit = quantity.high * quantity.unit.factor, quantity.unit
     if unit.kind is UnitKind.MASS:
-        return amount / dose.high
+        return amount
     strength = record.drug.strength if isinstance(record.drug, Drug) else None
+    any_unit = unit.kind in {UnitKind.EACH, UnitKind.UNSTATED}
     if strength is not None and (any_unit or strength.per_unit == unit.name):
-        return amount * strength.mg / dose.high
+        return amount * strength.mg
     return None
 
 

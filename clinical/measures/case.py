@@ -172,9 +172,3 @@ def highest(stretches: Iterable[Stretch]) -> tuple[Fraction, tuple[str, ...]] | 
     most = max(dose.high for dose in known)
     sources = {source for dose in known if dose.high == most for source in dose.sources}
     return most, tuple(sorted(sources))
-
-
-def why_unknown(stretches: Iterable[Stretch]) -> str | None:
-    """Why the dose of some stretches is not known; days without an order are no such gap."""
-    whys = {s.dose.why for s in stretches if isinstance(s.dose, NotKnown) and not s.dose.no_order}
-    return "; ".join(sorted(whys)) or None

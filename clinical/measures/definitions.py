@@ -12,7 +12,7 @@ from typing import Any
 from clinical.knowledge import document
 from clinical.quantities import exact, plain
 from clinical.supply import Assumed, assumed_lengths
-from clinical.tapers import TaperSigns, taper_signs
+from clinical.tapers.signs import TaperSigns, taper_signs
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,6 @@ class MeasureRules:
     poly_cns_drugs: int
     recent_days: int
     reduction: Fraction
-    lowest_days: int
     naloxone_days: int
     supply_warning_days: int
     check_in_days: int
@@ -114,7 +113,6 @@ def measure_rules() -> MeasureRules:
         poly_cns_drugs=number("poly_cns_drugs"),
         recent_days=number("recent_days"),
         reduction=exact(numbers["reduction_percent"]["value"]) / 100,
-        lowest_days=number("lowest_days"),
         naloxone_days=number("naloxone_days"),
         supply_warning_days=number("supply_warning_days"),
         check_in_days=number("check_in_days"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from clinical.checks.words import uncounted_reasons
-from clinical.dose_history import Known, NotKnown
-from clinical.measures.case import Case, highest, why_unknown
+from clinical.dose_history import Known, NotKnown, why_unknown
+from clinical.measures.case import Case, highest
 from clinical.measures.definitions import dose_distribution
 from clinical.measures.result import MeasureResult, no, not_evaluable, outside, yes
 from clinical.measures.use import discontinued

@@ -11,14 +11,7 @@ from clinical.measures.company import naloxone_held, opioid_overlap, poly_cns, t
 from clinical.measures.definitions import MEASURES, MeasureRules, measure_rules, options
 from clinical.measures.dose import dose_today, escalated, high_dose, how_it_ended, reduced
 from clinical.measures.result import MeasureResult, PatientMeasures, not_evaluable, outside
-from clinical.measures.tapering import (
-    no_check_in,
-    off_by_month,
-    on_plan,
-    on_taper,
-    reversed_taper,
-    stalled,
-)
+from clinical.measures.tapering import how_it_goes, no_check_in, off_by_month, on_taper
 from clinical.measures.use import (
     discontinued,
     left_since,
@@ -58,7 +51,7 @@ def measure_patient(
     if facts.deceased is True:
         dead = outside("the chart says that the patient has died")
         return PatientMeasures({measure.id: dead for measure in MEASURES})
-    found = tapers(facts.medications, case.stretches, on, case.rules.tapers)
+    found = tapers(facts, case.stretches, on, case.rules.tapers)
     results = _results(case, found, before)
     micrograms, why_not, bar = dose_today(case)
     return PatientMeasures(
@@ -79,6 +72,7 @@ def _results(
     signs = case.rules.tapers
     running = taper_under_way(found, case.stretches, case.on, signs) if case.current else None
     abrupt, tapered = how_it_ended(case)
+    on_plan, stalled, reversed_ = how_it_goes(case, running)
     return {
         "long-term-use": long_term_use(case),
         "high-dose": high_dose(case),
@@ -89,9 +83,9 @@ def _results(
         "escalated": escalated(case),
         "reduced-25": reduced(case),
         "on-taper": on_taper(case, running),
-        "taper-on-plan": on_plan(case, running),
-        "taper-stalled": stalled(case, running),
-        "taper-reversed": reversed_taper(case, running),
+        "taper-on-plan": on_plan,
+        "taper-stalled": stalled,
+        "taper-reversed": reversed_,
         "discontinued": discontinued(case),
         "discontinued-abrupt": abrupt,
         "discontinued-tapered": tapered,

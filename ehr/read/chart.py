@@ -9,6 +9,7 @@ from typing import Any
 from clinical.dose_history import DoseHistory
 from clinical.facts import ConditionFact, DraftOrder, PatientFacts, Unknown
 from ehr.needs import CONDITIONS, MEDICATIONS, NEEDS, PATIENT
+from ehr.read.care_plans import taper_plans
 from ehr.read.conditions import condition_facts
 from ehr.read.json import reference_key
 from ehr.read.medications import MEDICATION_RECORDS, Lookup, medication_record, source_of
@@ -97,6 +98,7 @@ def read_chart(resources: Resources) -> Chart:
         conditions=_conditions(resources.by_type.get("Condition", ())),
         conditions_gap=_gap(resources.gaps, CONDITIONS.key),
         notes=resources.notes,
+        taper_plans=taper_plans(resources.by_type.get("CarePlan", ())),
     )
     return Chart(facts, unreadable)
 

@@ -12,7 +12,7 @@ from datetime import date
 from html import escape
 from typing import Any
 
-from clinical.facts import OWN_PLAN
+from clinical.facts import OWN_PLAN, OWN_RULES
 from clinical.follow_up import CheckIn, check_in_rules
 from clinical.quantities import as_decimal
 from clinical.taper import Schedule
@@ -55,16 +55,18 @@ def care_plan(
     key: str,
     supporting: Sequence[str] = (),
 ) -> Resource:
-    """The plan with one activity for each step, for the target and for each check-in.
+    """The plan with one activity for each step, for the target, its review and each check-in.
 
     `key` identifies this plan: saving it twice finds it. `supporting` are references to the
     present orders that it was planned from.
     """
-    last = max([schedule.ends_on, *(contact.on for contact in contacts)])
+    days = [schedule.ends_on, *(contact.on for contact in contacts)]
+    last = max(days if schedule.review_on is None else [*days, schedule.review_on])
     plan: Resource = {
         "resourceType": "CarePlan",
         "text": {"status": "generated", "div": _narrative(schedule, words)},
         "identifier": [{"system": OWN_PLAN, "value": key}],
+        "instantiatesUri": [f"{OWN_RULES}/{words.rules_version}/pace/{schedule.pace_id}"],
         "status": "draft",
         "intent": "plan",
         "category": [_CATEGORY],
@@ -80,7 +82,11 @@ def care_plan(
         plan["author"] = {"reference": context.requester}
     if supporting:
         plan["supportingInfo"] = [{"reference": source} for source in supporting]
-    plan["activity"] = [*_steps(schedule), *(_check_in(contact) for contact in contacts)]
+    plan["activity"] = [
+        *_steps(schedule),
+        *_review(schedule),
+        *(_check_in(contact) for contact in contacts),
+    ]
     if words.confirmed:
         plan["note"] = [{"text": "Confirmed before saving: " + "; ".join(words.confirmed) + "."}]
     return plan
@@ -141,6 +147,14 @@ def _steps(schedule: Schedule) -> list[Resource]:
         )
     )
     return activities
+
+
+def _review(schedule: Schedule) -> list[Resource]:
+    """When a dose that stays is looked at again."""
+    if schedule.review_on is None:
+        return []
+    words = f"Review of the {schedule.to_mg}/day that stay"
+    return [_activity("Task", words, schedule.review_on, schedule.review_on)]
 
 
 def _check_in(contact: CheckIn) -> Resource:

@@ -28,7 +28,7 @@ def ends(tell):
     def run(*records):
         facts, on, signs = tell.patient(medications=records), tell.today, taper_signs()
         stretches = dose_history(facts, on).stretches
-        found = tapers(facts.medications, stretches, on, signs)
+        found = tapers(facts, stretches, on, signs)
         taken = clonazepam_days(facts, on, default_policy())
         return [(it.end, it.why) for it in earlier_tapers(found, stretches, taken, on, signs)]
 

@@ -108,6 +108,22 @@ def test_a_dose_above_the_planned_one_is_off_plan(measured, tell):
     assert answer(found.results["taper-reversed"]) == YES
 
 
+def test_more_handed_over_than_is_planned_is_off_plan(measured, tell):
+    """2 mg for 14 days, 1.5 mg since 6 days ago. Handed over 20 days ago: 2 mg a day for 60 days.
+
+    These 120 mg last until the 39th day after today. Planned until the 46th are 14 days of 2 mg and
+    53 (6 before today, today, 46 after) of 1.5 mg: 28 + 79.5 = 107.5 mg. 60 days and 7 at 2 mg/day
+    take 134 mg, so the fill alone reverses nothing.
+    """
+    plan = orders_of_a_plan(tell, ("2", 20, 7), ("1.5", 6, -7))
+    found = measured(*plan, tell.fill("f", 60, ago=20, mg_per_day="2"))
+    assert states(found) == (NO, NO, NO)
+    assert found.results["taper-on-plan"].why.startswith(
+        "120 mg were handed over since it began, and 107.5 mg are planned"
+    )
+    assert "MedicationDispense/f" in found.results["taper-on-plan"].sources
+
+
 @pytest.mark.parametrize(("since", "expected"), [(28, NO), (29, YES)])
 def test_a_taper_without_a_cut_for_more_than_two_holds_is_stalled(measured, tell, since, expected):
     """Steps of 14 days; the last cut 28 or 29 days ago, and an order goes on at that dose."""

@@ -43,7 +43,6 @@ HEADINGS = {
     "which": "Drugs and conditions",
     "check": "The checks",
     "taper": "Tapers",
-    "running_taper": "Tapers",
     "dependence": "Use over time",
     "exposure": "Use over time",
     "measure": "The population report",

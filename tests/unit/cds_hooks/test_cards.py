@@ -539,12 +539,29 @@ def test_the_card_for_the_next_order_says_that_a_taper_is_in_progress(ask):
     assert card["summary"] == "Clonazepam 3 mg/day (now 1.5 mg/day), a taper is in progress"
     assert (
         "**A taper is in progress**\n\n- A taper is in progress: 1.5 mg/day now, its orders reach "
-        "to 6 Dec 2026." in card["detail"]
+        "to 6 Dec 2026; on plan." in card["detail"]
     )
     assert [s["label"] for s in card["suggestions"]] == ["Keep to the taper: remove the new order"]
     assert "isRecommended" not in card["suggestions"][0]
     notes = body["extension"]["org.taperguard.assessment"]["notes"]
     assert notes[0].startswith("a taper is in progress: 1.5 mg/day now")
+
+
+def test_a_taper_that_another_system_planned_is_not_doubled_either(ask):
+    """Today 1.5 mg/day; 1 mg/day from 30 November by the same order."""
+    order = cds.order("theirs", HALF_MG)
+    order["authoredOn"] = "2026-11-16"
+    order["dosageInstruction"] = [
+        {"text": "3 tablets daily for 14 days, then 2 tablets daily for 14 days"}
+    ]
+    body = ask(cds.request([cds.order("new", ONE_MG, 2, status="draft")], medications=[order]))
+    card = body["cards"][0]
+    assert (
+        "- A taper is in progress: 1.5 mg/day now, 1 mg/day from 30 Nov 2026, its order reaches to "
+        "13 Dec 2026; on plan." in card["detail"]
+    )
+    assert "To change that one, change its orders; to stay with it" in card["detail"]
+    assert [s["label"] for s in card["suggestions"]] == ["Keep to the taper: remove the new order"]
 
 
 def test_a_saved_taper_that_is_not_signed_yet_is_told_of_as_such(ask):
