@@ -66,7 +66,7 @@ def care_plan(
         "resourceType": "CarePlan",
         "text": {"status": "generated", "div": _narrative(schedule, words)},
         "identifier": [{"system": OWN_PLAN, "value": key}],
-        "instantiatesUri": [f"{OWN_RULES}/{words.rules_version}/pace/{schedule.pace_id}"],
+        "instantiatesUri": [f"{OWN_RULES}/{words.rules_version}/pace/{schedule.pace.id}"],
         "status": "draft",
         "intent": "plan",
         "category": [_CATEGORY],

@@ -18,7 +18,7 @@ from store.cards_shown import CardsShown, ShownCard
 from store.database import reading, writing
 from taperguard import wiring
 from taperguard.app import create_app
-from workers.app import POST_DUE_LETTERS, QUEUE, make_app
+from workers.app import POST_DUE_LETTERS, QUEUE, RECORD_CARDS_SHOWN, make_app
 from workers.letterbox import Letterbox, NotPosted
 
 
@@ -206,7 +206,7 @@ def _kill_between_receive_and_done(
     with writing(house.engine) as connection:
         # PostgreSQL locks the row that the task asks for; SQLite the whole database.
         connection.execute(sa.select(tables.outbox.c.id).with_for_update()).all()
-        until(lambda: not _in_queue(house), 60, "the worker took the message")
+        until(lambda: not _in_queue(house), 30, "the worker took the letter")
         worker.kill_all()
     assert _recorded(house) == 0
     start_worker(house)
@@ -217,10 +217,12 @@ def _kill_between_receive_and_done(
 
 
 def _in_queue(house: wiring.House) -> int:
+    """How many letters of cards wait at the broker; a worker that comes up looks for more work."""
     path = house.settings.broker.removeprefix("redis+socket://")
     client = redis.Redis(unix_socket_path=path)
     try:
-        return int(client.llen(QUEUE))
+        waiting = client.lrange(QUEUE, 0, -1)
+        return sum(RECORD_CARDS_SHOWN.encode() in message for message in waiting)
     finally:
         client.close()
 

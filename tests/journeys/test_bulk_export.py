@@ -83,7 +83,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BulkClient]:
     system = BackendSystem()
     with system.published() as keys:
         arguments = ["--port", "0", "--host", "127.0.0.1", "--service-url", keys]
-        arguments += ["--patients", str(GENERATED), "--export-seconds", "0.5"]
+        arguments += ["--patients", str(GENERATED), "--export-seconds", "2"]
         arguments += ["--data", str(tmp_path_factory.mktemp("ehr"))]
         process = subprocess.Popen(
             [sys.executable, "-u", "-m", "taperguard.sandbox", *arguments],
