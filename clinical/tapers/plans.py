@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import Enum
+from fractions import Fraction
 from itertools import pairwise
 
 from clinical.care_plans import PlannedStep, TaperCarePlan
@@ -187,6 +188,8 @@ def _chains(orders: Sequence[MedicationRecord]) -> list[list[MedicationRecord]]:
             mine, other = chain_of[order.source], chain_of.get(prior)
             if other is None or other is mine:
                 continue
+            if len(mine) < len(other):
+                mine, other = other, mine
             mine.extend(other)
             for moved in other:
                 chain_of[moved.source] = mine
@@ -227,15 +230,24 @@ def steps_of(
                 return ()
             edges |= {step.starts} if last == date.max else {step.starts, last + _DAY}
     days = sorted(edges)
-    parts = _parts(orders, days)
-    if open_end and days and (dose := total_on(orders, days[-1]).mg_per_day) > 0:
-        parts.append(PlannedStep(days[-1], None, dose))
-    return tuple(_joined(parts))
+    ends = [*(day - _DAY for day in days[1:]), None]
+    totals = zip(days, ends, _totals(orders, days), strict=True)
+    return tuple(_joined(PlannedStep(*part) for part in totals if part[2] > 0))
 
 
-def _parts(orders: Sequence[MedicationRecord], edges: Sequence[date]) -> list[PlannedStep]:
-    doses = ((a, b, total_on(orders, a).mg_per_day) for a, b in pairwise(edges))
-    return [PlannedStep(a, b - _DAY, dose) for a, b, dose in doses if dose > 0]
+def _totals(orders: Sequence[MedicationRecord], days: Sequence[date]) -> Iterator[Fraction]:
+    """Mg of each of the days, which are in turn; of a long chain only what stands is added up."""
+    to_come = sorted(orders, key=_begins, reverse=True)
+    standing: list[MedicationRecord] = []
+    for day in days:
+        while to_come and _begins(to_come[-1]) <= day:
+            standing.append(to_come.pop())
+        standing = [order for order in standing if (order.course.ends or date.max) >= day]
+        yield total_on(standing, day).mg_per_day
+
+
+def _begins(order: MedicationRecord) -> date:
+    return min((step.starts or date.min for step in order.course.steps), default=date.min)
 
 
 def _joined(parts: Iterable[PlannedStep]) -> list[PlannedStep]:

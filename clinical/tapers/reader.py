@@ -74,7 +74,7 @@ def tapers(
     found = plans + [
         series
         for series in _series(stretches, signs)
-        if not any(p.begun <= series.begun and series.ended <= p.ended + _DAY for p in plans)
+        if not any(p.begun <= series.begun and (series.ended - p.ended).days <= 1 for p in plans)
     ]
     return tuple(sorted((t for t in found if t.begun <= on), key=lambda t: (t.begun, t.ended)))
 
@@ -90,7 +90,7 @@ def taper_under_way(
 def is_running(taper: Taper, stretches: Sequence[Stretch], on: date, signs: TaperSigns) -> bool:
     """Whether a taper is not over: a plan that ended runs for as long as a stall is noticed."""
     if taper.is_plan:
-        return on <= taper.ended + timedelta(days=taper.hold_days * signs.stalled_holds)
+        return (on - taper.ended).days <= taper.hold_days * signs.stalled_holds
     if (on - taper.ended).days > signs.series_days:
         return False
     today = dose_on_day(stretches, on)

@@ -74,6 +74,19 @@ def test_one_order_with_falling_steps_is_a_taper(measured, tell):
     assert states(found) == (YES, NO, NO)
 
 
+def test_a_plan_up_to_the_calendar_s_last_day_is_one_like_any_other(measured, tell):
+    """Some EHRs write 9999-12-30 for "until further notice"."""
+    plan = orders_of_a_plan(tell, ("2", 20, 7))
+    last = tell.record(
+        "s9",
+        mg_per_day="1.5",
+        starts=tell.ago(6),
+        ends=date(9999, 12, 30),
+        group="urn:plans|p1",
+    )
+    assert states(measured(*plan, last)) == (YES, NO, NO)
+
+
 def test_orders_of_one_group_that_rise_are_no_taper(measured, tell):
     """A titration."""
     plan = orders_of_a_plan(tell, ("0.5", 20, 7), ("1", 6, -7), ("2", -8, -21))
