@@ -253,8 +253,8 @@ def _parts(place: int, span: _Span, spans: Sequence[_Span]) -> Iterator[_Part]:
 def _boundary_day(span: _Span, spans: Sequence[_Span]) -> int | None:
     """The day that a step shares with the next of its group, which counts then (CLINICAL 1)."""
     group, ends = span.record.group, span.record.course.ends
-    if group is None or ends is None:
-        return None
+    if group is None or ends is None or ends == span.record.course.starts:
+        return None  # the tablets of a step of one day add up, as in `clinical.totals`
     shared = any(
         other.record.group == group and other is not span and other.record.course.starts == ends
         for other in spans

@@ -85,8 +85,11 @@ def mg_on(record: MedicationRecord, day: date) -> DailyDose | NotComputable | No
 
 
 def handed_over(record: MedicationRecord, day: date, beside: Iterable[MedicationRecord]) -> bool:
-    """Whether on this shared boundary day a later step of the same group counts instead."""
-    if record.group is None or record.course.ends != day:
+    """Whether on this shared boundary day a later step of the same group counts instead.
+
+    One that began on the day itself is no earlier step: the tablets of a step of one day add up.
+    """
+    if record.group is None or record.course.ends != day or record.course.starts == day:
         return False
     return any(
         other.group == record.group and other is not record and other.course.starts == day

@@ -49,8 +49,8 @@ class ChartedPlan:
 
     `key` is its group ("system|value"), or the source of its first order. `orders` are those that
     count, in the order of their days; `held` are the sources of what waits on hold. `steps` are the
-    doses that the orders state, and after the last ordered day those of the care plan; empty where
-    no record states them.
+    doses that the orders state, and on later days without an order those of the care plan; empty
+    where no record states them.
     """
 
     shape: Shape
@@ -146,16 +146,26 @@ def _grouped(
 def _completed(
     steps: tuple[PlannedStep, ...], plan: TaperCarePlan | None
 ) -> tuple[PlannedStep, ...]:
-    """The ordered steps, and after their last day the care plan's."""
+    """The ordered steps, and where no order stands after the first the care plan's."""
     if plan is None or not steps:
         return steps if plan is None else plan.steps
-    last = steps[-1].ends or date.max
-    later = [
-        replace(step, starts=max(step.starts, last + _DAY))
-        for step in plan.steps
-        if last < date.max and (step.ends is None or step.ends > last)
-    ]
-    return tuple(_joined([*steps, *later]))
+    whole: list[PlannedStep] = []
+    for step, following in zip(steps, [*steps[1:], None], strict=True):
+        whole.append(step)
+        if step.ends is not None and step.ends < date.max:
+            last = None if following is None else following.starts - _DAY
+            whole += _between(plan.steps, step.ends + _DAY, last)
+    return tuple(_joined(whole))
+
+
+def _between(steps: Iterable[PlannedStep], first: date, last: date | None) -> Iterator[PlannedStep]:
+    """The steps of the days from the first to the last; None: of all that follow."""
+    for step in steps:
+        starts = max(step.starts, first)
+        known = [day for day in (step.ends, last) if day is not None]
+        ends = min(known, default=None)
+        if ends is None or starts <= ends:
+            yield replace(step, starts=starts, ends=ends)
 
 
 def _single_orders(
@@ -230,9 +240,13 @@ def steps_of(
                 return ()
             edges |= {step.starts} if last == date.max else {step.starts, last + _DAY}
     days = sorted(edges)
-    ends = [*(day - _DAY for day in days[1:]), None]
-    totals = zip(days, ends, _totals(orders, days), strict=True)
-    return tuple(_joined(PlannedStep(*part) for part in totals if part[2] > 0))
+    ends = (*(day - _DAY for day in days[1:]), None)
+    parts = [
+        PlannedStep(starts, last, dose)
+        for starts, last, dose in zip(days, ends, _totals(orders, days), strict=False)
+        if dose > 0
+    ]
+    return tuple(_joined(parts))
 
 
 def _totals(orders: Sequence[MedicationRecord], days: Sequence[date]) -> Iterator[Fraction]:

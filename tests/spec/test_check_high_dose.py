@@ -133,6 +133,15 @@ def test_a_shared_boundary_day_of_one_group_counts_the_later_step(check, tell):
     assert isinstance(check(drafts=[first, apart]), Fired)
 
 
+def test_the_tablets_of_a_step_of_one_day_add_up(check, tell):
+    """1.5 + 1 mg on 30 November alone, in one group: 2.5 mg; neither comes after the other."""
+    day = date(2026, 11, 30)
+    tablets = [
+        tell.draft(mg, key=mg, starts=day, ends=day, group="urn:plan|1") for mg in ("1.5", "1")
+    ]
+    assert isinstance(check(drafts=tablets), Fired)
+
+
 def test_a_dose_that_cannot_be_computed_is_not_evaluable(check, tell):
     verdict = check(drafts=[tell.draft(None)])
     assert verdict == NotEvaluable(

@@ -67,6 +67,15 @@ def test_on_a_day_that_two_steps_share_the_later_one_counts(tell, doses):
     assert doses(one, two) == [(60, 41, 2), (40, 0, 1)]
 
 
+def test_the_tablets_of_a_step_of_one_day_add_up(tell, doses):
+    """1.5 + 1 mg on day 40 alone, in one group: 2.5 mg; neither comes after the other."""
+    parts = [
+        tell.order(mg, mg, ago=40, until=40, group="urn:p|1", status="completed")
+        for mg in ("1.5", "1")
+    ]
+    assert doses(*parts) == [(40, 40, Fraction(5, 2)), (39, 0, "no order")]
+
+
 @pytest.mark.parametrize(
     "never",
     [
