@@ -162,7 +162,7 @@ class RoundTrip:
 def there_and_back(schedule: Schedule) -> RoundTrip:
     context = OrderContext("p1", MONDAY, requester="Practitioner/x")
     key = plan_key(schedule, "p1", "2026.11")
-    words = PlanWords(f"{schedule.pace_id} (its title)", "2026.11")
+    words = PlanWords("2026.11")
     plan = care_plan(schedule, check_ins(schedule), context, words, key=key)
     orders = first_orders(schedule, context, key, schedule.days + 1, "MedicationRequest/present")
     kept = kept_by_a_server(plan_entries(key, plan, orders))
@@ -190,7 +190,7 @@ def test_the_care_plan_gives_back_every_step_its_goal_and_by_what_it_was_made(
         expected = [(s.starts, s.ends, s.dose.value) for s in schedule.steps]
         expected.append((schedule.ends_on, None, schedule.to_mg.value))
         assert [(s.starts, s.ends, s.dose) for s in plan.steps] == expected
-        assert (plan.pace_id, plan.rules_version) == (schedule.pace_id, "2026.11")
+        assert (plan.pace_id, plan.rules_version) == (schedule.pace.id, "2026.11")
         assert (plan.group, plan.status) == (f"{OWN_PLAN}|{trip.key}", "draft")
         assert plan.created_on == MONDAY
 
