@@ -169,11 +169,15 @@ def there_and_back(schedule: Schedule) -> RoundTrip:
     return RoundTrip(schedule, key, kept, read_chart(Resources(kept)).facts)
 
 
+# One process makes the trips and tells all of them.
+pytestmark = pytest.mark.xdist_group("fhir round trip")
+
+
 @pytest.fixture(
     scope="module",
     params=[
         pytest.param(range(20), id="twenty"),
-        pytest.param(range(20, 600), id="many", marks=pytest.mark.long),
+        pytest.param(range(20, 220), id="many", marks=pytest.mark.long),
     ],
 )
 def trips(request: pytest.FixtureRequest) -> list[RoundTrip]:

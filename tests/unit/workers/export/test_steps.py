@@ -164,14 +164,15 @@ def test_a_step_is_one_worker_s_at_a_time(bench: Bench, ehr: BulkEhr) -> None:
     met: list[BaseException] = []
 
     def work() -> None:
-        gate.wait()
         try:
             for _ in range(40):
+                gate.wait(60)  # neither runs the clock on while the other is at work
                 steps.advance(EXPORT, bench, bench.now())
                 for position in range(3):
                     fetch_file(EXPORT, position, bench, bench.now())
                 bench.later(seconds=1)
         except BaseException as error:  # noqa: BLE001
+            gate.abort()
             met.append(error)
 
     threads = [threading.Thread(target=work) for _ in range(2)]
