@@ -101,8 +101,9 @@ def _ordered(
     ordered = {}
     for record in drafts:
         resource = resources[record.source]
-        key = as_text(resource.get("id"))
-        if key is None:
+        key = resource.get("id")
+        # With a blank around it the action would name another id than the draft has.
+        if not isinstance(key, str) or key != as_text(key):
             return None
         ordered[key] = (record, resource)
     return ordered

@@ -181,7 +181,8 @@ def why_end_unsaid(record: MedicationRecord) -> str:
 def longest_unsaid(it: Stood, today: int, assumed: Assumed) -> Span:
     """From its first day to the last on which a record may have ended that says no end."""
     record = it.record
-    first = it.starts.toordinal() if it.starts is not None else today
+    begun = it.starts or it.by
+    first = begun.toordinal() if begun is not None else today
     whole = whole_supply(record, first) if record.kind is RecordKind.REQUEST else None
     if record.status == "on-hold" and (
         record.kind is RecordKind.STATEMENT or record.refills is None

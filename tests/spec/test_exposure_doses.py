@@ -97,6 +97,14 @@ def test_an_order_put_on_hold_on_an_unknown_day_leaves_its_days_unknown(tell, do
     ]
 
 
+def test_a_statement_of_past_use_leaves_274_days_unknown_and_no_more(tell, doses):
+    """Written 274 days ago; 274 days from then on end yesterday."""
+    told = tell.record(
+        "s", kind=RecordKind.STATEMENT, status="completed", authored_on=tell.ago(274)
+    )
+    assert doses(told) == [(274, 1, "not known"), (0, 0, "no order")]
+
+
 def test_a_dose_in_whole_micrograms_holds_the_exact_one_between_its_bounds():
     """1 mg every third day is 333.33 micrograms on average: 333 to 1,000."""
     dose = Known(Fraction(1, 3), Fraction(1), ("MedicationRequest/a",))
