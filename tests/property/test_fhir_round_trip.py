@@ -177,7 +177,7 @@ pytestmark = pytest.mark.xdist_group("fhir round trip")
     scope="module",
     params=[
         pytest.param(range(20), id="twenty"),
-        pytest.param(range(20, 220), id="many", marks=pytest.mark.long),
+        pytest.param(range(20, 600), id="many", marks=pytest.mark.long),
     ],
 )
 def trips(request: pytest.FixtureRequest) -> list[RoundTrip]:
