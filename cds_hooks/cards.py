@@ -17,6 +17,7 @@ from cds_hooks.suggestions import (
     taper_suggestion,
 )
 from clinical.checks.long_term_use import EVIDENCE as LONG_TERM_EVIDENCE
+from clinical.dose_history import dose_history
 from clinical.drugs import Drug, is_rescue_naloxone
 from clinical.evidence import cite
 from clinical.facts import PatientFacts
@@ -127,16 +128,23 @@ class _Dealer:
     def order_card(self, findings: tuple[Finding, ...]) -> None:
         """The card of the order, and beside it naloxone where an opioid is in use."""
         effect = effect_of_signing(self.facts, self.on, self.policy)
-        proposed = offer(self.facts, self.on, self.assessment, self.policy)
+        running = taper_in_progress(self.facts, self.on)
+        told = dose_history(self.facts, self.on)
+        proposed = offer(
+            self.facts, self.assessment, self.policy, effect=effect, running=running, told=told
+        )
         offers_naloxone = self._offers_naloxone(findings)
         suggestions = self._suggestions(proposed)
         if proposed is None and offers_naloxone:
             suggestions = [naloxone_suggestion(self.desk)]
         self._add(
             findings,
-            summary=wording.summary(findings, effect, taper_in_progress(self.facts, self.on)),
+            summary=wording.summary(findings, effect, running),
             detail=wording.order_detail(
-                self.assessment, findings, effect, proposed, self.facts, self.policy
+                self.assessment,
+                findings,
+                wording.Behind(effect, running, told, self.facts, self.policy),
+                proposed,
             ),
             suggestions=suggestions,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -12,6 +13,7 @@ from cds_hooks.suggestions import discontinued
 from clinical.baseline import slow_creep
 from clinical.checks.words import drug_name, listed, uncounted_reasons
 from clinical.dependence import Dependence
+from clinical.dose_history import DoseHistory
 from clinical.evidence import cite
 from clinical.facts import MedicationRecord, PatientFacts
 from clinical.findings import Assessment, Checked, CheckId, Finding, NotEvaluable
@@ -22,7 +24,7 @@ from clinical.signing import Effect
 from clinical.taper import Limit, Schedule, judge
 from clinical.taper.pace import conventions
 from clinical.taper.schedule import percent_text
-from clinical.tapers import TaperInProgress, taper_in_progress
+from clinical.tapers import TaperInProgress
 from clinical.totals import Total
 from ehr.read.chart import Background
 
@@ -82,21 +84,26 @@ def _one_line(line: str) -> str:
     return flat if len(flat) <= LONGEST_SUMMARY else flat[: LONGEST_SUMMARY - 1].rstrip() + "…"
 
 
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What stands behind the order's card: what signing comes to, a taper, the dose over time."""
+
+    effect: Effect | None
+    running: TaperInProgress | None
+    told: DoseHistory
+    facts: PatientFacts
+    policy: Policy
+
+
 def order_detail(
-    assessment: Assessment,
-    told: Iterable[Finding],
-    effect: Effect | None,
-    offer: Offer | None,
-    facts: PatientFacts,
-    policy: Policy,
+    assessment: Assessment, findings: Iterable[Finding], behind: Behind, offer: Offer | None
 ) -> str:
     """The whole story behind the order's card, as GitHub Markdown."""
-    parts = [findings_part(told)]
-    if effect is not None:
-        parts.append(_doses_part(effect, facts, assessment.on, policy))
-    running = taper_in_progress(facts, assessment.on)
-    if running is not None:
-        parts.append(_running_part(running, offer))
+    parts = [findings_part(findings)]
+    if behind.effect is not None:
+        parts.append(_doses_part(behind.effect, behind, assessment.on))
+    if behind.running is not None:
+        parts.append(_running_part(behind.running, offer))
     match offer:
         case TaperOffer():
             lines = dependence_lines(offer.dependence)
@@ -189,9 +196,10 @@ def _running_part(running: TaperInProgress, offer: Offer | None) -> str:
     return "**A taper is in progress**\n\n" + markdown.bullets(map(markdown.text, lines))
 
 
-def _doses_part(effect: Effect, facts: PatientFacts, on: date, policy: Policy) -> str:
-    records = {d.record.source: d.record for d in facts.drafts}
-    records |= {r.source: r for r in facts.medications}
+def _doses_part(effect: Effect, behind: Behind, on: date) -> str:
+    policy = behind.policy
+    records = {d.record.source: d.record for d in behind.facts.drafts}
+    records |= {r.source: r for r in behind.facts.medications}
     lines = [f"After signing: {_total_words(effect.replacing, records)}"]
     if effect.current:
         lines.append(f"Present: {_total_words(effect.present, records)}")
@@ -200,7 +208,7 @@ def _doses_part(effect: Effect, facts: PatientFacts, on: date, policy: Policy) -
             f"If the present orders continue beside the new one: {plain(effect.adding.mg_per_day)}"
             " mg/day"
         )
-    creep = slow_creep(facts, on, policy, effect.replacing.mg_per_day)
+    creep = slow_creep(behind.told, on, policy, effect.replacing.mg_per_day)
     if creep is not None:
         rise = percent_text(creep.now / creep.then - 1, Fraction(0))
         lines.append(

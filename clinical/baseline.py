@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
-from clinical.dose_history import Known, clonazepam_stretches, dose_on_day
+from clinical.dose_history import DoseHistory, Known, dose_on_day
 from clinical.facts import PatientFacts, RecordKind, is_clonazepam
 from clinical.policy import Policy
 from clinical.standing import Stood, stood
@@ -95,13 +95,13 @@ def _stood_on(it: Stood, day: date) -> bool:
     return it.starts <= day and (it.ends is None or day <= it.ends)
 
 
-def slow_creep(facts: PatientFacts, on: date, policy: Policy, now: Fraction) -> Creep | None:
+def slow_creep(told: DoseHistory, on: date, policy: Policy, now: Fraction) -> Creep | None:
     """The rise to `now` (mg/day) over the dose of the policy's days ago, where it is slow creep.
 
     None where there is none, or where the dose of that day is not known.
     """
     day = on - timedelta(days=policy.creep_days)
-    then = dose_on_day(clonazepam_stretches(facts, on), day)
+    then = dose_on_day(told.stretches, day)
     if not isinstance(then, Known) or then.high <= 0:
         return None
     return Creep(day, then.high, now) if now >= then.high * (1 + policy.creep_fraction) else None

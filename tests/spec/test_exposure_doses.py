@@ -152,7 +152,7 @@ def test_a_quarter_more_than_180_days_ago_is_slow_creep(tell, now, creeps):
     """1 mg on 27 May 2026: 23 Nov is 4 + 30 + 31 + 31 + 30 + 31 + 23 = 180 days later."""
     first = tell.order("a", "1", ago=200, until=91, status="completed")
     facts = tell.patient(medications=[first, tell.order("b", "1.125", ago=90)])
-    found = slow_creep(facts, tell.today, POLICY, Fraction(now))
+    found = slow_creep(dose_history(facts, tell.today), tell.today, POLICY, Fraction(now))
     assert bool(found) is creeps
     if found is not None:
         assert (found.day, found.then) == (date(2026, 5, 27), 1)
@@ -160,4 +160,4 @@ def test_a_quarter_more_than_180_days_ago_is_slow_creep(tell, now, creeps):
 
 def test_without_a_known_dose_180_days_ago_there_is_no_creep_to_tell(tell):
     facts = tell.patient(medications=[tell.order("b", "4", ago=90)])
-    assert slow_creep(facts, tell.today, POLICY, Fraction(4)) is None
+    assert slow_creep(dose_history(facts, tell.today), tell.today, POLICY, Fraction(4)) is None
