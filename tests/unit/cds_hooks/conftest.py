@@ -46,3 +46,14 @@ def ask() -> Callable[..., dict[str, Any]]:
         return body
 
     return run
+
+
+@pytest.fixture
+def older_woman() -> dict[str, Any]:
+    """72, clonazepam 1 mg twice a day and oxycodone; ordered 1 mg three times a day."""
+    return cds.request(
+        [cds.order("new", cds.CLONAZEPAM["1"], 3, status="draft")],
+        born="1954-08-20",
+        medications=[cds.order("now", cds.CLONAZEPAM["1"], 2), cds.order("oxy", cds.OXYCODONE, 4)],
+        conditions=[cds.condition("R29.6")],
+    )
