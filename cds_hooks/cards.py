@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,16 +17,11 @@ from cds_hooks.suggestions import (
     taper_suggestion,
 )
 from clinical.checks.long_term_use import EVIDENCE as LONG_TERM_EVIDENCE
-from clinical.dose_history import dose_history
 from clinical.drugs import Drug, is_rescue_naloxone
 from clinical.evidence import cite
-from clinical.facts import PatientFacts
 from clinical.findings import Assessment, CheckId, Finding, Severity
 from clinical.offer import NewStart, Offer, TaperOffer, UnderWay, offer
-from clinical.policy import Policy
-from clinical.signing import clonazepam_ordered, effect_of_signing, will_be_taken
-from clinical.standing import standing
-from clinical.tapers import taper_in_progress
+from clinical.order_case import OrderCase
 
 JsonObject = dict[str, Any]
 
@@ -50,31 +45,43 @@ class Dealt:
 
 
 def deal(
-    assessment: Assessment, facts: PatientFacts, policy: Policy, desk: Desk, base_url: str
+    case: OrderCase,
+    assessment: Assessment,
+    desk: Desk,
+    base_url: str,
+    quiet: Mapping[CheckId, str] | None = None,
 ) -> Dealt:
     """The cards for this assessment.
 
-    An order's card speaks for every finding as soon as one of them is a warning or more; a
-    finding that is information only, or that holds only if doses add up, raises no card.
+    An order's card speaks for every finding as soon as one of them, whose check has a card of
+    its own, is a warning or more; a finding that is information only, that only supports
+    others, or that holds only if doses add up, raises no card. `quiet` are findings that must
+    not be shown, and why: settled before, or in shadow mode.
     """
-    dealer = _Dealer(assessment, facts, policy, desk, base_url)
-    findings = assessment.findings
+    dealer = _Dealer(case, assessment, desk, base_url)
+    silenced = quiet or {}
+    findings = tuple(f for f in assessment.findings if f.check not in silenced)
     raising = [
-        f for f in findings if f.severity is not Severity.INFORMATION and not f.fired.only_if_added
+        f
+        for f in findings
+        if case.policy.checks[f.check].own_card
+        and f.severity is not Severity.INFORMATION
+        and not f.fired.only_if_added
     ]
+    unshown = {f.check: silenced[f.check] for f in assessment.findings if f.check in silenced}
     if raising:
         dealer.order_card(findings)
-        return dealer.dealt(shown=frozenset(f.check for f in findings), unshown={})
-    if clonazepam_ordered(facts, assessment.on) and wording.not_evaluable(assessment):
+        return dealer.dealt(shown=frozenset(f.check for f in findings), unshown=unshown)
+    if case.ordered:
         dealer.not_checked_card()
     why = "information only, and no card of this answer has a detail that would carry it"
-    return dealer.dealt(shown=frozenset(), unshown={f.check: why for f in findings})
+    unshown |= {f.check: why for f in findings}
+    return dealer.dealt(shown=frozenset(), unshown=unshown)
 
 
 def deal_review(
+    case: OrderCase,
     assessment: Assessment,
-    facts: PatientFacts,
-    policy: Policy,
     desk: Desk,
     base_url: str,
     words: tuple[str, str] | None,
@@ -83,7 +90,7 @@ def deal_review(
 
     The card speaks for long-term use first, then for whatever else was found.
     """
-    dealer = _Dealer(assessment, facts, policy, desk, base_url)
+    dealer = _Dealer(case, assessment, desk, base_url)
     findings = assessment.findings
     if words is None:
         why = "the review shows a card only while a long-term user takes clonazepam"
@@ -98,18 +105,15 @@ class _Dealer:
 
     def __init__(
         self,
+        case: OrderCase,
         assessment: Assessment,
-        facts: PatientFacts,
-        policy: Policy,
         desk: Desk,
         base_url: str,
     ) -> None:
+        self.case = case
         self.assessment = assessment
-        self.facts = facts
         self.desk = desk
         self.base_url = base_url
-        self.on = assessment.on
-        self.policy = policy
         self.cards: list[tuple[JsonObject, tuple[CheckId, ...], Severity]] = []
 
     def dealt(self, shown: frozenset[CheckId], unshown: dict[CheckId, str]) -> Dealt:
@@ -127,25 +131,16 @@ class _Dealer:
 
     def order_card(self, findings: tuple[Finding, ...]) -> None:
         """The card of the order, and beside it naloxone where an opioid is in use."""
-        effect = effect_of_signing(self.facts, self.on, self.policy)
-        running = taper_in_progress(self.facts, self.on)
-        told = dose_history(self.facts, self.on)
-        proposed = offer(
-            self.facts, self.assessment, self.policy, effect=effect, running=running, told=told
-        )
+        case = self.case
+        proposed = offer(case, self.assessment)
         offers_naloxone = self._offers_naloxone(findings)
         suggestions = self._suggestions(proposed)
         if proposed is None and offers_naloxone:
             suggestions = [naloxone_suggestion(self.desk)]
         self._add(
             findings,
-            summary=wording.summary(findings, effect, running),
-            detail=wording.order_detail(
-                self.assessment,
-                findings,
-                wording.Behind(effect, running, told, self.facts, self.policy),
-                proposed,
-            ),
+            summary=wording.summary(findings, case.effect, case.running),
+            detail=wording.order_detail(case, self.assessment, findings, proposed),
             suggestions=suggestions,
         )
         if proposed is not None and offers_naloxone:
@@ -166,10 +161,16 @@ class _Dealer:
         )
 
     def not_checked_card(self) -> None:
-        """One card that says what could not be checked: no card would read as "nothing found"."""
-        unknown = wording.not_evaluable(self.assessment)
+        """One card that says what could not be checked: no card would read as "nothing found".
+
+        Only for checks that would have interrupted; none when all of those were made.
+        """
+        own = [it for it in self.assessment.checks if self.case.policy.checks[it.check].own_card]
+        unknown = [it for it in wording.not_evaluable(self.assessment) if it in own]
+        if not unknown:
+            return
         names = [wording.TITLES[c.check].lower() for c in unknown]
-        line = f"Clonazepam order: {len(unknown)} of {len(self.assessment.checks)} checks not made"
+        line = f"Clonazepam order: {len(unknown)} of {len(own)} checks not made"
         self._card(
             checks=tuple(c.check for c in unknown),
             severity=Severity.INFORMATION,
@@ -204,12 +205,12 @@ class _Dealer:
     def _offers_naloxone(self, findings: Iterable[Finding]) -> bool:
         if not any(f.check is CheckId.OPIOID_TOGETHER for f in findings):
             return False
-        current = [r for r in self.facts.medications if standing(r, self.on).counts]
-        current += [d.record for d in self.facts.drafts if will_be_taken(d, self.on)]
-        return not any(isinstance(r.drug, Drug) and is_rescue_naloxone(r.drug) for r in current)
+        return not any(
+            isinstance(r.drug, Drug) and is_rescue_naloxone(r.drug) for r in self.case.taken
+        )
 
     def _suggestions(self, proposed: Offer | None) -> list[JsonObject]:
-        drafts = clonazepam_ordered(self.facts, self.on)
+        drafts, effect = self.case.ordered, self.case.effect
         found: list[JsonObject | None] = []
         match proposed:
             case TaperOffer():
@@ -221,7 +222,6 @@ class _Dealer:
                 label = "Keep to the taper: remove the new order"
                 found.append(removal_suggestion(self.desk, proposed.drafts, label))
             case NewStart():
-                effect = effect_of_signing(self.facts, self.on, self.policy)
                 if effect is not None and effect.replacing.mg_per_day > _LOWER_START_ABOVE_MG:
                     found.append(lower_start_suggestion(self.desk, drafts))
                 found.append(removal_suggestion(self.desk, drafts, "Remove this order"))

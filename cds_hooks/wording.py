@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -13,13 +12,13 @@ from cds_hooks.suggestions import discontinued
 from clinical.baseline import slow_creep
 from clinical.checks.words import drug_name, listed, uncounted_reasons
 from clinical.dependence import Dependence
-from clinical.dose_history import DoseHistory
 from clinical.evidence import cite
-from clinical.facts import MedicationRecord, PatientFacts
+from clinical.facts import MedicationRecord
 from clinical.findings import Assessment, Checked, CheckId, Finding, NotEvaluable
 from clinical.offer import NewStart, NoOffer, Offer, Proposal, TaperOffer, UnderWay
-from clinical.policy import Policy
+from clinical.order_case import OrderCase
 from clinical.quantities import plain
+from clinical.rules import rule
 from clinical.signing import Effect
 from clinical.taper import Limit, Schedule, judge
 from clinical.taper.pace import conventions
@@ -31,13 +30,7 @@ from ehr.read.chart import Background
 LONGEST_SUMMARY = 139
 """A summary has fewer than 140 characters (CDS Hooks 2.0, Card attributes)."""
 
-TITLES = {
-    CheckId.OPIOID_TOGETHER: "Opioid together with clonazepam",
-    CheckId.HIGH_DOSE: "High dose",
-    CheckId.DOSE_ESCALATION: "Dose raised",
-    CheckId.OLDER_ADULT: "Older adult: falls and confusion",
-    CheckId.LONG_TERM_USE: "Long-term use",
-}
+TITLES = {check: rule(check).called for check in CheckId}
 
 
 def summary(
@@ -84,26 +77,15 @@ def _one_line(line: str) -> str:
     return flat if len(flat) <= LONGEST_SUMMARY else flat[: LONGEST_SUMMARY - 1].rstrip() + "…"
 
 
-@dataclass(frozen=True, slots=True)
-class Behind:
-    """What stands behind the order's card: what signing comes to, a taper, the dose over time."""
-
-    effect: Effect | None
-    running: TaperInProgress | None
-    told: DoseHistory
-    facts: PatientFacts
-    policy: Policy
-
-
 def order_detail(
-    assessment: Assessment, findings: Iterable[Finding], behind: Behind, offer: Offer | None
+    case: OrderCase, assessment: Assessment, findings: Iterable[Finding], offer: Offer | None
 ) -> str:
     """The whole story behind the order's card, as GitHub Markdown."""
     parts = [findings_part(findings)]
-    if behind.effect is not None:
-        parts.append(_doses_part(behind.effect, behind, assessment.on))
-    if behind.running is not None:
-        parts.append(_running_part(behind.running, offer))
+    if case.effect is not None:
+        parts.append(_doses_part(case, case.effect))
+    if case.running is not None:
+        parts.append(_running_part(case.running, offer))
     match offer:
         case TaperOffer():
             lines = dependence_lines(offer.dependence)
@@ -196,10 +178,10 @@ def _running_part(running: TaperInProgress, offer: Offer | None) -> str:
     return "**A taper is in progress**\n\n" + markdown.bullets(map(markdown.text, lines))
 
 
-def _doses_part(effect: Effect, behind: Behind, on: date) -> str:
-    policy = behind.policy
-    records = {d.record.source: d.record for d in behind.facts.drafts}
-    records |= {r.source: r for r in behind.facts.medications}
+def _doses_part(case: OrderCase, effect: Effect) -> str:
+    policy = case.policy
+    records = {d.record.source: d.record for d in case.facts.drafts}
+    records |= {r.source: r for r in case.facts.medications}
     lines = [f"After signing: {_total_words(effect.replacing, records)}"]
     if effect.current:
         lines.append(f"Present: {_total_words(effect.present, records)}")
@@ -208,7 +190,7 @@ def _doses_part(effect: Effect, behind: Behind, on: date) -> str:
             f"If the present orders continue beside the new one: {plain(effect.adding.mg_per_day)}"
             " mg/day"
         )
-    creep = slow_creep(behind.told, on, policy, effect.replacing.mg_per_day)
+    creep = slow_creep(case.told, case.on, policy, effect.replacing.mg_per_day)
     if creep is not None:
         rise = percent_text(creep.now / creep.then - 1, Fraction(0))
         lines.append(

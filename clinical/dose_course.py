@@ -29,7 +29,9 @@ def _most_lines() -> int:
 @cache
 def implausible_mg_per_day() -> Fraction:
     """The clonazepam dose per day above which a dose is flagged: the LABEL's maximum."""
-    return Fraction(document("checks.toml")["numbers"]["absolute_maximum_mg_per_day"]["value"])
+    return Fraction(
+        document("checks/high-dose.toml")["numbers"]["absolute_maximum_mg_per_day"]["value"]
+    )
 
 
 def course_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from fractions import Fraction
 
 from clinical.care_plans import TaperCarePlan
 from clinical.daily_dose import DoseCourse
@@ -111,13 +112,45 @@ class DraftOrder:
 class ConditionFact:
     """A condition as a concept we know. `active` is false when it is resolved or inactive.
 
-    A refuted condition is no fact at all.
+    A refuted condition is no fact at all; `confirmed` is false for one that is provisional,
+    differential or unconfirmed. `abated_on` is the last day that it can have lasted until.
     """
 
     source: str
     concept: str
     active: bool
     onset: date | None = None
+    abated_on: date | None = None
+    confirmed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AllergyFact:
+    """An allergy or intolerance in the chart that is neither refuted nor resolved.
+
+    `benzodiazepine`: the agent is one, or the class. `intolerance`: recorded as a side effect
+    (AllergyIntolerance.type) and not as an allergy. `confirmed` is false where the chart says
+    that it is only suspected.
+    """
+
+    source: str
+    agent: str
+    benzodiazepine: bool
+    intolerance: bool = False
+    confirmed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationFact:
+    """A finding that a check knows, by concept (ids of `knowledge/observations.csv`).
+
+    `value` is a score or number, or whether it is so; `observed_on` None where no day is said.
+    """
+
+    source: str
+    concept: str
+    value: Fraction | bool
+    observed_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +158,9 @@ class PatientFacts:
     """What is known of one patient when an order is placed.
 
     Each list comes with its gap: why it is absent or incomplete, or None when it is whole.
-    An empty list without a gap means: looked, and there is nothing. `check_ins` are the days
+    An empty list without a gap means: looked, and there is nothing. Lists that an EHR need not
+    be asked for (allergies, observations) are Unknown where it was not: that is no gap, and a
+    check says what it did not look at. `check_ins` are the days
     of recorded check-ins; Unknown where nobody looked for any. `taper_plans` are the CarePlans
     of tapers planned here, as far as anybody looked for them.
     """
@@ -137,6 +172,10 @@ class PatientFacts:
     medications_gap: Unknown | None = None
     conditions: tuple[ConditionFact, ...] = ()
     conditions_gap: Unknown | None = None
+    allergies: tuple[AllergyFact, ...] | Unknown = Unknown("allergies were not asked for")
+    allergies_gap: Unknown | None = None
+    observations: tuple[ObservationFact, ...] | Unknown = Unknown("observations were not asked for")
+    observations_gap: Unknown | None = None
     notes: tuple[str, ...] = field(default=())
     check_ins: tuple[date, ...] | Unknown = Unknown("no check-in data was supplied")
     taper_plans: tuple[TaperCarePlan, ...] = ()
@@ -144,6 +183,12 @@ class PatientFacts:
     def has_condition(self, *concepts: str) -> tuple[ConditionFact, ...]:
         """The active conditions that are one of these concepts."""
         return tuple(c for c in self.conditions if c.active and c.concept in concepts)
+
+    def observed(self, concept: str) -> tuple[ObservationFact, ...]:
+        """The observations of a concept, the latest last; those without a day come first."""
+        known = () if isinstance(self.observations, Unknown) else self.observations
+        found = [fact for fact in known if fact.concept == concept]
+        return tuple(sorted(found, key=lambda fact: fact.observed_on or date.min))
 
     def has_had_condition(self, *concepts: str) -> tuple[ConditionFact, ...]:
         """The conditions that are or were one of these concepts."""

@@ -10,14 +10,36 @@ from enum import StrEnum
 class CheckId(StrEnum):
     """The checks, in the order in which ties of severity are decided (CLINICAL section 3).
 
-    LONG_TERM_USE is no check of an order: only the review of a patient makes it.
+    First the four that the service exists for, then those that interrupt by themselves, then
+    those that stand in the detail of another's card (CLINICAL section 4).
     """
 
     OPIOID_TOGETHER = "opioid-together"
     HIGH_DOSE = "high-dose"
     DOSE_ESCALATION = "dose-escalation"
     OLDER_ADULT = "older-adult-fall-risk"
+    CONTRAINDICATION = "contraindication"
+    ABRUPT_STOP = "abrupt-stop"
+    OTHER_SEDATIVES = "other-sedatives"
+    PREGNANCY = "pregnancy"
+    BREATHING = "breathing"
+    SUICIDE_RISK = "suicide-risk"
+    SUBSTANCE_USE = "substance-use"
+    COGNITION = "cognition"
+    SEIZURE_INDICATION = "seizure-indication"
+    PSYCHIATRIC_FIRST = "psychiatric-first"
+    RBD_OPTION = "rbd-option"
+    ENZYME_CHANGE = "enzyme-change"
     LONG_TERM_USE = "long-term-use"
+
+
+FIRST_FOUR = (
+    CheckId.OPIOID_TOGETHER,
+    CheckId.HIGH_DOSE,
+    CheckId.DOSE_ESCALATION,
+    CheckId.OLDER_ADULT,
+)
+"""The checks that the service exists for (CLINICAL section 3)."""
 
 
 class Severity(StrEnum):

@@ -8,14 +8,14 @@ from fractions import Fraction
 
 from clinical.checks.words import uncounted_reasons
 from clinical.dependence import Dependence
-from clinical.dose_history import DoseHistory
 from clinical.facts import MedicationRecord, PatientFacts, Unknown
 from clinical.findings import Assessment, CheckId, Fired, NotEvaluable
 from clinical.gates import coordinate_gates, stop_gates
+from clinical.order_case import OrderCase
 from clinical.policy import Policy
 from clinical.present import present_intakes, use_of, why_not_steady
 from clinical.quantities import Milligrams
-from clinical.signing import Effect, clonazepam_ordered, is_own_plan
+from clinical.signing import Effect, is_own_plan
 from clinical.taper.pace import Pace, pace, recommended_pace
 from clinical.taper.planner import plan
 from clinical.taper.refusal import CannotTaper
@@ -72,22 +72,10 @@ class TaperOffer:
 Offer = NoOffer | NewStart | UnderWay | TaperOffer
 
 
-def offer(
-    facts: PatientFacts,
-    assessment: Assessment,
-    policy: Policy,
-    *,
-    effect: Effect | None,
-    running: TaperInProgress | None,
-    told: DoseHistory,
-) -> Offer | None:
-    """What may be offered for the clonazepam order; None when none is being ordered.
-
-    What the caller's card tells as well is handed in: what signing comes to, a taper that is in
-    progress and the dose over time, all of the assessment's day.
-    """
-    on = assessment.on
-    if not clonazepam_ordered(facts, on):
+def offer(case: OrderCase, assessment: Assessment) -> Offer | None:
+    """What may be offered for the clonazepam order; None when none is being ordered."""
+    facts, on, policy, effect = case.facts, case.on, case.policy, case.effect
+    if not case.ordered:
         return None
     if effect is None:
         return NoOffer(("A single dose or an inpatient order is not tapered.",))
@@ -95,8 +83,8 @@ def offer(
         return NoOffer((f"The present dose is not known: {facts.medications_gap.why}.",))
     if is_own_plan(effect):
         return NoOffer(("The taper was accepted already; its orders stand as they are.",))
-    if running is not None:
-        return UnderWay(running, effect.drafts)
+    if case.running is not None:
+        return UnderWay(case.running, effect.drafts)
     if not effect.current:
         return _without_present_dose(facts, on, policy, effect)
     if not effect.present.complete:
@@ -111,7 +99,7 @@ def offer(
     gates = stop_gates(facts, on, policy)
     if gates:
         return NoOffer(tuple(f"No taper draft: {gate.why}." for gate in gates))
-    return _tapers(facts, assessment, policy, effect, told)
+    return _tapers(case, assessment, effect)
 
 
 def _without_present_dose(facts: PatientFacts, on: date, policy: Policy, effect: Effect) -> Offer:
@@ -128,19 +116,13 @@ def _without_present_dose(facts: PatientFacts, on: date, policy: Policy, effect:
     )
 
 
-def _tapers(
-    facts: PatientFacts,
-    assessment: Assessment,
-    policy: Policy,
-    effect: Effect,
-    told: DoseHistory,
-) -> Offer:
-    on = assessment.on
+def _tapers(case: OrderCase, assessment: Assessment, effect: Effect) -> Offer:
+    facts, on, policy = case.facts, case.on, case.policy
     present = Milligrams(effect.present.mg_per_day)
     youngest = None
     if not isinstance(facts.birth_date, Unknown):
         youngest = facts.birth_date.youngest_age_on(on)
-    use = use_of(facts, effect.current, on, policy, told)
+    use = use_of(facts, effect.current, on, policy, case.told)
     coordinate = coordinate_gates(assessment)
     paces = [recommended_pace(youngest, use.long_for(policy) or use.failed is not None)]
     under_age = youngest is not None and youngest < policy.older_adult_from_years

@@ -14,9 +14,11 @@ from dataclasses import replace
 from datetime import date
 
 from clinical.assess import assess
+from clinical.checks.long_term_use import long_term_use
 from clinical.checks.words import listed, unidentified
 from clinical.facts import DraftOrder, PatientFacts
 from clinical.findings import Assessment, Checked, CheckId, NotEvaluable, SetAside
+from clinical.order_case import OrderCase
 from clinical.policy import Policy
 from clinical.signing import current_clonazepam
 from clinical.standing import standing
@@ -28,13 +30,15 @@ def review(facts: PatientFacts, on: date, policy: Policy) -> Assessment:
     """Every check on the present orders as they stand on the day."""
     current = current_clonazepam(facts, on)
     as_signed_again = replace(facts, drafts=tuple(DraftOrder(record) for record in current))
-    found = assess(as_signed_again, on, policy)
+    found = assess(OrderCase(as_signed_again, on, policy))
     if facts.deceased is True:
         return found
     unknown = None if current else why_perhaps_current(facts, on)
     checks = []
     for checked in found.checks:
-        if unknown is not None:
+        if checked.check is CheckId.LONG_TERM_USE:
+            checks.append(Checked(checked.check, long_term_use(OrderCase(facts, on, policy))))
+        elif unknown is not None:
             checks.append(Checked(checked.check, NotEvaluable(unknown)))
         elif checked.check is CheckId.DOSE_ESCALATION:
             checks.append(Checked(checked.check, _NOTHING_SIGNED))

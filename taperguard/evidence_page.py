@@ -17,7 +17,10 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from clinical.evidence import all_sources
+from clinical.findings import CheckId
 from clinical.knowledge import document
+from clinical.policy import policy_numbers
+from clinical.rules import Number, Rule, rules, rules_version
 from ehr.decode import encode
 from taperguard.rxnorm.folder import adopted
 
@@ -27,19 +30,20 @@ NOT_REVIEWED = "not reviewed by a clinician"
 @cache
 def evidence() -> dict[str, Any]:
     """The rules, their numbers, the paces and the sources, as data."""
-    checks, dependence, paces, replanning, measures, kinetics = (
+    dependence, paces, replanning, measures, kinetics = (
         document(f"{name}.toml")
-        for name in ("checks", "dependence", "paces", "replanning", "measures", "kinetics")
+        for name in ("dependence", "paces", "replanning", "measures", "kinetics")
     )
     return {
-        "rules_version": checks["review"]["version"],
+        "rules_version": rules_version(),
         "reviews": [_review(document(name)["review"]) for name in _DOCUMENTS]
         + [_review(row) for row in document("tables.toml")["tables"].values()],
-        "checks": [{"id": key, **row} for key, row in checks["checks"].items()],
-        "numbers": [
+        "checks": [_rule(rule) for rule in rules()],
+        "numbers": [_number(number) for number in policy_numbers()]
+        + [
             {"id": key, **row}
-            for rules in (checks, dependence, paces, replanning, measures, kinetics)
-            for key, row in rules["numbers"].items()
+            for data in (dependence, paces, replanning, measures, kinetics)
+            for key, row in data["numbers"].items()
         ],
         "measures": [{"id": key, **row} for key, row in measures["measures"].items()],
         "paces": [_pace(row) for row in paces["paces"]],
@@ -55,7 +59,8 @@ def evidence() -> dict[str, Any]:
 
 
 _DOCUMENTS = (
-    "checks.toml",
+    *(f"checks/{check.value}.toml" for check in CheckId),
+    "cards.toml",
     "dependence.toml",
     "paces.toml",
     "kinetics.toml",
@@ -77,6 +82,37 @@ def _review(row: Mapping[str, Any]) -> dict[str, Any]:
         "reviewed_by": row["reviewed_by"] or NOT_REVIEWED,
         "next_review": row["next_review"].isoformat(),
     }
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.check.value,
+        "title": rule.title,
+        "does": rule.does,
+        "severity": rule.severity,
+        "card": "own" if rule.own_card else "supporting",
+        "sources": list(rule.sources),
+        "population": rule.population,
+        "age_and_sex": rule.age_and_sex,
+        "limits": rule.limits,
+        "numbers": [number.id for number in rule.numbers],
+        "version": rule.version,
+        "author": rule.author,
+        "authored_on": rule.authored_on.isoformat(),
+        "reviewed_by": rule.reviewed_by or NOT_REVIEWED,
+        "next_review": rule.next_review.isoformat(),
+    }
+
+
+def _number(number: Number) -> dict[str, Any]:
+    told = {
+        "id": number.id,
+        "value": number.value,
+        "unit": number.unit,
+        "meaning": number.meaning,
+        "sources": list(number.sources),
+    }
+    return told if number.note is None else {**told, "note": number.note}
 
 
 def site_tables() -> dict[str, Any] | None:

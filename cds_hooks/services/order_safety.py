@@ -15,7 +15,8 @@ from cds_hooks.gather import Background, gather_with_history
 from cds_hooks.request import ORDER_SELECT, ORDER_SIGN, HookRequest
 from cds_hooks.suggestions import Desk
 from clinical.assess import assess
-from clinical.findings import Assessment, NotEvaluable
+from clinical.findings import FIRST_FOUR, Assessment, NotEvaluable
+from clinical.order_case import OrderCase
 from clinical.policy import Policy
 from ehr.read.chart import read_chart
 from ehr.write.draft_orders import OrderContext
@@ -55,8 +56,10 @@ def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
     """Assess the drafts and deal the cards. Raises BadRequest or NothingDecided."""
     resources = gather_with_history(request, on, bench.background)
     chart = read_chart(resources)
-    assessment = assess(chart.facts, on, bench.policy)
-    if resources.gaps and all(isinstance(c.verdict, NotEvaluable) for c in assessment.checks):
+    case = OrderCase(chart.facts, on, bench.policy)
+    assessment = assess(case)
+    undecided = all(isinstance(assessment.verdict(it), NotEvaluable) for it in FIRST_FOUR)
+    if resources.gaps and undecided:
         raise NothingDecided(
             "The draft alone decides nothing, and this was not supplied: "
             + "; ".join(dict.fromkeys(resources.gaps.values()))
@@ -74,7 +77,7 @@ def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
         horizon_days=bench.policy.card_horizon_days,
         first_step_only=bench.first_step_only,
     )
-    dealt = deal(assessment, chart.facts, bench.policy, desk, bench.base_url)
+    dealt = deal(case, assessment, desk, bench.base_url)
     wording.say_how_fresh(dealt.cards, resources.background)
     body = {
         "cards": list(dealt.cards),

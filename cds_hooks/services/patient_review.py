@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 from cds_hooks import review_wording, wording
@@ -13,11 +12,11 @@ from cds_hooks.gather import gather_with_history
 from cds_hooks.request import PATIENT_VIEW, HookRequest
 from cds_hooks.services.order_safety import Answer, Bench
 from cds_hooks.suggestions import Desk
-from clinical.checks.long_term_use import long_term_use, year_of_use
+from clinical.checks.long_term_use import year_of_use
 from clinical.dose_history import dose_history
 from clinical.duration import present_use
 from clinical.facts import PatientFacts
-from clinical.findings import Checked, CheckId
+from clinical.order_case import OrderCase
 from clinical.policy import Policy
 from clinical.review import review
 from clinical.signing import current_clonazepam
@@ -38,11 +37,8 @@ def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
     facts = read_chart(resources).facts
     kept = resources.background.dose if resources.background is not None else None
     told = kept if kept is not None else dose_history(facts, on)
-    verdict = long_term_use(facts, on, bench.policy)
-    reviewed = review(facts, on, bench.policy)
-    assessment = replace(
-        reviewed, checks=(*reviewed.checks, Checked(CheckId.LONG_TERM_USE, verdict))
-    )
+    case = OrderCase(facts, on, bench.policy)
+    assessment = review(facts, on, bench.policy)
     words = None
     if _is_asked_about(facts, on, bench.policy):
         use = present_use(facts, on, bench.policy)
@@ -57,7 +53,7 @@ def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
         horizon_days=bench.policy.card_horizon_days,
         first_step_only=bench.first_step_only,
     )
-    dealt = deal_review(assessment, facts, bench.policy, desk, bench.base_url, words)
+    dealt = deal_review(case, assessment, desk, bench.base_url, words)
     wording.say_how_fresh(dealt.cards, resources.background)
     body = {
         "cards": list(dealt.cards),

@@ -7,25 +7,24 @@ the previous taper step, which is the label's own way back.
 
 from __future__ import annotations
 
-from datetime import date
-
 from clinical.baseline import earlier_doses
 from clinical.checks.high_dose import no_daily_dose_to_judge
 from clinical.checks.words import uncounted_reasons
 from clinical.facts import PatientFacts
-from clinical.findings import Clear, Fired, NotEvaluable, Severity, Verdict
-from clinical.policy import Policy
-from clinical.signing import Effect, Signing, effect_of_signing
+from clinical.findings import CheckId, Clear, Fired, NotEvaluable, Severity, Verdict
+from clinical.order_case import OrderCase
+from clinical.rules import rule
+from clinical.signing import Effect, Signing
 from clinical.totals import Total
 
-EVIDENCE = ("SEED", "LABEL")
+EVIDENCE = rule(CheckId.DOSE_ESCALATION).sources
 
 
-def dose_escalation(facts: PatientFacts, on: date, policy: Policy) -> Verdict:
+def dose_escalation(case: OrderCase) -> Verdict:
     """The new total against the present one, or against the last that ended lately."""
-    effect = effect_of_signing(facts, on, policy)
+    facts, effect = case.facts, case.effect
     if effect is None:
-        return no_daily_dose_to_judge(facts, on)
+        return no_daily_dose_to_judge(case)
     baseline = effect.baseline
     if baseline is None or not (baseline.sources or baseline.uncounted):
         return _without_baseline(facts, effect)
@@ -39,7 +38,7 @@ def dose_escalation(facts: PatientFacts, on: date, policy: Policy) -> Verdict:
             f"{new} is the present dose" if same else f"{new} is under the present {baseline}",
             (*new.sources, *baseline.sources),
         )
-    return _raised(facts, on, policy, effect, baseline)
+    return _raised(case, effect, baseline)
 
 
 def _without_baseline(facts: PatientFacts, effect: Effect) -> Verdict:
@@ -66,18 +65,16 @@ def _not_comparable(facts: PatientFacts, baseline: Total, new: Total) -> NotEval
     return None
 
 
-def _raised(
-    facts: PatientFacts, on: date, policy: Policy, effect: Effect, baseline: Total
-) -> Verdict:
+def _raised(case: OrderCase, effect: Effect, baseline: Total) -> Verdict:
     new = effect.replacing
-    for held in earlier_doses(facts, on, policy.step_back_days):
+    for held in earlier_doses(case.facts, case.on, case.policy.step_back_days):
         if held.total.complete and held.total.mg_per_day == new.mg_per_day:
             return Clear(
                 f"a step back to {new}, held until {held.until.isoformat()}: "
                 "the label's own way back when a reduction fails",
                 (*new.sources, *held.total.sources),
             )
-    seizures = facts.has_condition("seizure_disorder")
+    seizures = case.facts.has_condition("seizure_disorder")
     lapsed_on = effect.baseline_ended_on
     since = "" if lapsed_on is None else f" (ended on {lapsed_on.isoformat()})"
     remark = (

@@ -5,25 +5,26 @@ Decimal comparison, exact: 1.999 is under 2 and ten times 0.2 is 2.
 
 from __future__ import annotations
 
-from datetime import date
 from fractions import Fraction
 
 from clinical.checks.words import NO_CLONAZEPAM_ORDER, uncounted_reasons, unidentified_draft
 from clinical.facts import PatientFacts
-from clinical.findings import Clear, Fired, NotEvaluable, SetAside, Severity, Verdict
+from clinical.findings import CheckId, Clear, Fired, NotEvaluable, SetAside, Severity, Verdict
+from clinical.order_case import OrderCase
 from clinical.policy import Policy
 from clinical.quantities import plain
-from clinical.signing import Effect, clonazepam_ordered, effect_of_signing
+from clinical.rules import rule
+from clinical.signing import Effect
 from clinical.totals import Total
 
-EVIDENCE = ("SEED", "ASAM", "LABEL")
+EVIDENCE = rule(CheckId.HIGH_DOSE).sources
 
 
-def high_dose(facts: PatientFacts, on: date, policy: Policy) -> Verdict:
+def high_dose(case: OrderCase) -> Verdict:
     """The total after signing against the threshold; what is added is information only."""
-    effect = effect_of_signing(facts, on, policy)
+    facts, policy, effect = case.facts, case.policy, case.effect
     if effect is None:
-        return no_daily_dose_to_judge(facts, on)
+        return no_daily_dose_to_judge(case)
     threshold = policy.high_dose_mg_per_day
     if effect.replacing.mg_per_day >= threshold:
         return _fired(facts, policy, effect)
@@ -48,15 +49,14 @@ def high_dose(facts: PatientFacts, on: date, policy: Policy) -> Verdict:
     return Clear(f"{effect.replacing} is under {plain(threshold)} mg/day", effect.replacing.sources)
 
 
-def no_daily_dose_to_judge(facts: PatientFacts, on: date) -> Verdict:
+def no_daily_dose_to_judge(case: OrderCase) -> Verdict:
     """The verdict of a dose check when no order in the drafts sets a daily clonazepam dose."""
-    ordered = clonazepam_ordered(facts, on)
-    if ordered:
+    if case.ordered:
         return SetAside(
             "a single dose or an inpatient order sets no lasting daily dose",
-            tuple(record.source for record in ordered),
+            tuple(record.source for record in case.ordered),
         )
-    unknown = unidentified_draft(facts)
+    unknown = unidentified_draft(case.facts)
     return Clear(NO_CLONAZEPAM_ORDER) if unknown is None else NotEvaluable(unknown)
 
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 from datetime import date
 
 from clinical import duration
+from clinical.checks.words import NO_CLONAZEPAM_ORDER, unidentified_draft
 from clinical.day_set import DaySet
 from clinical.duration import LongTermUse, clonazepam_days, window_of
 from clinical.facts import PatientFacts
-from clinical.findings import Clear, Fired, NotEvaluable, SetAside, Severity, Verdict
+from clinical.findings import CheckId, Clear, Fired, NotEvaluable, SetAside, Severity, Verdict
+from clinical.order_case import OrderCase
 from clinical.policy import Policy
+from clinical.rules import rule
 
-EVIDENCE = ("PQA", "ASAM")
+EVIDENCE = rule(CheckId.LONG_TERM_USE).sources
 
 
 def year_of_use(facts: PatientFacts, on: date, policy: Policy) -> LongTermUse:
@@ -25,12 +28,21 @@ def year_of_use(facts: PatientFacts, on: date, policy: Policy) -> LongTermUse:
     return duration.long_term_use(clonazepam_days(facts, on, policy), window, policy.long_term_days)
 
 
-def long_term_use(facts: PatientFacts, on: date, policy: Policy) -> Verdict:
+def long_term_use_at_order(case: OrderCase) -> Verdict:
+    """The same beside an order of clonazepam, where it supports other findings."""
+    if case.ordered:
+        return long_term_use(case)
+    unknown = unidentified_draft(case.facts)
+    return Clear(NO_CLONAZEPAM_ORDER) if unknown is None else NotEvaluable(unknown)
+
+
+def long_term_use(case: OrderCase) -> Verdict:
     """Whether clonazepam was used on enough days.
 
     It fires on the known days alone; a list that is incomplete, and days that are not known,
     only keep it from being clear.
     """
+    facts, on, policy = case.facts, case.on, case.policy
     if facts.deceased is True:
         return SetAside("the chart says that the patient has died")
     use = year_of_use(facts, on, policy)

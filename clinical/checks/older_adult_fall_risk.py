@@ -7,12 +7,12 @@ from datetime import date, timedelta
 from clinical.checks.words import NO_CLONAZEPAM_ORDER, listed, unidentified_draft
 from clinical.drugs import Drug
 from clinical.facts import ConditionFact, PatientFacts, Unknown
-from clinical.findings import Clear, Fired, NotEvaluable, SetAside, Severity, Verdict
+from clinical.findings import CheckId, Clear, Fired, NotEvaluable, SetAside, Severity, Verdict
+from clinical.order_case import OrderCase
 from clinical.policy import Policy
-from clinical.signing import clonazepam_ordered, will_be_taken
-from clinical.standing import standing
+from clinical.rules import rule
 
-EVIDENCE = ("BEERS23", "SEED")
+EVIDENCE = rule(CheckId.OLDER_ADULT).sources
 
 RISKS = {
     "falls_history": "a history of falls",
@@ -34,9 +34,10 @@ APPROPRIATE = {
 """Uses that BEERS23 calls appropriate."""
 
 
-def older_adult_fall_risk(facts: PatientFacts, on: date, policy: Policy) -> Verdict:
+def older_adult_fall_risk(case: OrderCase) -> Verdict:
     """Age on the day, then what raises or lowers the weight of the finding."""
-    if not clonazepam_ordered(facts, on):
+    facts, on, policy = case.facts, case.on, case.policy
+    if not case.ordered:
         unknown = unidentified_draft(facts)
         return Clear(NO_CLONAZEPAM_ORDER) if unknown is None else NotEvaluable(unknown)
     comfort = facts.has_condition("hospice", "palliative")
@@ -55,12 +56,13 @@ def older_adult_fall_risk(facts: PatientFacts, on: date, policy: Policy) -> Verd
             f"the birth date is not exact: the age is {born.youngest_age_on(on)} "
             f"to {born.oldest_age_on(on)}"
         )
-    return _fired(facts, on, policy, born.youngest_age_on(on))
+    return _fired(case, born.youngest_age_on(on))
 
 
-def _fired(facts: PatientFacts, on: date, policy: Policy, age: int) -> Fired:
+def _fired(case: OrderCase, age: int) -> Fired:
+    facts, on, policy = case.facts, case.on, case.policy
     risks = [c for c in facts.has_condition(*RISKS) if _recent(c, on, policy)]
-    cns_active, cns_sources = cns_active_taken(facts, on)
+    cns_active, cns_sources = cns_active_taken(case)
     many = len(cns_active) >= policy.cns_active_many
     uses = facts.has_condition(*APPROPRIATE)
     severity = Severity.CRITICAL if risks or many else Severity.WARNING
@@ -102,13 +104,11 @@ def _recent(condition: ConditionFact, on: date, policy: Policy) -> bool:
     return condition.onset >= on - timedelta(days=policy.fracture_lookback_days)
 
 
-def cns_active_taken(facts: PatientFacts, on: date) -> tuple[list[str], tuple[str, ...]]:
+def cns_active_taken(case: OrderCase) -> tuple[list[str], tuple[str, ...]]:
     """The distinct CNS-active ingredients current or being ordered, and where they stand."""
-    records = [record for record in facts.medications if standing(record, on).counts]
-    records += [d.record for d in facts.drafts if will_be_taken(d, on)]
     names: dict[str, None] = {}
     sources: dict[str, None] = {}
-    for record in records:
+    for record in case.taken:
         if isinstance(record.drug, Drug) and record.drug.cns_active:
             names.update(dict.fromkeys(sorted(record.drug.cns_active)))
             sources[record.source] = None

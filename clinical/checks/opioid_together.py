@@ -8,7 +8,6 @@ never blocks. Treatment of opioid use disorder is never advised against (ASAM 21
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from fractions import Fraction
 
 from clinical.checks.words import ingredient_names, listed, unidentified, unidentified_draft
@@ -22,42 +21,42 @@ from clinical.drugs import (
     treats_opioid_use_disorder,
 )
 from clinical.facts import MedicationRecord, PatientFacts, RecordKind
-from clinical.findings import Clear, Fired, NotEvaluable, Severity, Verdict
-from clinical.policy import Policy
+from clinical.findings import CheckId, Clear, Fired, NotEvaluable, Severity, Verdict
+from clinical.order_case import OrderCase
 from clinical.quantities import plain
-from clinical.signing import clonazepam_ordered, current_clonazepam, will_be_taken
+from clinical.rules import rule
+from clinical.signing import will_be_taken
 from clinical.standing import standing
 
-EVIDENCE = ("LABEL", "FDA2020", "CDC22", "ASAM", "SEED")
+EVIDENCE = rule(CheckId.OPIOID_TOGETHER).sources
 
 
-def opioid_together(facts: PatientFacts, on: date, policy: Policy) -> Verdict:
+def opioid_together(case: OrderCase) -> Verdict:
     """One finding that names every opioid, current or in the same drafts."""
-    del policy
-    ordered = clonazepam_ordered(facts, on)
-    in_drafts = opioids_ordered(facts, on)
+    facts = case.facts
+    in_drafts = opioids_ordered(case)
     opioid_selected = _opioids([d.record for d in facts.drafts if d.selected])
-    clonazepam = ordered or (current_clonazepam(facts, on) if opioid_selected else ())
+    clonazepam = case.ordered or (case.current if opioid_selected else ())
     if not clonazepam:
         return _without_clonazepam(facts, bool(opioid_selected))
     opioids = in_drafts + tuple(
         record
-        for record in current_opioids(facts, on)
+        for record in current_opioids(case)
         if record.source not in {draft.source for draft in in_drafts}
     )
     if opioids:
         return _fired(facts, clonazepam, opioids)
-    return _without_opioid(facts, on)
+    return _without_opioid(case)
 
 
-def opioids_ordered(facts: PatientFacts, on: date) -> tuple[MedicationRecord, ...]:
+def opioids_ordered(case: OrderCase) -> tuple[MedicationRecord, ...]:
     """Opioids among the drafts, selected or not."""
-    return _opioids([d.record for d in facts.drafts if will_be_taken(d, on)])
+    return _opioids([d.record for d in case.facts.drafts if will_be_taken(d, case.on)])
 
 
-def current_opioids(facts: PatientFacts, on: date) -> tuple[MedicationRecord, ...]:
+def current_opioids(case: OrderCase) -> tuple[MedicationRecord, ...]:
     """Opioids being taken on the day, whichever kind of record tells of them."""
-    return _opioids([record for record in facts.medications if standing(record, on).counts])
+    return _opioids([r for r in case.facts.medications if standing(r, case.on).counts])
 
 
 def _opioids(records: Sequence[MedicationRecord]) -> tuple[MedicationRecord, ...]:
@@ -75,10 +74,11 @@ def _without_clonazepam(facts: PatientFacts, opioid_selected: bool) -> Verdict:
     return Clear("no clonazepam order and no opioid order")
 
 
-def _without_opioid(facts: PatientFacts, on: date) -> Verdict:
+def _without_opioid(case: OrderCase) -> Verdict:
+    facts = case.facts
     if facts.medications_gap is not None:
         return NotEvaluable(f"whether an opioid is current: {facts.medications_gap.why}")
-    current = [record for record in facts.medications if standing(record, on).counts]
+    current = [record for record in facts.medications if standing(record, case.on).counts]
     unknown = unidentified([*current, *(d.record for d in facts.drafts)])
     if unknown:
         sources = tuple(record.source for record in unknown)

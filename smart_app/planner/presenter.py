@@ -17,10 +17,10 @@ from clinical.dependence import Dependence
 from clinical.dose_history import Known
 from clinical.evidence import cite
 from clinical.facts import MedicationRecord, Unknown
-from clinical.findings import Clear, Finding, NotEvaluable, SetAside
-from clinical.knowledge import document
+from clinical.findings import CheckId, Clear, Finding, NotEvaluable, SetAside
 from clinical.policy import Policy
 from clinical.quantities import plain
+from clinical.rules import rule
 from clinical.totals import total_on
 from ehr.read.json import as_list, as_object, as_text
 from smart_app.planner.handout_presenter import Recipient
@@ -290,7 +290,7 @@ def _order(record: MedicationRecord, today: date) -> OrderLine:
 
 
 def _title(check: str) -> str:
-    return str(document("checks.toml")["checks"][check]["title"])
+    return rule(CheckId(check)).title
 
 
 def _finding(finding: Finding) -> FindingLine:

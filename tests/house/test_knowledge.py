@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from clinical.evidence import cite
+from clinical.findings import CheckId
 
 KNOWLEDGE = Path(__file__).parents[2] / "clinical" / "knowledge"
 FIELDS = {"title", "author", "authored_on", "reviewed_by", "next_review", "version"}
-DOCUMENTS = sorted(f for f in KNOWLEDGE.glob("*.toml") if f.name != "tables.toml")
+DOCUMENTS = sorted(f for f in KNOWLEDGE.rglob("*.toml") if f.name != "tables.toml")
 TABLES = sorted(KNOWLEDGE.glob("*.csv"))
 
 
@@ -34,9 +35,10 @@ def test_every_table_has_sources_and_a_review_that_is_not_overdue(file):
 
 
 def test_every_number_and_check_cites_sources_that_exist():
-    checks, dependence = read(KNOWLEDGE / "checks.toml"), read(KNOWLEDGE / "dependence.toml")
-    rows = [*checks["numbers"].values(), *checks["checks"].values()]
-    for row in [*rows, *dependence["numbers"].values()]:
+    rows = [read(KNOWLEDGE / "checks" / f"{check.value}.toml")["rule"] for check in CheckId]
+    for file in [*(KNOWLEDGE / "checks").glob("*.toml"), KNOWLEDGE / "cards.toml"]:
+        rows += read(file).get("numbers", {}).values()
+    for row in [*rows, *read(KNOWLEDGE / "dependence.toml")["numbers"].values()]:
         assert row["sources"]
         for key in row["sources"]:
             cite(key)

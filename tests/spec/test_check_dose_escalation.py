@@ -7,6 +7,7 @@ import pytest
 from clinical.checks.dose_escalation import dose_escalation
 from clinical.facts import RecordKind, Unknown
 from clinical.findings import Clear, Fired, NotEvaluable, Severity
+from clinical.order_case import OrderCase
 from clinical.policy import default_policy
 
 TODAY = date(2026, 11, 23)
@@ -15,7 +16,7 @@ TODAY = date(2026, 11, 23)
 @pytest.fixture
 def check(tell):
     def run(**facts):
-        return dose_escalation(tell.patient(**facts), TODAY, default_policy())
+        return dose_escalation(OrderCase(tell.patient(**facts), TODAY, default_policy()))
 
     return run
 

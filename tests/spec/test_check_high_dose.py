@@ -8,6 +8,7 @@ import pytest
 from clinical.checks.high_dose import high_dose
 from clinical.facts import Unknown
 from clinical.findings import Clear, Fired, NotEvaluable, SetAside, Severity
+from clinical.order_case import OrderCase
 from clinical.policy import default_policy
 
 TODAY = date(2026, 11, 23)
@@ -16,7 +17,7 @@ TODAY = date(2026, 11, 23)
 @pytest.fixture
 def check(tell):
     def run(**facts):
-        return high_dose(tell.patient(**facts), TODAY, default_policy())
+        return high_dose(OrderCase(tell.patient(**facts), TODAY, default_policy()))
 
     return run
 

@@ -15,13 +15,14 @@ from clinical.checks.long_term_use import long_term_use, year_of_use
 from clinical.facts import Unknown
 from clinical.findings import Clear, Fired, NotEvaluable, SetAside, Severity
 from clinical.measures import measure_patient
+from clinical.order_case import OrderCase
 from clinical.policy import default_policy
 
 POLICY = default_policy()
 
 
 def judged(tell, *records, **facts):
-    return long_term_use(tell.patient(medications=records, **facts), tell.today, POLICY)
+    return long_term_use(OrderCase(tell.patient(medications=records, **facts), tell.today, POLICY))
 
 
 def use(tell, *records):

@@ -7,6 +7,7 @@ import pytest
 from clinical.checks.older_adult_fall_risk import older_adult_fall_risk
 from clinical.facts import BirthDate, ConditionFact, Unknown
 from clinical.findings import Clear, Fired, NotEvaluable, SetAside, Severity
+from clinical.order_case import OrderCase
 from clinical.policy import default_policy
 
 TODAY = date(2026, 11, 23)
@@ -17,7 +18,7 @@ BORN_72 = date(1954, 3, 1)
 def check(tell):
     def run(**facts):
         facts.setdefault("drafts", [tell.draft("0.5")])
-        return older_adult_fall_risk(tell.patient(**facts), TODAY, default_policy())
+        return older_adult_fall_risk(OrderCase(tell.patient(**facts), TODAY, default_policy()))
 
     return run
 

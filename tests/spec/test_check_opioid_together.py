@@ -9,6 +9,7 @@ from clinical.checks.opioid_together import opioid_together
 from clinical.drugs import Coded, DrugDescription, recognise
 from clinical.facts import RecordKind, Unknown
 from clinical.findings import Clear, Fired, NotEvaluable, Severity
+from clinical.order_case import OrderCase
 from clinical.policy import default_policy
 
 TODAY = date(2026, 11, 23)
@@ -18,7 +19,7 @@ YESTERDAY = TODAY - timedelta(days=1)
 @pytest.fixture
 def check(tell):
     def run(**facts):
-        return opioid_together(tell.patient(**facts), TODAY, default_policy())
+        return opioid_together(OrderCase(tell.patient(**facts), TODAY, default_policy()))
 
     return run
 

@@ -131,6 +131,15 @@ def results_of(body: JsonObject) -> dict[str, str]:
     return {check: entry["result"] for check, entry in account_of(body).items()}
 
 
+FOUR = ("opioid-together", "high-dose", "dose-escalation", "older-adult-fall-risk")
+
+
+def four_of(body: JsonObject) -> dict[str, str]:
+    """The results of the four checks that the service exists for."""
+    found = results_of(body)
+    return {check: found[check] for check in FOUR}
+
+
 def actions_of(body: JsonObject) -> Iterator[JsonObject]:
     """Every action of every suggestion."""
     for card in body["cards"]:

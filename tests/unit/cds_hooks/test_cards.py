@@ -14,8 +14,8 @@ HALF_MG = cds.CLONAZEPAM["0.5"]
 
 def test_all_four_checks_fire_and_there_are_two_cards(ask, older_woman):
     body = ask(older_woman)
-    assert set(cds.results_of(body).values()) == {"fired"}
-    assert all(entry["shown"] for entry in cds.account_of(body).values())
+    assert set(cds.four_of(body).values()) == {"fired"}
+    assert all(cds.account_of(body)[check]["shown"] for check in cds.FOUR)
     order_card, naloxone_card = body["cards"]
     assert order_card["summary"] == (
         "Clonazepam 3 mg/day (now 2 mg/day) with oxycodone, age 72, a history of falls"
@@ -154,7 +154,7 @@ def test_an_opioid_order_beside_current_clonazepam_offers_naloxone_only(ask):
     assert [s["label"] for s in card["suggestions"]] == [
         "Add naloxone 4 mg nasal spray, two devices"
     ]
-    results = cds.results_of(body)
+    results = cds.four_of(body)
     assert results.pop("opioid-together") == "fired"
     assert set(results.values()) == {"clear"}
 
@@ -270,7 +270,7 @@ def test_an_order_that_raises_nothing_gets_no_card_and_a_full_account(ask):
         )
     )
     assert body["cards"] == []
-    assert set(cds.results_of(body).values()) == {"clear"}
+    assert set(cds.four_of(body).values()) == {"clear"}
 
 
 def test_information_alone_raises_no_card_and_says_so(ask):
@@ -312,7 +312,7 @@ def test_each_card_carries_the_account_of_its_own_checks(ask, older_woman):
         [c["check"] for c in card["extension"]["org.taperguard.assessment"]["checks"]]
         for card in (order_card, naloxone_card)
     ]
-    assert len(checks[0]) == 4
+    assert set(checks[0]) >= set(cds.FOUR)
     assert checks[1] == ["opioid-together"]
 
 

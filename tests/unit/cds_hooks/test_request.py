@@ -261,7 +261,7 @@ def test_without_any_data_a_draft_that_decides_nothing_is_a_412(ask, good):
 
 def test_without_any_data_a_high_dose_is_still_answered(ask, good):
     good["prefetch"] = {}
-    assert cds.results_of(ask(good)) == {
+    assert cds.four_of(ask(good)) == {
         "high-dose": "fired",
         "opioid-together": "not-evaluable",
         "dose-escalation": "not-evaluable",

@@ -5,7 +5,8 @@ from datetime import date
 import cds
 
 from clinical.assess import assess
-from clinical.findings import CheckId, Clear, Fired, NotEvaluable, SetAside
+from clinical.findings import FIRST_FOUR, CheckId, Clear, Fired, NotEvaluable, SetAside
+from clinical.order_case import OrderCase
 from clinical.policy import default_policy
 from clinical.review import review
 from ehr.read.chart import DraftResource, Resources, read_chart
@@ -32,7 +33,7 @@ def test_the_present_orders_give_the_findings_of_signing_them_again():
         },
         drafts=(DraftResource(now, True),),
     )
-    card = assess(read_chart(signed_again).facts, TODAY, POLICY)
+    card = assess(OrderCase(read_chart(signed_again).facts, TODAY, POLICY))
     for check in (CheckId.OPIOID_TOGETHER, CheckId.HIGH_DOSE, CheckId.OLDER_ADULT):
         assert found.verdict(check) == card.verdict(check)
         assert isinstance(found.verdict(check), Fired)
@@ -57,4 +58,4 @@ def test_a_list_that_failed_clears_nothing():
 def test_a_medicine_without_a_name_clears_nothing():
     nameless = cds.order("x", cds.OXYCODONE)
     del nameless["medicationCodeableConcept"]
-    assert all(isinstance(c.verdict, NotEvaluable) for c in reviewed(nameless).checks)
+    assert all(isinstance(reviewed(nameless).verdict(c), NotEvaluable) for c in FIRST_FOUR)
