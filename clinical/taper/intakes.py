@@ -40,7 +40,7 @@ def _about(share: Fraction, box: TabletBox) -> int:
 
 def cut_to(
     dose_ug: int,
-    before: Mapping[IntakeTime, Fraction],
+    before: Mapping[IntakeTime, Fraction | int],
     cut_order: tuple[IntakeTime, ...],
     box: TabletBox,
 ) -> dict[IntakeTime, int]:

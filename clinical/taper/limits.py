@@ -79,6 +79,14 @@ def cut_share(before: Milligrams, dose: Milligrams) -> Fraction:
     return Fraction(scaled_high - scaled_low, scaled_high)
 
 
+def _within(before: Milligrams, dose: Milligrams, cap: Fraction) -> bool:
+    """Whether the cut is no larger a share of the dose before than the cap."""
+    high, low = before.value, dose.value
+    scaled = high.numerator * low.denominator
+    cut = scaled - low.numerator * high.denominator
+    return cut * cap.denominator <= cap.numerator * scaled
+
+
 def highest_before(
     day: date, from_mg: Milligrams, course: Sequence[DoseOnDays], days: int
 ) -> Milligrams:
@@ -160,9 +168,9 @@ def _rise(part: DoseOnDays, before: Milligrams) -> str | None:
 def _cut(part: DoseOnDays, before: Milligrams, highest: Milligrams, box: TabletBox) -> str | None:
     """The warning of a fall above the cap, with what would make it smaller."""
     cap, days = conventions().cap, conventions().cap_days
-    at_once, in_window = cut_share(before, part.dose), cut_share(highest, part.dose)
-    if max(at_once, in_window) <= cap:
+    if _within(before, part.dose, cap) and _within(highest, part.dose, cap):
         return None
+    at_once, in_window = cut_share(before, part.dose), cut_share(highest, part.dose)
     limit = f"more than {plain(cap * 100)} % in {days} days"
     change = f"from {before} to {part.dose}/day on {part.starts}"
     if at_once <= cap:

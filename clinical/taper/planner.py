@@ -5,7 +5,7 @@ The first cut is on the start date; the schedule ends on the day the target begi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
@@ -156,12 +156,13 @@ def _stretches(request: TaperRequest) -> list[_Stretch]:
 
 def _splits(request: TaperRequest, doses: Sequence[int]) -> list[dict[IntakeTime, int]]:
     """Each dose over the day."""
-    before = present_regimen(request)
+    before: Mapping[IntakeTime, Fraction | int] = present_regimen(request)
+    box, order = request.box, request.cut_order
     splits: list[dict[IntakeTime, int]] = []
     for dose in doses:
-        split = cut_to(dose, before, request.cut_order, request.box)
+        split = cut_to(dose, before, order, box)
         splits.append(split)
-        before = {time: Fraction(split.get(time, 0)) for time in before}
+        before = {time: split.get(time, 0) for time in before}
     return splits
 
 
@@ -191,7 +192,8 @@ def _notes(
     request: TaperRequest, course: Sequence[DoseOnDays], intakes: Sequence[tuple[Intake, ...]]
 ) -> list[tuple[str, ...]]:
     """For each dose that is no rise, a note where one of its intakes has to grow."""
-    before, dose = present_regimen(request), request.from_mg
+    before: Mapping[IntakeTime, Fraction | int] = present_regimen(request)
+    dose = request.from_mg
     notes: list[tuple[str, ...]] = []
     for part, taken in zip(course, intakes, strict=True):
         amounts = {intake.time: intake.micrograms for intake in taken}
@@ -203,7 +205,7 @@ def _notes(
                 if amount > before[time] and part.dose <= dose
             )
         )
-        before = {time: Fraction(amounts.get(time, 0)) for time in before}
+        before = {time: amounts.get(time, 0) for time in before}
         dose = part.dose
     return notes
 

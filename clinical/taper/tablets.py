@@ -50,6 +50,10 @@ class TabletProduct:
         if self.halvable and self.strength_ug % 2:
             raise CannotTaper(f"Half of {self.name} is no whole number of micrograms.")
 
+    def __hash__(self) -> int:
+        """By code alone: equal products have one, and shelves of them are looked up often."""
+        return hash(self.rxcui)
+
     @property
     def strength(self) -> Milligrams:
         """Mg of clonazepam in one tablet."""
