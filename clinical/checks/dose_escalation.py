@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from clinical.baseline import earlier_doses
 from clinical.checks.high_dose import no_daily_dose_to_judge
-from clinical.checks.words import uncounted_reasons
+from clinical.checks.words import perhaps_clonazepam, uncounted_reasons
 from clinical.facts import PatientFacts
 from clinical.findings import CheckId, Clear, Fired, NotEvaluable, Severity, Verdict
 from clinical.order_case import OrderCase
@@ -27,7 +27,7 @@ def dose_escalation(case: OrderCase) -> Verdict:
         return no_daily_dose_to_judge(case)
     baseline = effect.baseline
     if baseline is None or not (baseline.sources or baseline.uncounted):
-        return _without_baseline(facts, effect)
+        return _without_baseline(case, effect)
     new = effect.replacing
     unknown = _not_comparable(facts, baseline, new)
     if unknown is not None:
@@ -41,9 +41,12 @@ def dose_escalation(case: OrderCase) -> Verdict:
     return _raised(case, effect, baseline)
 
 
-def _without_baseline(facts: PatientFacts, effect: Effect) -> Verdict:
-    if facts.medications_gap is not None:
-        return NotEvaluable(f"the present dose is not known: {facts.medications_gap.why}")
+def _without_baseline(case: OrderCase, effect: Effect) -> Verdict:
+    gap, unknown = case.facts.medications_gap, perhaps_clonazepam(case)
+    if gap is not None:
+        return NotEvaluable(f"the present dose is not known: {gap.why}")
+    if unknown is not None:
+        return NotEvaluable(f"the present dose is not known: {unknown}")
     return Clear("a new start: there is no present dose", effect.replacing.sources)
 
 

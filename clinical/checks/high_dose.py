@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from clinical.checks.words import NO_CLONAZEPAM_ORDER, uncounted_reasons, unidentified_draft
+from clinical.checks.words import (
+    NO_CLONAZEPAM_ORDER,
+    perhaps_clonazepam,
+    uncounted_reasons,
+    unidentified_draft,
+)
 from clinical.facts import PatientFacts
 from clinical.findings import CheckId, Clear, Fired, NotEvaluable, SetAside, Severity, Verdict
 from clinical.order_case import OrderCase
@@ -46,6 +51,9 @@ def high_dose(case: OrderCase) -> Verdict:
             f"{facts.medications_gap.why}",
             effect.replacing.sources,
         )
+    unknown = perhaps_clonazepam(case)
+    if unknown is not None:
+        return NotEvaluable(f"the new order is {effect.replacing}; {unknown}")
     return Clear(f"{effect.replacing} is under {plain(threshold)} mg/day", effect.replacing.sources)
 
 

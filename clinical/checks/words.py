@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from clinical.drugs import Unrecognised, named_ingredients
 from clinical.facts import MedicationRecord, PatientFacts
+from clinical.order_case import OrderCase
 from clinical.totals import Total
 
 NO_CLONAZEPAM_ORDER = "no clonazepam order"
@@ -41,6 +42,17 @@ def uncounted_reasons(total: Total) -> str:
 def unidentified(records: Iterable[MedicationRecord]) -> tuple[MedicationRecord, ...]:
     """The records in which nothing names the drug, so that it may be anything."""
     return tuple(r for r in records if isinstance(r.drug, Unrecognised) and r.drug.named is None)
+
+
+def perhaps_clonazepam(case: OrderCase) -> str | None:
+    """Why a present medicine may be clonazepam without saying so, or None when none may be."""
+    unknown = unidentified(case.taken)
+    if not unknown:
+        return None
+    return (
+        f"the drug of {listed(r.source for r in unknown)} could not be identified, so it may be "
+        "clonazepam"
+    )
 
 
 def unidentified_draft(facts: PatientFacts) -> str | None:

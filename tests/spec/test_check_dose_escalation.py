@@ -1,12 +1,13 @@
 """The dose is being raised (CLINICAL section 3, dose-escalation)."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
 from clinical.checks.dose_escalation import dose_escalation
 from clinical.facts import RecordKind, Unknown
-from clinical.findings import Clear, Fired, NotEvaluable, Severity
+from clinical.findings import Clear, Fired, NotEvaluable, SetAside, Severity
 from clinical.order_case import OrderCase
 from clinical.policy import default_policy
 
@@ -111,3 +112,48 @@ def test_a_statement_counts_only_where_no_order_exists(check, tell):
     assert isinstance(check(drafts=[tell.draft("2")], medications=[said]), Fired)
     ordered = tell.record("ordered", mg_per_day="2")
     assert isinstance(check(drafts=[tell.draft("2")], medications=[said, ordered]), Clear)
+
+
+def test_an_unlinked_order_escalates_only_if_replacing_does(check, tell):
+    """1 mg/day beside a present 2: less if it replaces, 3 if both continue. No escalation."""
+    verdict = check(drafts=[tell.draft("1")], medications=[tell.record("old", mg_per_day="2")])
+    assert verdict == Clear(
+        "1 mg/day is under the present 2 mg/day",
+        ("MedicationRequest/new", "MedicationRequest/old"),
+    )
+
+
+def test_planned_steps_are_not_added_up(check, tell):
+    """The chart holds 1.5 from next week and 1.25 after it: the present dose is 2, not 4.75."""
+    week = [TODAY + timedelta(days=days) for days in (7, 14, 21)]
+    chart = [
+        tell.record("now", mg_per_day="2", ends=week[0] - timedelta(days=1)),
+        tell.record("next", mg_per_day="1.5", starts=week[0], ends=week[1] - timedelta(days=1)),
+        tell.record("then", mg_per_day="1.25", starts=week[1], ends=week[2]),
+    ]
+    verdict = check(drafts=[tell.draft("2.5")], medications=chart)
+    assert isinstance(verdict, Fired)
+    assert verdict.summary == "raised from 2 mg/day to 2.5 mg/day"
+
+
+def test_a_single_dose_is_set_aside(check, tell):
+    single = replace(tell.draft("2").record.course, single_dose=True)
+    verdict = check(
+        drafts=[tell.draft("2", course=single)], medications=[tell.record("old", mg_per_day="1")]
+    )
+    assert isinstance(verdict, SetAside)
+
+
+def test_a_present_medicine_that_nothing_identifies_may_be_clonazepam(check, tell):
+    """Then there may be a present dose: "a new start" would be a guess."""
+    nameless = tell.record("x", name="", mg_per_day="2")
+    verdict = check(drafts=[tell.draft("1")], medications=[nameless])
+    assert verdict == NotEvaluable(
+        "the present dose is not known: the drug of MedicationRequest/x could not be identified, "
+        "so it may be clonazepam"
+    )
+
+
+def test_a_rise_over_the_known_present_dose_is_told_beside_a_medicine_without_a_name(check, tell):
+    chart = [tell.record("old", mg_per_day="1"), tell.record("x", name="", mg_per_day="2")]
+    assert isinstance(check(drafts=[tell.draft("2")], medications=chart), Fired)

@@ -1,7 +1,7 @@
 """2 mg of clonazepam a day or more (CLINICAL section 3, high-dose)."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -160,6 +160,26 @@ def test_the_known_part_suffices_to_fire(check, tell):
 def test_a_missing_list_of_medications_is_not_taken_for_an_empty_one(check, tell):
     verdict = check(drafts=[tell.draft("1")], medications_gap=Unknown("the list was not supplied"))
     assert isinstance(verdict, NotEvaluable)
+
+
+def test_a_present_medicine_that_nothing_identifies_may_add_to_it(check, tell):
+    nameless = tell.record("x", name="", mg_per_day="1")
+    verdict = check(drafts=[tell.draft("1")], medications=[nameless])
+    assert verdict == NotEvaluable(
+        "the new order is 1 mg/day; the drug of MedicationRequest/x could not be identified, so "
+        "it may be clonazepam"
+    )
+    assert isinstance(check(drafts=[tell.draft("2")], medications=[nameless]), Fired)
+
+
+def test_planned_steps_are_not_added_up(check, tell):
+    """The present 1.5 ends tonight, 1 follows: at most 1.5 on a day, not 2.5."""
+    chart = [
+        tell.record("now", mg_per_day="1.5", ends=TODAY),
+        tell.record("next", mg_per_day="1", starts=TODAY + timedelta(days=1)),
+    ]
+    verdict = check(drafts=[tell.draft("0.25")], medications=chart)
+    assert isinstance(verdict, Clear)
 
 
 def test_a_missing_list_does_not_stop_what_the_draft_alone_decides(check, tell):

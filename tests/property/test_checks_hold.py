@@ -1,0 +1,246 @@
+"""What holds for every check, whoever the patient is.
+
+An unrelated record never takes a finding away, and losing data never makes the answer quieter:
+what was found, or could not be checked, does not become "clear".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from told import TODAY, Stories
+
+from clinical.assess import CHECKS, assess
+from clinical.daily_dose import DoseCourse, NotComputable
+from clinical.drugs import Unrecognised
+from clinical.facts import (
+    AllergyFact,
+    ConditionFact,
+    DraftOrder,
+    MedicationRecord,
+    ObservationFact,
+    PatientFacts,
+    RecordKind,
+    Unknown,
+)
+from clinical.findings import Assessment, Clear, Fired, NotEvaluable
+from clinical.order_case import OrderCase
+from clinical.policy import default_policy
+
+SEEDED = settings(
+    derandomize=True,
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+tell = Stories()
+
+OTHERS = (
+    "oxycodone 5 mg tablet",
+    "zolpidem 5 mg tablet",
+    "gabapentin 300 mg capsule",
+    "clarithromycin 500 mg tablet",
+    "naloxone 4 mg nasal spray",
+    "buprenorphine 8 mg sublingual tablet",
+    "melatonin 3 mg tablet",
+)
+CONCEPTS = (
+    "seizure_disorder",
+    "pregnancy",
+    "hepatic_impairment",
+    "angle_closure_glaucoma_acute",
+    "fall_event",
+    "dementia",
+    "rbd",
+    "ptsd",
+    "depression",
+    "insomnia",
+    "alcohol_use_disorder",
+    "alcohol_withdrawal",
+    "sleep_apnoea",
+    "suicide_attempt",
+    "palliative",
+)
+
+
+@st.composite
+def clonazepam(draw: st.DrawFn, key: str) -> MedicationRecord:
+    """An order of clonazepam that is current, ended, or of an unknown dose."""
+    ago = draw(st.sampled_from([1, 20, 100, 400]))
+    return tell.order(
+        key,
+        draw(st.sampled_from(["0.5", "1", "2", "3", "5", None])),
+        ago=ago,
+        until=draw(st.sampled_from([None, None, ago - 1])),
+        supply=draw(st.sampled_from([None, 30, 365])),
+    )
+
+
+@st.composite
+def other(draw: st.DrawFn, key: str) -> MedicationRecord:
+    """Another medicine, current or not, told by one kind of record or another."""
+    return tell.record(
+        key,
+        draw(st.sampled_from(OTHERS)),
+        draw(st.sampled_from(["5", "20", None])),
+        kind=draw(st.sampled_from(list(RecordKind))),
+        status=draw(st.sampled_from(["active", "active", "stopped"])),
+        starts=draw(st.sampled_from([None, tell.ago(3), tell.ago(90)])),
+        period_starts=tell.ago(3),
+        supply_days=30,
+    )
+
+
+@st.composite
+def drafts(draw: st.DrawFn) -> tuple[DraftOrder, ...]:
+    """One or two orders of clonazepam, and perhaps another medicine; sometimes a stop."""
+    found = [
+        tell.draft(
+            draw(st.sampled_from(["0.25", "0.5", "1", "2", "3", "5", None])),
+            key="new",
+            replaces=draw(st.sampled_from([(), ("a",)])),
+        )
+    ]
+    if draw(st.booleans()):
+        found.append(DraftOrder(replace(draw(other("beside")), status="draft")))
+    if draw(st.sampled_from([False, False, True])):
+        stop = tell.order("a", "2", ago=100, status=draw(st.sampled_from(["stopped", "cancelled"])))
+        found = [DraftOrder(stop), *found[draw(st.sampled_from([0, 1])) :]]
+    return tuple(found)
+
+
+@st.composite
+def patients(draw: st.DrawFn) -> PatientFacts:
+    """Somebody for whom clonazepam is being ordered, stopped or changed."""
+    medications = [draw(clonazepam(key)) for key in draw(st.sampled_from(["", "a", "ab"]))]
+    medications += [draw(other(key)) for key in draw(st.sampled_from(["", "x", "xy"]))]
+    conditions = [
+        ConditionFact(
+            f"Condition/{concept}", concept, active=draw(st.sampled_from([True] * 3 + [False]))
+        )
+        for concept in draw(st.lists(st.sampled_from(CONCEPTS), max_size=3, unique=True))
+    ]
+    allergies = AllergyFact("AllergyIntolerance/a", "lorazepam", benzodiazepine=True)
+    thoughts = ObservationFact("Observation/q", "phq9_item9", draw(st.sampled_from([0, 2])), TODAY)
+    return tell.patient(
+        born=draw(st.sampled_from([date(1985, 6, 1), date(1950, 6, 1), date(1961, 11, 23), None])),
+        drafts=draw(drafts()),
+        medications=medications,
+        conditions=conditions,
+        allergies=draw(st.sampled_from([Unknown("not asked for"), (), (allergies,)])),
+        observations=draw(st.sampled_from([Unknown("not asked for"), (), (thoughts,)])),
+    )
+
+
+def assessed(facts: PatientFacts) -> Assessment:
+    return assess(OrderCase(facts, TODAY, default_policy()))
+
+
+# --- what has nothing to do with clonazepam ----------------------------------------------
+
+Change = Callable[[PatientFacts], PatientFacts]
+
+
+def with_medication(**told: object) -> Change:
+    def change(facts: PatientFacts) -> PatientFacts:
+        record = tell.record("unrelated", "lisinopril 10 mg tablet", "10", **told)
+        return replace(facts, medications=(*facts.medications, record))
+
+    return change
+
+
+def with_draft(facts: PatientFacts) -> PatientFacts:
+    record = tell.record("unrelated", "lisinopril 10 mg tablet", "10", status="draft")
+    return replace(facts, drafts=(*facts.drafts, DraftOrder(record)))
+
+
+def with_condition(facts: PatientFacts) -> PatientFacts:
+    resolved = ConditionFact("Condition/unrelated", "anxiety_other", active=False)
+    return replace(facts, conditions=(*facts.conditions, resolved))
+
+
+def with_allergy(facts: PatientFacts) -> PatientFacts:
+    if isinstance(facts.allergies, Unknown):
+        return facts
+    penicillin = AllergyFact("AllergyIntolerance/p", "penicillin", benzodiazepine=False)
+    return replace(facts, allergies=(*facts.allergies, penicillin))
+
+
+UNRELATED: dict[str, Change] = {
+    "an order": with_medication(),
+    "a stopped order": with_medication(status="stopped"),
+    "a statement": with_medication(kind=RecordKind.STATEMENT),
+    "a dispense": with_medication(
+        kind=RecordKind.DISPENSE, period_starts=tell.ago(3), supply_days=30
+    ),
+    "a draft": with_draft,
+    "a resolved condition": with_condition,
+    "an allergy": with_allergy,
+}
+
+
+@pytest.mark.parametrize("unrelated", UNRELATED.values(), ids=UNRELATED)
+@given(facts=patients())
+@settings(SEEDED, max_examples=40)
+def test_an_unrelated_record_changes_no_verdict(unrelated, facts):
+    before, after = assessed(facts), assessed(unrelated(facts))
+    for check in CHECKS:
+        old, new = before.verdict(check), after.verdict(check)
+        assert type(new) is type(old), (check, old, new)
+        if isinstance(old, Fired):
+            assert new.severity is old.severity, (check, old, new)
+
+
+# --- losing data -------------------------------------------------------------------------
+
+LOST = Unknown("the list was cut short")
+NO_DOSE = DoseCourse(NotComputable("the dosage was lost"))
+
+
+@st.composite
+def losses(draw: st.DrawFn, facts: PatientFacts) -> PatientFacts:
+    """The same patient with something no longer known, and said to be so."""
+    kinds = ["birth date", "conditions", "allergies", "observations", "medications"]
+    if facts.medications:
+        kinds += ["a dose", "a name"]
+    match draw(st.sampled_from(kinds)):
+        case "birth date":
+            return replace(facts, birth_date=LOST)
+        case "conditions":
+            kept = tuple(c for c in facts.conditions if draw(st.booleans()))
+            return replace(facts, conditions=kept, conditions_gap=LOST)
+        case "allergies":
+            return replace(facts, allergies=(), allergies_gap=LOST)
+        case "observations":
+            return replace(facts, observations=(), observations_gap=LOST)
+        case "medications":
+            some = tuple(m for m in facts.medications if draw(st.booleans()))
+            return replace(facts, medications=some, medications_gap=LOST)
+        case what:
+            place = draw(st.integers(0, len(facts.medications) - 1))
+            old = facts.medications[place]
+            new = (
+                replace(
+                    old, course=replace(NO_DOSE, starts=old.course.starts, ends=old.course.ends)
+                )
+                if what == "a dose"
+                else replace(old, drug=Unrecognised(None))
+            )
+            changed = (*facts.medications[:place], new, *facts.medications[place + 1 :])
+            return replace(facts, medications=changed)
+
+
+@given(data=st.data(), facts=patients())
+@settings(SEEDED, max_examples=300)
+def test_losing_data_never_clears_what_fired_or_could_not_be_checked(data, facts):
+    lost = data.draw(losses(facts))
+    before, after = assessed(facts), assessed(lost)
+    for check in CHECKS:
+        old, new = before.verdict(check), after.verdict(check)
+        if isinstance(old, Fired | NotEvaluable):
+            assert not isinstance(new, Clear), (check, old, new)
