@@ -132,7 +132,7 @@ def case_of(chart: dict[str, Any]) -> Case:
     by_type: dict[str, list[Any]] = {}
     for reference, resource in chart.items():
         by_type.setdefault(reference.partition("/")[0], []).append(resource)
-    facts = read_chart(Resources({kind: tuple(of) for kind, of in by_type.items()})).facts
+    facts = read_chart(Resources({kind: tuple(of) for kind, of in by_type.items()}), ON).facts
     return Case(facts, ON, default_policy(), measure_rules())
 
 
