@@ -101,7 +101,7 @@ def long_history(records: int) -> tuple[bytes, PatientFacts]:
         if number % 2:
             made["dispenseRequest"] = {"expectedSupplyDuration": {"value": 28, "unit": "d"}}
         orders.append(made)
-    facts = read_chart(Resources({"MedicationRequest": tuple(orders)})).facts
+    facts = read_chart(Resources({"MedicationRequest": tuple(orders)}), TODAY).facts
     return json.dumps(orders).encode(), facts
 
 

@@ -34,6 +34,7 @@ def gather(request: HookRequest) -> Resources:
         drafts=request.drafts,
         gaps=supplied.gaps,
         notes=(*request.notes, *supplied.notes),
+        asked=supplied.asked,
     )
 
 

@@ -8,22 +8,15 @@ identifiers count as they stand, without descendants, and only where the optiona
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, timedelta
 from functools import cache
 
-from clinical.codes import Icd10Code, MalformedCode, SnomedCode
+from clinical.code_systems import by_snomed, system_of
+from clinical.codes import Icd10Code, MalformedCode
 from clinical.drugs import Coded
 from clinical.knowledge import table
 
-_ICD10_SYSTEMS = frozenset(
-    {
-        "hl7.org/fhir/sid/icd-10-cm",
-        "hl7.org/fhir/sid/icd-10",
-        "urn:oid:2.16.840.1.113883.6.90",
-        "urn:oid:2.16.840.1.113883.6.3",
-    }
-)
-_SNOMED_SYSTEMS = ("snomed.info/sct", "urn:oid:2.16.840.1.113883.6.96")
-_SHORTEST_ICD10 = 3
+_SHORTEST_ICD10, _LONGEST_ICD10 = 3, 7
 
 
 def concepts_of(codes: Iterable[Coded]) -> frozenset[str]:
@@ -33,14 +26,41 @@ def concepts_of(codes: Iterable[Coded]) -> frozenset[str]:
     """
     found: set[str] = set()
     for coded in codes:
-        if coded.system is None or coded.code is None:
-            continue
-        system = coded.system.strip().lower().removeprefix("https://").removeprefix("http://")
-        if system.rstrip("/") in _ICD10_SYSTEMS:
-            found |= _of_icd10(coded.code)
-        elif system.startswith(_SNOMED_SYSTEMS):
+        icd10 = _icd10_code(coded)
+        if icd10 is not None:
+            found |= _of_icd10(icd10)
+        elif coded.code is not None and system_of(coded) == "snomed":
             found |= _by_snomed().get(coded.code.strip(), frozenset())
     return frozenset(found)
+
+
+def can_be_looked_up(codes: Iterable[Coded]) -> bool:
+    """Whether the codes tell if the condition is one of our concepts.
+
+    An ICD-10-CM code does, whether it is one of ours or not. A SNOMED CT identifier does only
+    where it is one of ours: of others nobody here knows what they are kinds of.
+    """
+    codes = tuple(codes)
+    return any(_icd10_code(coded) is not None for coded in codes) or bool(concepts_of(codes))
+
+
+def is_late_effect(coded: Coded) -> bool:
+    """Whether the code is of a sequela: S in the seventh place of an injury or its cause."""
+    code = _icd10_code(coded)
+    return code is not None and len(code) == _LONGEST_ICD10 and code.endswith("S")
+
+
+def has_passed(concept: str, began: date | None, on: date, *, of_a_visit: bool) -> bool:
+    """Whether a condition that began then cannot be present on a day any more.
+
+    For those of `knowledge/condition_spans.csv`; some only where the record is a diagnosis of a
+    visit, which nobody keeps up. Without a day nothing has passed.
+    """
+    span = _spans().get(concept)
+    if span is None or began is None:
+        return False
+    days, only_of_visits = span
+    return (of_a_visit or not only_of_visits) and on - began > timedelta(days=days)
 
 
 def concepts() -> frozenset[str]:
@@ -49,11 +69,17 @@ def concepts() -> frozenset[str]:
     return frozenset(concept for rows in tables for held in rows.values() for concept in held)
 
 
-def _of_icd10(written: str) -> set[str]:
+def _icd10_code(coded: Coded) -> str | None:
+    """The code in the form that is compared; None for another system's and a malformed one."""
+    if coded.code is None or system_of(coded) != "icd-10":
+        return None
     try:
-        code = Icd10Code.of(written).value
+        return Icd10Code.of(coded.code).value
     except MalformedCode:
-        return set()
+        return None
+
+
+def _of_icd10(code: str) -> set[str]:
     exact, prefixes = _icd10()
     found = set(exact.get(code, ()))
     for length in range(_SHORTEST_ICD10, len(code) + 1):
@@ -73,13 +99,13 @@ def _icd10() -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]]]:
 
 
 @cache
+def _spans() -> dict[str, tuple[int, bool]]:
+    """The days that a concept lasts at most, and whether that is so of a visit's diagnosis only."""
+    return {
+        row["concept"]: (int(row["days"]), row["of"] == "encounter")
+        for row in table("condition_spans.csv")
+    }
+
+
 def _by_snomed() -> dict[str, frozenset[str]]:
-    try:
-        rows = table("conditions_snomed.csv")
-    except FileNotFoundError:  # a site without a SNOMED CT licence removes it
-        return {}
-    found: dict[str, frozenset[str]] = {}
-    for row in rows:
-        code = SnomedCode.of(row["sctid"]).value
-        found[code] = found.get(code, frozenset()) | {row["concept"]}
-    return found
+    return by_snomed("conditions_snomed.csv", "concept")

@@ -30,7 +30,7 @@ def searches(patient_id: str) -> tuple[Search, ...]:
     return tuple(
         Search(need, f"{need.resource_type}/{patient_id}")
         if need.by_id
-        else Search(need, None, (("patient", patient_id), ("_count", str(PAGE_SIZE))))
+        else Search(need, None, (("patient", patient_id), *_code(need), ("_count", str(PAGE_SIZE))))
         for need in (*NEEDS, CARE_PLANS)
     )
 
@@ -43,7 +43,8 @@ def export_types() -> tuple[str, ...]:
 def prefetch_templates(optional: Collection[str] = ()) -> dict[str, str]:
     """Prefetch templates: every required need, and the optional ones named by key.
 
-    Only what the CDS Hooks 2.0 grammar allows: instance reads and searches by one token.
+    Only what the CDS Hooks 2.0 grammar allows: instance reads, and type searches by tokens with
+    equality. Commas between values of a token are FHIR's "or" (R4, Search).
     """
     asked = (need for need in NEEDS if need.required or need.key in optional)
     return {need.key: _template(need) for need in asked}
@@ -53,4 +54,9 @@ def _template(need: Need) -> str:
     patient = "{{context.patientId}}"
     if need.by_id:
         return f"{need.resource_type}/{patient}"
-    return f"{need.resource_type}?patient={patient}"
+    return "&".join((f"{need.resource_type}?patient={patient}", *map("=".join, _code(need))))
+
+
+def _code(need: Need) -> tuple[tuple[str, str], ...]:
+    """The codes of a need as a search parameter; without a system, which not every EHR stores."""
+    return (("code", ",".join(need.codes)),) if need.codes else ()

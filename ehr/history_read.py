@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from clinical.conditions import concepts_of
+from clinical.conditions import can_be_looked_up, concepts_of
 from clinical.dose_history import dose_history
 from clinical.drugs import Unrecognised
 from ehr import ask, history
@@ -130,7 +130,7 @@ def _kept(whole: Resources, pages: int, on: date, now: datetime) -> KeptHistory:
             left = {id(r) for r in foreign}
             by_type[kind] = tuple(r for r in found if id(r) not in left)
         elif kind == "Condition":
-            by_type[kind] = tuple(r for r in found if concepts_of(codes_of(r.get("code"))))
+            by_type[kind] = tuple(r for r in found if _is_of_use(r))
         else:
             by_type[kind] = found
     needed = {
@@ -142,7 +142,7 @@ def _kept(whole: Resources, pages: int, on: date, now: datetime) -> KeptHistory:
         r for r in by_type.get("Medication", ()) if source_of(r) in needed
     )
     by_type = {kind: found for kind, found in by_type.items() if found}
-    facts = read_chart(Resources(by_type, gaps=whole.gaps)).facts
+    facts = read_chart(Resources(by_type, gaps=whole.gaps), on).facts
     kept = KeptHistory(
         read_at=now,
         on=on,
@@ -161,6 +161,12 @@ def _kept(whole: Resources, pages: int, on: date, now: datetime) -> KeptHistory:
 def _is_foreign(resource: Resource, whole: Resources) -> bool:
     drug = medication_record(resource, lookup_in(whole, resource), every_dose=False).drug
     return isinstance(drug, Unrecognised) and drug.named is not None
+
+
+def _is_of_use(condition: Resource) -> bool:
+    """A condition that a check knows, or one that nobody can look up and that is counted."""
+    codes = codes_of(condition.get("code"))
+    return bool(concepts_of(codes)) or not can_be_looked_up(codes)
 
 
 def _too_large(kept: KeptHistory) -> KeptHistory:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clinical.observations import asked_for
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
@@ -15,7 +17,7 @@ class Need:
 
     `key` is the prefetch key (PRODUCT, HTTP). `wanted` is what it is called in a sentence.
     A `required` need that is absent or failed is a gap; an optional one that was never asked
-    for is none.
+    for is none. `codes` limit a search to records of these codes (token values, none has a comma).
     """
 
     key: str
@@ -23,6 +25,7 @@ class Need:
     wanted: str
     required: bool
     by_id: bool = False
+    codes: tuple[str, ...] = ()
 
 
 PATIENT = Need("patient", "Patient", "the patient's record", required=True, by_id=True)
@@ -30,8 +33,10 @@ MEDICATIONS = Need("medications", "MedicationRequest", "the list of medications"
 CONDITIONS = Need("conditions", "Condition", "the list of conditions", required=True)
 STATEMENTS = Need("statements", "MedicationStatement", "the reported medications", required=False)
 DISPENSES = Need("dispenses", "MedicationDispense", "the dispensing records", required=False)
-ALLERGIES = Need("allergies", "AllergyIntolerance", "the allergies", required=False)
-OBSERVATIONS = Need("observations", "Observation", "the observations", required=False)
+ALLERGIES = Need("allergies", "AllergyIntolerance", "the list of allergies", required=False)
+OBSERVATIONS = Need(
+    "observations", "Observation", "the list of observations", required=False, codes=asked_for()
+)
 
 NEEDS: tuple[Need, ...] = (
     PATIENT,
@@ -42,3 +47,6 @@ NEEDS: tuple[Need, ...] = (
     ALLERGIES,
     OBSERVATIONS,
 )
+
+OPTIONAL: tuple[str, ...] = tuple(need.key for need in NEEDS if not need.required)
+"""Keys of the lists that an EHR need not supply."""

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from clinical.taper import CannotTaper, TabletProduct, default_products, products_of
 from ehr import guard
+from ehr.needs import OPTIONAL, STATEMENTS
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")
@@ -77,6 +78,7 @@ class TrustedEhr:
     for by itself, `bulk_group_id` is the FHIR id of the Group that is exported every night.
 
     `tablets` are the clonazepam tablets that its pharmacy stocks: tapers are made of them.
+    `prefetch` are the optional lists (keys of `ehr.needs`) that it is asked for with each hook.
     """
 
     id: str
@@ -99,6 +101,7 @@ class TrustedEhr:
     backend_scopes: tuple[str, ...] = ()
     bulk_group_id: str | None = None
     tablets: tuple[TabletProduct, ...] = field(default_factory=default_products)
+    prefetch: tuple[str, ...] = (STATEMENTS.key,)
 
 
 class Registry:
@@ -308,6 +311,7 @@ def _ehr(table: _Table) -> TrustedEhr:
         backend_scopes=_backend_scopes(table, backend_client_id),
         bulk_group_id=_bulk_group_id(table, backend_client_id),
         tablets=_tablets(table),
+        prefetch=_prefetch(table),
     )
     table.nothing_else()
     return ehr
@@ -409,6 +413,18 @@ def _tablets(table: _Table) -> tuple[TabletProduct, ...]:
         return products_of([tablet.rxcui for tablet in tablets], halved=table.texts(halved))
     except CannotTaper as why:
         raise table.bad(at, f"{at}: {why}") from None
+
+
+def _prefetch(table: _Table) -> tuple[str, ...]:
+    """The optional lists to ask for, in the order of `ehr.needs`."""
+    if "prefetch" not in table:
+        return (STATEMENTS.key,)
+    keys = table.texts("prefetch")
+    for key in keys:
+        if key not in OPTIONAL:
+            known = ", ".join(OPTIONAL)
+            raise table.bad("prefetch", f"prefetch {key!r} is no optional list (known: {known})")
+    return tuple(key for key in OPTIONAL if key in keys)
 
 
 def _time_zone(table: _Table) -> ZoneInfo:

@@ -79,6 +79,7 @@ class SmartChart:
             by_type={kind: tuple(found) for kind, found in supplied.by_type.items()},
             gaps=supplied.gaps,
             notes=tuple(supplied.notes),
+            asked=supplied.asked,
         )
         resources = await self._completed(visit, resources)
         self._last.keep(visit, resources, begun)

@@ -16,6 +16,7 @@ from cds_hooks.request import HookRequest
 from cds_hooks.services.order_safety import Answer, Bench
 from clinical.policy import Policy, default_policy
 from ehr.history import Histories
+from ehr.needs import OPTIONAL
 from ehr.registry import DraftsOnCard, Registry, TrustedEhr
 from store import feedback
 from store.cards_shown import CardsShown, ShownCard
@@ -114,10 +115,16 @@ def cds_hooks_collaborators(house: House) -> Collaborators:
         keep_shown=keep_shown,
         keep_feedback=keep_feedback,
         new_event_id=new_id,
-        optional_needs=("statements",),
+        optional_needs=optional_needs(house.registry),
         most_bytes=MOST_BYTES,
         open_to_all=not house.settings.is_production,
     )
+
+
+def optional_needs(registry: Registry) -> tuple[str, ...]:
+    """The optional lists that some EHR is asked for: discovery says one thing to all of them."""
+    wanted = {key for ehr in registry for key in ehr.prefetch}
+    return tuple(key for key in OPTIONAL if key in wanted)
 
 
 MOST_BYTES = 8_000_000

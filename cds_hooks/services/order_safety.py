@@ -55,7 +55,7 @@ class Answer:
 def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
     """Assess the drafts and deal the cards. Raises BadRequest or NothingDecided."""
     resources = gather_with_history(request, on, bench.background)
-    chart = read_chart(resources)
+    chart = read_chart(resources, on)
     case = OrderCase(chart.facts, on, bench.policy)
     assessment = assess(case)
     undecided = all(isinstance(assessment.verdict(it), NotEvaluable) for it in FIRST_FOUR)

@@ -34,7 +34,7 @@ def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
     account: nothing was ordered, so nobody is interrupted for it. Raises BadRequest.
     """
     resources = gather_with_history(request, on, bench.background)
-    facts = read_chart(resources).facts
+    facts = read_chart(resources, on).facts
     kept = resources.background.dose if resources.background is not None else None
     told = kept if kept is not None else dose_history(facts, on)
     case = OrderCase(facts, on, bench.policy)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from clinical.dose_history import DoseHistory
-from clinical.facts import ConditionFact, DraftOrder, PatientFacts, Unknown
-from ehr.needs import CONDITIONS, MEDICATIONS, NEEDS, PATIENT
+from clinical.facts import AllergyFact, DraftOrder, ObservationFact, PatientFacts, Unknown
+from ehr.needs import ALLERGIES, CONDITIONS, MEDICATIONS, NEEDS, OBSERVATIONS, PATIENT, Need
+from ehr.read.allergies import allergy_facts
 from ehr.read.care_plans import taper_plans
-from ehr.read.conditions import condition_facts
+from ehr.read.conditions import condition_facts, uncoded
 from ehr.read.json import reference_key
 from ehr.read.medications import MEDICATION_RECORDS, Lookup, medication_record, source_of
+from ehr.read.observations import observation_facts
 from ehr.read.patient import birth_date, deceased
 from ehr.read.weight import latest_weight_kg
 
@@ -47,7 +50,8 @@ class Background:
 class Resources:
     """Everything that was supplied for one patient, as raw JSON.
 
-    `gaps` holds, by key of `ehr.needs`, why a list is absent or incomplete. `notes` are
+    `gaps` holds, by key of `ehr.needs`, why a list is absent or incomplete. `asked` are the keys
+    that were asked for: of an optional list that was not, its absence says nothing. `notes` are
     sentences for the account. `background` is None when no kept history was used.
     """
 
@@ -56,6 +60,12 @@ class Resources:
     gaps: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     background: Background | None = None
+    asked: frozenset[str] = frozenset()
+
+    def of(self, need: Need) -> tuple[Resource, ...] | None:
+        """The resources of a need; None where it was not asked for and nothing is there."""
+        found = self.by_type.get(need.resource_type, ())
+        return found if found or need.key in self.asked or need.key in self.gaps else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +76,11 @@ class Chart:
     unreadable: Mapping[str, str]
 
 
-def read_chart(resources: Resources) -> Chart:
-    """The patient's facts. Never raises: what cannot be read becomes a gap or a note."""
+def read_chart(resources: Resources, on: date) -> Chart:
+    """The patient's facts on a day: what has passed by then is not present.
+
+    Never raises: what cannot be read becomes a gap or a note.
+    """
     weight_kg = latest_weight_kg(resources.by_type.get("Observation", ()))
     drafts = []
     unreadable: dict[str, str] = {}
@@ -83,6 +96,8 @@ def read_chart(resources: Resources) -> Chart:
     patients = resources.by_type.get("Patient", ())
     why_no_patient = resources.gaps.get(PATIENT.key, f"{PATIENT.wanted} was not supplied")
     patient = patients[0] if patients else None
+    conditions = resources.by_type.get("Condition", ())
+    observations, unread = _observations(resources, on)
     facts = PatientFacts(
         birth_date=Unknown(why_no_patient) if patient is None else birth_date(patient),
         deceased=Unknown(why_no_patient) if patient is None else deceased(patient),
@@ -95,9 +110,13 @@ def read_chart(resources: Resources) -> Chart:
             for resource in resources.by_type.get(kind, ())
         ),
         medications_gap=_medications_gap(resources.gaps),
-        conditions=_conditions(resources.by_type.get("Condition", ())),
+        conditions=tuple(fact for resource in conditions for fact in condition_facts(resource, on)),
         conditions_gap=_gap(resources.gaps, CONDITIONS.key),
-        notes=resources.notes,
+        allergies=_allergies(resources),
+        allergies_gap=_gap(resources.gaps, ALLERGIES.key),
+        observations=observations,
+        observations_gap=_gap(resources.gaps, OBSERVATIONS.key),
+        notes=(*resources.notes, *_uncoded(conditions, on), *unread),
         taper_plans=taper_plans(resources.by_type.get("CarePlan", ())),
     )
     return Chart(facts, unreadable)
@@ -133,5 +152,26 @@ def _gap(gaps: Mapping[str, str], key: str) -> Unknown | None:
     return Unknown(gaps[key]) if key in gaps else None
 
 
-def _conditions(resources: Iterable[Resource]) -> tuple[ConditionFact, ...]:
-    return tuple(fact for resource in resources for fact in condition_facts(resource))
+def _allergies(resources: Resources) -> tuple[AllergyFact, ...] | Unknown:
+    listed = resources.of(ALLERGIES)
+    return Unknown("allergies were not asked for") if listed is None else allergy_facts(listed)
+
+
+def _observations(
+    resources: Resources, on: date
+) -> tuple[tuple[ObservationFact, ...] | Unknown, tuple[str, ...]]:
+    listed = resources.of(OBSERVATIONS)
+    if listed is None:
+        return Unknown("observations were not asked for"), ()
+    return observation_facts(listed, on)
+
+
+def _uncoded(conditions: Iterable[Resource], on: date) -> Iterator[str]:
+    """A note on conditions that nobody could look up, such as those that stand there in words."""
+    count = sum(uncoded(condition, on) for condition in conditions)
+    if count:
+        have, them = ("condition has", "it") if count == 1 else ("conditions have", "them")
+        yield (
+            f"{count} {have} no code that could be looked up (ICD-10-CM, or a SNOMED CT identifier "
+            f"of our table), so the checks do not know {them}"
+        )

@@ -25,11 +25,15 @@ class WrongPatient(ValueError):
 
 @dataclass(slots=True)
 class Supplied:
-    """What a prefetch holds, by type and without doubles, and what it lacks, by key."""
+    """What a prefetch holds, by type and without doubles, and what it lacks, by key.
+
+    `asked` are the keys of `ehr.needs` that it has, whether anything was found or not.
+    """
 
     by_type: dict[str, list[Resource]] = field(default_factory=dict)
     gaps: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    asked: frozenset[str] = frozenset()
 
 
 def read_prefetch(prefetch: Mapping[str, Any], patient_id: str) -> Supplied:
@@ -38,8 +42,8 @@ def read_prefetch(prefetch: Mapping[str, Any], patient_id: str) -> Supplied:
     Raises WrongPatient when the prefetched Patient is not the patient of the context. Another
     stray resource is set aside, and its list is then incomplete.
     """
-    supplied = Supplied()
     needs = {need.key: need for need in NEEDS}
+    supplied = Supplied(asked=frozenset(needs.keys() & prefetch.keys()))
     seen: set[tuple[str, str]] = set()
     for need in NEEDS:
         if need.required and need.key not in prefetch:

@@ -7,13 +7,12 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
+from clinical.observations import Kind, observed_by
 from ehr.read.conditions import codes_of
 from ehr.read.dates import first_day
 from ehr.read.json import as_object, as_text
+from ehr.read.observations import MEASURED
 from ehr.read.quantities import Findings, read_number
-
-_BODY_WEIGHT = frozenset({"29463-7", "3141-9", "3142-7"})
-"""LOINC: body weight, measured and stated body weight."""
 
 _KG_IN: dict[str, Fraction] = {
     "kg": Fraction(1),
@@ -25,7 +24,6 @@ _KG_IN: dict[str, Fraction] = {
     "[oz_av]": Fraction(45359237, 1_600_000_000),
     "oz": Fraction(45359237, 1_600_000_000),
 }
-_MEASURED = frozenset({"final", "amended", "corrected"})
 
 
 def latest_weight_kg(observations: Iterable[dict[str, Any]]) -> Fraction | None:
@@ -36,13 +34,14 @@ def latest_weight_kg(observations: Iterable[dict[str, Any]]) -> Fraction | None:
     weighed = [
         (first_day(resource.get("effectiveDateTime")) or date.min, kg)
         for resource in observations
-        if resource.get("status") in _MEASURED and (kg := _kg(resource)) is not None
+        if resource.get("status") in MEASURED and (kg := _kg(resource)) is not None
     ]
     return max(weighed, default=(date.min, None))[1]
 
 
 def _kg(observation: dict[str, Any]) -> Fraction | None:
-    if not any(coded.code in _BODY_WEIGHT for coded in codes_of(observation.get("code"))):
+    row = observed_by(codes_of(observation.get("code")))
+    if row is None or row.kind is not Kind.WEIGHT:
         return None
     quantity = as_object(observation.get("valueQuantity"))
     unit = as_text(quantity.get("code")) or as_text(quantity.get("unit")) or ""

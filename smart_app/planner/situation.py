@@ -74,7 +74,8 @@ class Situation:
 
 def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
     """The situation of a visit. Never raises: what is missing is said in it."""
-    facts, on = read_chart(resources).facts, visit.today
+    on = visit.today
+    facts = read_chart(resources, on).facts
     assessment = review(facts, on, policy)
     current = current_clonazepam(facts, on)
     present = total_on(current, on)

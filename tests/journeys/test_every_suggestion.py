@@ -91,8 +91,10 @@ def visit(demo: Any, tmp_path_factory: pytest.TempPathFactory) -> Visit:
 
 
 def own_order(story: Story) -> list[dict[str, str]]:
-    """The order that the story is about."""
+    """The order that the story is about, or the present order that it stops."""
     expected = story.expect
+    if expected.stops:
+        return [{"stop": expected.stops}]
     fields = {
         "product": expected.product.said,
         "amount": str(expected.tablets),
@@ -118,6 +120,9 @@ def ordered(visit: Visit, story: Story, orders: list[dict[str, str]]) -> Screen:
     visit.put_back("as told")
     screen = Screen(visit.client, story.key)
     for fields in orders:
+        if "stop" in fields:
+            assert screen.post("stop", order=fields["stop"]) == 303, screen.words
+            continue
         typed = dict(fields)
         if typed.get("replaces") == OWN_LINK:
             typed["replaces"] = present_clonazepam(screen, story.key)

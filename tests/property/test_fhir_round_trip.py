@@ -166,7 +166,7 @@ def there_and_back(schedule: Schedule) -> RoundTrip:
     plan = care_plan(schedule, check_ins(schedule), context, words, key=key)
     orders = first_orders(schedule, context, key, schedule.days + 1, "MedicationRequest/present")
     kept = kept_by_a_server(plan_entries(key, plan, orders))
-    return RoundTrip(schedule, key, kept, read_chart(Resources(kept)).facts)
+    return RoundTrip(schedule, key, kept, read_chart(Resources(kept), MONDAY).facts)
 
 
 # One process makes the trips and tells all of them.
@@ -256,7 +256,7 @@ def test_the_text_alone_gives_the_same_dose_as_the_structure(trips: list[RoundTr
         for record, resource in trip.orders:
             (dosage,) = resource["dosageInstruction"]
             text_only = {**resource, "dosageInstruction": [{"text": dosage["text"]}]}
-            found = read_chart(Resources({"MedicationRequest": (text_only,)})).facts
+            found = read_chart(Resources({"MedicationRequest": (text_only,)}), MONDAY).facts
             (again,) = found.medications
             assert [(s.starts, s.ends, s.dose.high) for s in again.course.steps] == [
                 (s.starts, s.ends, s.dose.high) for s in record.course.steps

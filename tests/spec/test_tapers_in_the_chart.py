@@ -302,7 +302,7 @@ def order_in_words(text):
 
 
 def in_words(text, on=date(2026, 11, 23)):
-    facts = read_chart(Resources({"MedicationRequest": (order_in_words(text),)})).facts
+    facts = read_chart(Resources({"MedicationRequest": (order_in_words(text),)}), on).facts
     found = taper_in_progress(facts, on)
     return None if found is None else found.in_words()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clinical import conditions
+from clinical import code_systems, conditions
 from clinical.conditions import concepts_of
 from clinical.drugs import Coded
 
@@ -106,10 +106,10 @@ def test_without_the_optional_snomed_ct_table_icd_10_still_works(
         raise FileNotFoundError(name)
 
     concepts_of([Coded(ICD10, "I10", None)])  # its table is read by now
-    monkeypatch.setattr(conditions, "table", table)
-    conditions._by_snomed.cache_clear()
+    monkeypatch.setattr(code_systems, "table", table)
+    code_systems.by_snomed.cache_clear()
     try:
         assert concepts(SNOMED, "84757009") == set()
         assert concepts(ICD10, "R29.6") == {"falls_history"}
     finally:
-        conditions._by_snomed.cache_clear()
+        code_systems.by_snomed.cache_clear()

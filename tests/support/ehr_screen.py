@@ -52,7 +52,10 @@ class Screen:
     @property
     def drafts(self) -> list[str]:
         """The ids of the drafts, in order."""
-        return re.findall(r'\?change=([^"#]+)#compose', self.html)
+        return re.findall(
+            r'/remove">\s*<input [^>]*>\s*<input type="hidden" name="order" value="([^"]+)"',
+            self.html,
+        )
 
     @property
     def cards(self) -> list[str]:

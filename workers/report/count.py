@@ -60,7 +60,7 @@ def _count(counting: Counting, number: int) -> None:
     tally = Tally.empty()
     patients = []
     for patient_id, resources in _patients(run, number, gaps):
-        facts = read_chart(resources).facts
+        facts = read_chart(resources, counting.on).facts
         measures = measure_patient(
             facts, counting.on, counting.policy, before=_before(counting, patient_id)
         )

@@ -63,11 +63,11 @@ def with_drafts(rules: Rules, worklist: Worklist, *, instead_of: Worklist | None
     """The same rules, where references to drafts of a list resolve too.
 
     `instead_of` is the list before: what is no longer on it resolves no more, also where it is an
-    app's draft and stands in the chart.
+    app's draft and stands in the chart. An order that is or was to be stopped is the chart's.
     """
-    on_list = {draft.reference: draft.resource for draft in worklist.drafts}
+    on_list = {draft.reference: draft.resource for draft in worklist.drafts if not draft.stops}
     before = instead_of.drafts if instead_of is not None else ()
-    gone = {draft.reference for draft in before} - on_list.keys()
+    gone = {draft.reference for draft in before if not draft.stops} - on_list.keys()
 
     def lookup(said: str) -> Resource | None:
         return None if said in gone else on_list.get(said) or rules.lookup(said)
@@ -111,6 +111,7 @@ def _unknown_targets(
 ) -> list[Fault]:
     """Only drafts on the list can be updated or deleted, and a create never means one of them."""
     on_list = {draft.reference for draft in to.drafts}
+    stops = {draft.reference for draft in to.drafts if draft.stops}
     faults = []
     for action, target in zip(actions, targets, strict=True):
         if action["type"] == "create":
@@ -118,6 +119,9 @@ def _unknown_targets(
                 faults.append(Fault("actions", f"A create uses the id of a draft ({target})."))
         elif target not in on_list:
             words = f"The {action['type']} is of {target}, which is no draft on the list."
+            faults.append(Fault("actions", words))
+        elif target in stops and action["type"] == "update":
+            words = f"{target} is being stopped: it can be taken off the list, not changed."
             faults.append(Fault("actions", words))
     return faults
 
@@ -130,5 +134,9 @@ def _named_twice(targets: Sequence[str]) -> list[Fault]:
 
 def _nothing_left_dangling(after: Worklist, touched: dict[str, Resource], rules: Rules) -> None:
     """A draft that stays must not point to one that went."""
-    kept = [draft.resource for draft in after.drafts if draft.reference not in touched]
+    kept = [
+        draft.resource
+        for draft in after.drafts
+        if draft.reference not in touched and not draft.stops
+    ]
     require(kept, rules)

@@ -11,7 +11,7 @@ from ..records.json_text import Resource
 from ..records.store import Charts
 from .check import Fault, NotAccepted, Rules, require
 from .references import ORDER, local, prior_of
-from .worklist import Worklist, write_in
+from .worklist import STOPPED, Worklist, write_in
 
 _CAN_BE_STOPPED = {"active", "on-hold", "draft"}
 PRESCRIBER = "Practitioner/hazel"
@@ -36,10 +36,10 @@ def prepare(worklist: Worklist, rules: Rules) -> Signing:
     """
     if not worklist.selected:
         raise NotAccepted(Fault("sign", "No order is selected, so there is nothing to sign."))
-    signed = {draft.reference: draft.resource for draft in worklist.selected}
-    waiting = {draft.reference for draft in worklist.drafts} - signed.keys()
-    for draft in worklist.selected:
-        if prior_of(draft.resource, rules.base) in waiting:
+    signed = {d.reference: d.resource for d in worklist.selected if not d.stops}
+    waiting = {d.reference for d in worklist.drafts if not d.stops} - signed.keys()
+    for order in signed.values():
+        if prior_of(order, rules.base) in waiting:
             raise NotAccepted(
                 Fault(
                     "sign",
@@ -63,9 +63,10 @@ def prepare(worklist: Worklist, rules: Rules) -> Signing:
         }
         for order in signed.values()
     )
+    stops = _ended([draft.reference for draft in worklist.selected if draft.stops], rules)
     return Signing(
         orders=orders,
-        stopped=tuple(_stopped(signed, rules)),
+        stopped=tuple({**_replaced(signed, rules), **stops}.values()),
         begun=tuple(
             {**plan, "status": "active"} for plan in plans_begun(list(signed.values()), rules)
         ),
@@ -117,11 +118,25 @@ def plans_begun(orders: Sequence[Resource], rules: Rules) -> list[Resource]:
     return list(found.values())
 
 
-def _stopped(signed: dict[str, Resource], rules: Rules) -> list[Resource]:
-    stopped = []
-    for prior in replaced_by(list(signed.values()), rules):
-        there = rules.lookup(prior)
-        if there is not None:
-            why = {"text": f"replaced by an order signed on {rules.today.isoformat()}"}
-            stopped.append({**there, "status": "stopped", "statusReason": why})
-    return stopped
+def _replaced(signed: dict[str, Resource], rules: Rules) -> dict[str, Resource]:
+    """The orders that the signed ones replace, stopped."""
+    why = f"replaced by an order signed on {rules.today.isoformat()}"
+    found = {prior: rules.lookup(prior) for prior in replaced_by(list(signed.values()), rules)}
+    return {prior: _stopped(there, why) for prior, there in found.items() if there is not None}
+
+
+def _ended(stops: Sequence[str], rules: Rules) -> dict[str, Resource]:
+    """The orders that were put on the list to be stopped; NotAccepted when one is over already."""
+    why = f"stopped in the ordering screen on {rules.today.isoformat()}"
+    ended = {}
+    for reference in stops:
+        there = rules.lookup(reference)
+        if there is None or there.get("status") not in _CAN_BE_STOPPED:
+            said = "An order that is to be stopped is not active any more. Take it off the list."
+            raise NotAccepted(Fault("sign", said))
+        ended[reference] = _stopped(there, why)
+    return ended
+
+
+def _stopped(order: Resource, why: str) -> Resource:
+    return {**order, "status": STOPPED, "statusReason": {"text": why}}

@@ -21,6 +21,8 @@ from ..records.store import Charts
 from .check import Fault, NotAccepted
 from .references import ORDER, references
 
+STOPPED = "stopped"
+
 
 class Changed(Exception):
     """The list is not the one that was seen."""
@@ -28,7 +30,10 @@ class Changed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One order on the list. `in_chart` are drafts that an app wrote; others were begun here."""
+    """One order on the list. `in_chart` are drafts that an app wrote; others were begun here.
+
+    A current order that is to be stopped stands here as a copy of it with the status stopped.
+    """
 
     resource: Resource
     selected: bool = True
@@ -43,6 +48,11 @@ class Draft:
     def reference(self) -> str:
         """What others refer to it by: "MedicationRequest/id"."""
         return f"{ORDER}/{self.id}"
+
+    @property
+    def stops(self) -> bool:
+        """Whether signing it stops a current order, and writes none."""
+        return bool(self.resource.get("status") == STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +174,17 @@ def read_in(db: sqlite3.Connection, patient_id: str) -> Worklist:
         patient_id=patient_id,
         revision=revision,
         drafts=tuple(
-            Draft(json_text.read(text), bool(selected), bool(in_chart))
+            _draft(json_text.read(text), bool(selected), bool(in_chart))
             for text, selected, in_chart in drafts
         ),
         checked=None if hook is None else Checked(hook, checked_revision, problem),
         notice=notice,
     )
+
+
+def _draft(resource: Resource, selected: bool, in_chart: bool) -> Draft:
+    """An order that is to be stopped is in the chart too, and no app's draft."""
+    return Draft(resource, selected, in_chart and resource.get("status") != STOPPED)
 
 
 def write_in(

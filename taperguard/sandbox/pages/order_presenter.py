@@ -29,7 +29,10 @@ NO_ANSWER = "The safety check did not answer; you can sign with your own judgeme
 
 @dataclass(frozen=True, slots=True)
 class DraftRow:
-    """A draft on the list. `app` is who wrote it into the chart; empty when it was begun here."""
+    """A draft on the list. `app` is who wrote it into the chart; empty when it was begun here.
+
+    `stops` is a current order that signing discontinues.
+    """
 
     id: str
     name: str
@@ -38,6 +41,7 @@ class DraftRow:
     replaces: str
     is_selected: bool
     app: str
+    stops: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,7 @@ class Words:
         prior = prior_of(order, self._rules.base)
         if prior is None:
             return ""
-        on_list = {draft.reference: draft.resource for draft in worklist.drafts}
+        on_list = {d.reference: d.resource for d in worklist.drafts if not d.stops}
         if prior in on_list:
             return f"follows {self.order(on_list[prior])}"
         there = self._rules.lookup(prior)
@@ -169,13 +173,15 @@ class Words:
 
     def draft_row(self, draft: Draft, worklist: Worklist) -> DraftRow:
         """A row of the list."""
+        name = self.name(draft.resource)
         return DraftRow(
             id=draft.id,
-            name=self.name(draft.resource),
+            name=f"To be stopped: {name}" if draft.stops else name,
             dosage=dosage_of(draft.resource),
-            supply=supply_words(draft.resource),
-            replaces=self.replaces(draft.resource, worklist),
+            supply=("discontinued when signed" if draft.stops else supply_words(draft.resource)),
+            replaces="" if draft.stops else self.replaces(draft.resource, worklist),
             is_selected=draft.selected,
+            stops=draft.stops,
             app=(app_name(draft.resource, self._apps) or "an app") if draft.in_chart else "",
         )
 
@@ -289,8 +295,10 @@ def sign_view(worklist: Worklist, cards: Sequence[ShownCard], words: Words) -> S
     """The button as it stands now."""
     count = len(worklist.selected)
     orders = f"{count} order{'' if count == 1 else 's'}"
-    signed = [draft.resource for draft in worklist.selected]
-    stops, begins = words.stopped_by(signed), words.begun_by(signed)
+    signed = [draft.resource for draft in worklist.selected if not draft.stops]
+    ended = [words.order(draft.resource) for draft in worklist.selected if draft.stops]
+    stops = list(dict.fromkeys((*ended, *words.stopped_by(signed))))
+    begins = words.begun_by(signed)
     if not worklist.is_checked_for_signing:
         return SignView(f"Sign {orders}", "check", stops, begins)
     checked = worklist.checked

@@ -97,6 +97,7 @@ class OrderingPages:
         posts: dict[str, Callable[[PatientChart, Form], str]] = {
             "add": self._add,
             "select": self._select,
+            "stop": self._stop,
             "remove": self._remove,
             "accept": self._accept,
             "override": self._override,
@@ -187,6 +188,18 @@ class OrderingPages:
         verb = "Changed" if entry.draft else "Added"
         return self._kept(chart, after, f"{verb}: {self._words(chart).order(order)}")
 
+    def _stop(self, chart: PatientChart, form: Form) -> str:
+        """Put a current order on the list, to be stopped when the list is signed."""
+        worklist = self._worklist(chart, form)
+        wanted = form.text("order")
+        order = next((o for o in _current(chart.records) if o.get("id") == wanted), None)
+        if order is None:
+            raise NotAccepted(Fault("order", "That is no current order of this patient."))
+        if any(draft.id == wanted for draft in worklist.drafts):
+            raise NotAccepted(Fault("order", "That order is on the list already."))
+        after = worklist.putting({**order, "status": lists.STOPPED})
+        return self._kept(chart, after, f"To be stopped: {self._words(chart).order(order)}")
+
     def _select(self, chart: PatientChart, form: Form) -> str:
         """Select a draft that is not, or the other way round; or all that apps have written."""
         worklist = self._worklist(chart, form)
@@ -217,7 +230,7 @@ class OrderingPages:
         names = [self._words(chart).name(draft.resource) for draft in drafts]
         after = worklist.without(going)
         require(
-            [draft.resource for draft in after.drafts],
+            [draft.resource for draft in after.drafts if not draft.stops],
             actions.with_drafts(self._rules(chart), after, instead_of=worklist),
         )
         verb = "Discarded" if drafts and all(draft.in_chart for draft in drafts) else "Removed"
@@ -341,6 +354,8 @@ class OrderingPages:
         names = self._words(chart)
         count = len(prepared.orders)
         lines = [f"Signed {count} order{'' if count == 1 else 's'}; active in the chart now"]
+        if not prepared.orders:
+            lines = ["Signed without a new order"]
         lines += [names.order(order) for order in prepared.orders]
         lines += [f"Discontinued: {names.order(order)}" for order in prepared.stopped]
         lines += [f"Care plan, active now: {words_of.plan_title(p)}" for p in prepared.begun]
@@ -394,6 +409,7 @@ class OrderingPages:
             refusal=refusal,
             frequencies=FREQUENCIES,
             formulary=self.formulary,
+            listed={draft.reference for draft in worklist.drafts},
             replaceable=self._replaceable(chart, worklist, entry),
             today=self.today().isoformat(),
         )
@@ -411,7 +427,7 @@ class OrderingPages:
         if refusal is not None and refusal.entry is not None:
             return refusal.entry, "change" if refusal.entry.draft else "new"
         for draft in worklist.drafts:
-            if draft.id == change:
+            if draft.id == change and not draft.stops:
                 return entry_of(draft.resource, self.formulary, today), "change"
         for order in chart.records.get(ORDER, ()):
             if order.get("id") == again:
@@ -431,13 +447,14 @@ class OrderingPages:
         offered += [
             (draft.reference, f"draft: {names.order(draft.resource)}")
             for draft in worklist.drafts
-            if draft.id != entry.draft
+            if draft.id != entry.draft and not draft.stops
         ]
         return offered
 
     def _stopping(self, chart: PatientChart, worklist: Worklist) -> set[str]:
-        orders = [draft.resource for draft in worklist.selected]
-        return set(signing.replaced_by(orders, self._rules(chart)))
+        orders = [draft.resource for draft in worklist.selected if not draft.stops]
+        stops = {draft.reference for draft in worklist.selected if draft.stops}
+        return stops | set(signing.replaced_by(orders, self._rules(chart)))
 
     def _chart_page(self, chart: PatientChart) -> ChartPage:
         return chart_page(

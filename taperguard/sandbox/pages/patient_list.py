@@ -21,6 +21,7 @@ GROUPS = {
     "plover": "Conditions that change the answer",
     "lilac": "Other medicines and risks",
     "clover": "Which records count",
+    "tansy": "Findings, interactions, and a stop",
 }
 OTHERS = "Without a story"
 

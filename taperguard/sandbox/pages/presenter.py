@@ -59,7 +59,7 @@ class MedicineRow:
 
 @dataclass(frozen=True, slots=True)
 class FactRow:
-    """A condition or an allergy: what, one line about it, and the resource it stands in."""
+    """A condition, an allergy or a finding: what, one line about it, and where it stands."""
 
     name: str
     about: str
@@ -77,6 +77,7 @@ class ChartPage:
     past: list[MedicineRow]
     conditions: list[FactRow]
     allergies: list[FactRow]
+    findings: list[FactRow]
     plans: list[PlanView]
 
 
@@ -115,6 +116,7 @@ def chart_page(
         past=at("past"),
         conditions=[_condition_row(resource) for resource in records.get("Condition", ())],
         allergies=[_allergy_row(resource) for resource in records.get("AllergyIntolerance", ())],
+        findings=_finding_rows(records.get("Observation", ())),
         plans=plans_of(records.get("CarePlan", ()), today, apps, people),
     )
 
@@ -284,7 +286,7 @@ def _started(resource: Resource) -> str:
     return text_of(found) or ""
 
 
-# --- conditions and allergies -----------------------------------------------------------------
+# --- conditions, allergies and findings -------------------------------------------------------
 
 
 def _condition_row(condition: Resource) -> FactRow:
@@ -305,3 +307,22 @@ def _allergy_row(allergy: Resource) -> FactRow:
     shown = concept_words(dict_of(first_of(reaction.get("manifestation"))))
     name = concept_words(dict_of(allergy.get("code"))) or "substance not supplied"
     return FactRow(name, shown or "reaction not supplied", source_of(allergy))
+
+
+def _finding_rows(observations: Iterable[Resource]) -> list[FactRow]:
+    """What was asked or found, the latest first."""
+    dated = [(text_of(found.get("effectiveDateTime")) or "", found) for found in observations]
+    return [_finding_row(found) for _, found in sorted(dated, key=lambda one: one[0], reverse=True)]
+
+
+def _finding_row(observation: Resource) -> FactRow:
+    name = concept_words(dict_of(observation.get("code"))) or "finding not supplied"
+    number = observation.get("valueInteger")
+    value = concept_words(dict_of(observation.get("valueCodeableConcept")))
+    if is_number(number):
+        value = str(number)
+    elif quantity := dict_of(observation.get("valueQuantity")):
+        value = quantity_words(quantity)
+    on = date_words(observation.get("effectiveDateTime"))
+    about = ", ".join(word for word in (value or "value not supplied", on) if word)
+    return FactRow(name, about, source_of(observation))

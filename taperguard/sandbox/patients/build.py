@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from ..records.json_text import Resource
+from .findings import observation
 from .story import Person, UnreadableStory
 from .treatment import courses
 from .vocabulary import CONDITION_CLINICAL, ICD10, RXNORM, concept, reference, synthetic
@@ -51,6 +52,7 @@ def build(story: Person, today: date, *, is_here: bool = True) -> list[Resource]
         *([_encounter(story, today)] if is_here else []),
         *_conditions(story, today),
         *_allergies(story, today),
+        *_findings(story, today),
         *courses(story, today, requester=f"Practitioner/{PRACTITIONER}"),
     ]
 
@@ -141,6 +143,12 @@ def _allergies(story: Person, today: date) -> Iterable[Resource]:
             "recordedDate": day(reaction.since, today).isoformat(),
             "reaction": [{"manifestation": [{"text": reaction.reaction}]}],
         }
+
+
+def _findings(story: Person, today: date) -> Iterable[Resource]:
+    for number, found in enumerate(story.found, start=1):
+        key = f"{story.key}-finding-{number}"
+        yield observation(key, story.key, found.what, found.answer, day(found.on, today))
 
 
 def _staff() -> Iterable[Resource]:

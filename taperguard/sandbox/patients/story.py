@@ -17,6 +17,7 @@ from .toml_file import Table, TomlFile, UnreadableStory
 
 __all__ = [
     "Course",
+    "Finding",
     "Person",
     "Problem",
     "Product",
@@ -93,6 +94,15 @@ class Reaction:
     rxnorm: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was asked or found on a day: one of `findings`, and the answer."""
+
+    what: str
+    answer: str
+    on: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """One patient: who it is, and what the chart holds. `key` is the id."""
@@ -107,6 +117,7 @@ class Person:
     took: tuple[Course, ...] = ()
     reports: tuple[Course, ...] = ()
     reacts_to: tuple[Reaction, ...] = ()
+    found: tuple[Finding, ...] = ()
     died: str | None = None
 
 
@@ -132,7 +143,7 @@ def read_stories(folder: Path = STORIES) -> list[Story]:
     return [read_story(file, formulary) for file in sorted(folder.glob("*.toml"))]
 
 
-_LISTS = frozenset({"has", "takes", "took", "reports", "reacts_to"})
+_LISTS = frozenset({"has", "takes", "took", "reports", "reacts_to", "found"})
 _REQUIRED = ("name", "sex", "title", "line", "story", "to_try")
 _OPTIONAL = ("born", "died")
 _SEXES = frozenset({"female", "male", "other", "unknown"})
@@ -167,6 +178,7 @@ def read_story(file: Path, formulary: Mapping[str, Product]) -> Story:
         took=courses("took"),
         reports=courses("reports"),
         reacts_to=tuple(table.make(Reaction, "reaction") for table in written.tables("reacts_to")),
+        found=tuple(table.make(Finding, "finding") for table in written.tables("found")),
         expect=read_answer_key(written.table("expect"), formulary),
     )
 

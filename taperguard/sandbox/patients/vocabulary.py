@@ -6,6 +6,7 @@ from ..records.json_text import Resource
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 ICD10 = "http://hl7.org/fhir/sid/icd-10-cm"
+LOINC = "http://loinc.org"
 UCUM = "http://unitsofmeasure.org"
 DRUG_FORM = "http://terminology.hl7.org/CodeSystem/v3-orderableDrugForm"
 CONDITION_CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"

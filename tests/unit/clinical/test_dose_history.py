@@ -13,7 +13,7 @@ TODAY = date(2026, 11, 23)
 
 def history(*resources):
     found = Resources({"MedicationRequest": resources})
-    return dose_history(read_chart(found).facts, TODAY)
+    return dose_history(read_chart(found, TODAY).facts, TODAY)
 
 
 def told(found):

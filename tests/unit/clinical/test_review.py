@@ -20,7 +20,7 @@ def reviewed(*resources, gaps=None):
     for resource in resources:
         kind = resource["resourceType"]
         by_type[kind] = (*by_type.get(kind, ()), resource)
-    return review(read_chart(Resources(by_type, gaps=gaps or {})).facts, TODAY, POLICY)
+    return review(read_chart(Resources(by_type, gaps=gaps or {}), TODAY).facts, TODAY, POLICY)
 
 
 def test_the_present_orders_give_the_findings_of_signing_them_again():
@@ -33,7 +33,7 @@ def test_the_present_orders_give_the_findings_of_signing_them_again():
         },
         drafts=(DraftResource(now, True),),
     )
-    card = assess(OrderCase(read_chart(signed_again).facts, TODAY, POLICY))
+    card = assess(OrderCase(read_chart(signed_again, TODAY).facts, TODAY, POLICY))
     for check in (CheckId.OPIOID_TOGETHER, CheckId.HIGH_DOSE, CheckId.OLDER_ADULT):
         assert found.verdict(check) == card.verdict(check)
         assert isinstance(found.verdict(check), Fired)

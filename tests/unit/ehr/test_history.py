@@ -190,7 +190,7 @@ def test_the_kept_dose_over_time_is_the_one_that_would_be_computed(on: date) -> 
     kept = read(MedicationRequest=[CLONAZEPAM, OXYCODONE, TYLENOL])
     found = completed(given(TYLENOL, OXYCODONE), seen(kept), on)
     assert found.background is not None
-    computed = dose_history(read_chart(found).facts, on)
+    computed = dose_history(read_chart(found, on).facts, on)
     assert found.background.dose == (computed if on == TODAY else None)
 
 

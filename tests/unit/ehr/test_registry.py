@@ -338,3 +338,22 @@ def test_a_reader_that_is_not_understood_stops_the_start(line: str, why: str) ->
     number = SMART.count("\n") + 1
     assert str(caught.value).startswith(f"clinic.toml, line {number}: ")
     assert why in str(caught.value)
+
+
+def test_an_ehr_is_asked_for_reported_medications_unless_it_says_otherwise() -> None:
+    (ehr,) = parse_registry(SMART)
+    assert ehr.prefetch == ("statements",)
+
+
+def test_the_optional_lists_of_an_ehr_are_named_by_their_prefetch_key() -> None:
+    (ehr,) = parse_registry(SMART + 'prefetch = ["observations", "allergies"]\n')
+    assert ehr.prefetch == ("allergies", "observations")
+    (ehr,) = parse_registry(SMART + "prefetch = []\n")
+    assert ehr.prefetch == ()
+
+
+@pytest.mark.parametrize("key", ["medications", "labs"])
+def test_a_list_that_is_not_optional_is_named_with_its_line(key: str) -> None:
+    why = f"prefetch '{key}' is no optional list \\(known: statements, dispenses, allergies, "
+    with pytest.raises(BadRegistry, match=f"line 8.*{why}"):
+        parse_registry(SMART + f'prefetch = ["{key}"]\n')

@@ -197,3 +197,16 @@ def test_a_draft_that_went_bad_overnight_is_not_signed() -> None:
     stale["dispenseRequest"]["validityPeriod"] = {"start": "2026-11-22"}
     with pytest.raises(NotAccepted, match="before today"):
         signing.prepare(the_list(stale), RULES)
+
+
+def test_an_order_that_is_over_already_is_not_stopped() -> None:
+    """Somebody else ended it after it was put on the list."""
+    for gone in ("done", "no-such-order"):
+        with pytest.raises(NotAccepted, match="not active any more"):
+            signing.prepare(the_list(order(gone, status="stopped")), RULES)
+
+
+def test_an_order_that_is_replaced_and_stopped_is_stopped_once() -> None:
+    ready = signing.prepare(the_list(order("old", status="stopped"), order("a", "old")), RULES)
+    assert [stopped["id"] for stopped in ready.stopped] == ["old"]
+    assert [signed["id"] for signed in ready.orders] == ["a"]

@@ -137,6 +137,7 @@ def test_hostile_text_in_a_chart_is_only_text(client: TestClient, charts: Charts
         {"MedicationDispense": [{"status": "completed", "whenHandedOver": "2026-11-23"}]},
         {"Condition": [{"code": {"coding": [7]}, "clinicalStatus": "active"}]},
         {"AllergyIntolerance": [{"reaction": [{"manifestation": ["x"]}]}]},
+        {"Observation": [{"effectiveDateTime": 7, "code": "x", "valueQuantity": 3}, {}]},
     ],
 )
 def test_a_malformed_record_never_fails_the_page(records: dict[str, Any]) -> None:
@@ -246,3 +247,15 @@ def test_a_chart_that_is_not_there_says_so(client: TestClient, visible: Visible)
 
 def test_health(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_findings_are_told_with_their_answer_and_day(
+    client: TestClient, visible: Callable[[str], str]
+) -> None:
+    """The latest first, on the chart and beside the orders."""
+    for path in ("/patients/siskin", "/patients/siskin/orders"):
+        words = visible(client.get(path).text)
+        item = words.index("PHQ-9 item 9")
+        assert "Several days, 23 Nov 2026" in words[item:]
+        assert words.index("Several days") < words.index("Not at all, 23 Oct 2025")
+        assert "16, 23 Nov 2026" in words

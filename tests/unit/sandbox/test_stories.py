@@ -310,6 +310,7 @@ def test_a_patient_without_a_birth_date_has_none(told: Callable[[str], Story]) -
         (plain('[[reports]]\ntext = "x"\nsince = "today"\nby = "a dog"'), "line 10: 'a dog'"),
         (plain('[[has]]\ncondition = "x"\nwhen = "today"'), "line 9: a problem has no 'when'"),
         (plain('[[has]]\ncondition = "x"'), "line 7: 'since' is missing in a problem"),
+        (plain('[[found]]\nwhat = "x"\nanswer = "1"'), "line 7: 'on' is missing in a finding"),
         ("not toml", "at line 1"),
     ],
 )
@@ -378,6 +379,7 @@ def test_a_plan_that_cannot_go_so_is_refused(
         ("cards = 1", "cards = 1\nnotes = 1", "an answer key has no 'notes'"),
         ('high-dose = "warning"', 'high-dose = "fired"', "'fired' is no result"),
         ('high-dose = "warning"', "", "'high-dose' is missing in an answer key"),
+        ("cards = 1", 'cards = 1\nbreathing = "loud"', "'loud' is no result"),
         ('because = "3 x 1 = 3 mg"', "", "'because' is missing in an answer key"),
     ],
 )
@@ -401,6 +403,37 @@ def test_a_phrase_in_a_story_that_is_not_understood_names_the_story(
     story = told(plain('[[has]]\ncondition = "x"\nsince = "once"'))
     with pytest.raises(UnreadableStory, match="grove: no day is said by 'once'"):
         build_all([story], date(2026, 11, 23))
+
+
+@pytest.mark.parametrize(
+    ("what", "answer", "complaint"),
+    [
+        ("PHQ-9 item 10", "1", "no finding is called 'PHQ-9 item 10'"),
+        ("PHQ-9 item 9", "often", "no answer to PHQ-9 item 9 is said by 'often'"),
+        ("PHQ-9 total score", "many", "no number of PHQ-9 total score is said by 'many'"),
+    ],
+)
+def test_a_finding_that_is_not_understood_names_the_story(
+    told: Callable[[str], Story], what: str, answer: str, complaint: str
+) -> None:
+    story = told(plain(f'[[found]]\nwhat = "{what}"\nanswer = "{answer}"\non = "today"'))
+    with pytest.raises(UnreadableStory, match=f"grove: {complaint}"):
+        build_all([story], date(2026, 11, 23))
+
+
+def test_a_finding_is_an_observation_with_its_code_answer_and_day(
+    story_resources: Resources,
+) -> None:
+    """LOINC 44260-8 (PHQ-9 item 9), LA6569-3 (several days); 82810-3 (pregnancy status)."""
+    item = one(story_resources, "Observation", "siskin-finding-2")
+    assert item["code"]["coding"][0]["code"] == "44260-8"
+    assert item["valueCodeableConcept"]["coding"][0]["code"] == "LA6569-3"
+    assert (item["status"], item["effectiveDateTime"]) == ("final", "2026-11-23")
+    assert one(story_resources, "Observation", "siskin-finding-3")["valueInteger"] == 16
+    pregnancy = one(story_resources, "Observation", "tansy-finding-2")
+    assert pregnancy["code"]["coding"][0]["code"] == "82810-3"
+    assert pregnancy["valueCodeableConcept"]["coding"][0]["code"] == "LA15173-0"
+    assert pregnancy["effectiveDateTime"] == "2026-11-17"  # 6 days before 23 November
 
 
 # --- the shapes that a story can give a record ------------------------------------------------

@@ -1,0 +1,90 @@
+"""What was supplied -> facts: not asked for, looked and nothing, or not whole are three things."""
+
+from datetime import date
+from typing import Any
+
+import cds
+
+from clinical.facts import AllergyFact, PatientFacts, Unknown
+from ehr.read.chart import Resources, read_chart
+from ehr.read.supplied import read_prefetch
+
+ON = date(2026, 11, 26)
+FAILED = {"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}
+DIAZEPAM = {
+    "resourceType": "AllergyIntolerance",
+    "id": "a1",
+    "patient": {"reference": "Patient/p1"},
+    "code": {"text": "Diazepam"},
+}
+ITEM_9 = {
+    "resourceType": "Observation",
+    "id": "o1",
+    "status": "final",
+    "subject": {"reference": "Patient/p1"},
+    "code": {"coding": [{"system": "http://loinc.org", "code": "44260-8"}]},
+    "valueInteger": 1,
+}
+
+
+def facts_of(prefetch: dict[str, Any]) -> PatientFacts:
+    supplied = read_prefetch(prefetch, "p1")
+    by_type = {kind: tuple(found) for kind, found in supplied.by_type.items()}
+    return read_chart(Resources(by_type, gaps=supplied.gaps, asked=supplied.asked), ON).facts
+
+
+def test_a_list_that_was_not_asked_for_is_unknown_and_no_gap():
+    facts = facts_of({})
+    assert (facts.allergies, facts.allergies_gap) == (Unknown("allergies were not asked for"), None)
+    assert facts.observations == Unknown("observations were not asked for")
+    assert facts.observations_gap is None
+
+
+def test_a_list_that_was_searched_and_is_empty_is_no_allergy():
+    for nothing in (None, cds.searchset()):
+        facts = facts_of({"allergies": nothing, "observations": nothing})
+        assert (facts.allergies, facts.allergies_gap) == ((), None)
+        assert (facts.observations, facts.observations_gap) == ((), None)
+
+
+def test_a_list_that_failed_is_a_gap():
+    facts = facts_of({"allergies": FAILED, "observations": FAILED})
+    assert facts.allergies_gap == Unknown("the list of allergies could not be supplied by the EHR")
+    assert facts.observations_gap == Unknown(
+        "the list of observations could not be supplied by the EHR"
+    )
+    assert (facts.allergies, facts.observations) == ((), ())
+
+
+def test_a_list_that_is_not_whole_is_read_and_is_a_gap():
+    bundle = cds.searchset(DIAZEPAM) | {"link": [{"relation": "next", "url": "x"}]}
+    facts = facts_of({"allergies": bundle})
+    assert facts.allergies == (AllergyFact("AllergyIntolerance/a1", "diazepam", True),)
+    assert facts.allergies_gap == Unknown(
+        "the list of allergies is incomplete: only its first page was supplied"
+    )
+
+
+def test_what_an_ehr_sends_unasked_is_read():
+    """Under a key of its own: the list is not known to be whole, and what stands there does."""
+    facts = facts_of({"theirs": cds.searchset(DIAZEPAM, ITEM_9)})
+    assert facts.allergies == (AllergyFact("AllergyIntolerance/a1", "diazepam", True),)
+    assert [fact.concept for fact in facts.observed("phq9_item9")] == ["phq9_item9"]
+
+
+def test_conditions_that_cannot_be_looked_up_are_counted_without_their_words():
+    unknown = {"resourceType": "Condition", "id": "c2", "code": {"text": "Synthetic words"}}
+    facts = facts_of({"conditions": cds.searchset(cds.condition("F05"), unknown)})
+    assert [fact.concept for fact in facts.conditions] == ["delirium"]
+    assert [note for note in facts.notes if "condition" in note] == [
+        "1 condition has no code that could be looked up (ICD-10-CM, or a SNOMED CT identifier of "
+        "our table), so the checks do not know it"
+    ]
+
+
+def test_a_value_that_cannot_be_read_is_in_the_account():
+    facts = facts_of({"observations": cds.searchset(ITEM_9 | {"valueInteger": 9})})
+    assert facts.observations == ()
+    assert facts.notes == (
+        "Observation/o1 is an observation that a check looks at, and its value could not be read",
+    )
