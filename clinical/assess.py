@@ -7,6 +7,7 @@ from collections.abc import Callable
 from clinical.checks.breathing import breathing
 from clinical.checks.cognition import cognition
 from clinical.checks.dose_escalation import dose_escalation
+from clinical.checks.enzyme_change import enzyme_change
 from clinical.checks.high_dose import high_dose
 from clinical.checks.long_term_use import long_term_use_at_order
 from clinical.checks.older_adult_fall_risk import older_adult_fall_risk
@@ -33,6 +34,7 @@ CHECKS: dict[CheckId, Check] = {
     CheckId.SUICIDE_RISK: suicide_risk,
     CheckId.SUBSTANCE_USE: substance_use,
     CheckId.COGNITION: cognition,
+    CheckId.ENZYME_CHANGE: enzyme_change,
     CheckId.LONG_TERM_USE: long_term_use_at_order,
 }
 
