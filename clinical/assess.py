@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from clinical.checks.breathing import breathing
+from clinical.checks.cognition import cognition
 from clinical.checks.dose_escalation import dose_escalation
+from clinical.checks.enzyme_change import enzyme_change
 from clinical.checks.high_dose import high_dose
 from clinical.checks.long_term_use import long_term_use_at_order
 from clinical.checks.older_adult_fall_risk import older_adult_fall_risk
 from clinical.checks.opioid_together import opioid_together, opioids_ordered
+from clinical.checks.other_sedatives import other_sedatives
+from clinical.checks.substance_use import substance_use
+from clinical.checks.suicide_risk import suicide_risk
 from clinical.checks.words import listed, unidentified
 from clinical.drugs import Drug
 from clinical.findings import Assessment, Checked, CheckId, SetAside, Verdict
@@ -23,6 +29,12 @@ CHECKS: dict[CheckId, Check] = {
     CheckId.HIGH_DOSE: high_dose,
     CheckId.DOSE_ESCALATION: dose_escalation,
     CheckId.OLDER_ADULT: older_adult_fall_risk,
+    CheckId.OTHER_SEDATIVES: other_sedatives,
+    CheckId.BREATHING: breathing,
+    CheckId.SUICIDE_RISK: suicide_risk,
+    CheckId.SUBSTANCE_USE: substance_use,
+    CheckId.COGNITION: cognition,
+    CheckId.ENZYME_CHANGE: enzyme_change,
     CheckId.LONG_TERM_USE: long_term_use_at_order,
 }
 

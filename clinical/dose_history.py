@@ -22,7 +22,7 @@ from typing import Any
 
 from clinical.daily_dose import DailyDose, NotComputable
 from clinical.day_set import DaySet
-from clinical.drugs import Drug, is_systemic_opioid
+from clinical.drugs import SEDATING, Drug, is_systemic_opioid
 from clinical.facts import MedicationRecord, PatientFacts, RecordKind, is_clonazepam
 from clinical.standing import Stood, stood
 from clinical.supply import (
@@ -35,22 +35,6 @@ from clinical.supply import (
     why_end_unsaid,
 )
 from clinical.totals import mg_on
-
-SEDATING = frozenset(
-    {
-        "antipsychotic",
-        "barbiturate",
-        "benzodiazepine",
-        "gabapentinoid",
-        "muscle-relaxant",
-        "orexin-antagonist",
-        "other-sedative",
-        "sedating-antihistamine",
-        "tricyclic",
-        "z-drug",
-    }
-)
-"""Drug classes that sedate beside clonazepam (CLINICAL 4, `other-sedatives`); not SSRIs, SNRIs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +347,7 @@ def _strips(spans: Sequence[_Span]) -> tuple[Strip, ...]:
         if not isinstance(drug, Drug) or is_clonazepam(span.record):
             continue
         opioid = is_systemic_opioid(drug)
-        if not opioid and not drug.classes & SEDATING:
+        if not opioid and drug.classes.isdisjoint(SEDATING):
             continue
         name = " and ".join(drug.ingredients)
         by_name.setdefault(name, []).append(span)

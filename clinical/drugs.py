@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 
 from clinical.drug import tables
 from clinical.drug.description import Coded, DrugDescription, IngredientAsWritten, RecognisedBy
-from clinical.drug.forms import is_parenteral
+from clinical.drug.forms import is_local, is_parenteral
 from clinical.drug.names import NamedDrug, read_name
 from clinical.drug.readings import (
     RXNORM,
@@ -25,6 +25,7 @@ from clinical.drug.tables import Product, SiteTables, ingredients, products
 from clinical.quantities import plain
 
 __all__ = [
+    "SEDATING",
     "Coded",
     "Drug",
     "DrugDescription",
@@ -32,12 +33,15 @@ __all__ = [
     "RecognisedBy",
     "Strength",
     "Unrecognised",
+    "ingredients_of_class",
+    "is_local",
     "is_rescue_naloxone",
     "is_systemic_opioid",
     "morphine_equivalent_factor",
     "named_ingredients",
     "patch_morphine_equivalent",
     "recognise",
+    "sedating_ingredients",
     "strength_ingredient",
     "treats_opioid_use_disorder",
     "use_site_tables",
@@ -332,6 +336,39 @@ def is_systemic_opioid(drug: Drug) -> bool:
     disagree and one of them says an opioid, it counts as one.
     """
     return "opioid" in drug.classes or "opioid" in _classes(drug.disputed)
+
+
+SEDATING = (
+    "benzodiazepine",
+    "z-drug",
+    "barbiturate",
+    "gabapentinoid",
+    "muscle-relaxant",
+    "sedating-antipsychotic",
+    "sedating-antihistamine",
+    "tricyclic",
+    "orexin-antagonist",
+    "other-sedative",
+)
+"""Drug classes that sedate beside clonazepam, in the order in which they are named (CLINICAL 4).
+
+Not opioids, which have a check of their own, and not SSRIs, SNRIs or antiepileptics as such.
+"""
+
+
+def sedating_ingredients(drug: Drug) -> dict[str, int]:
+    """Its ingredients that sedate, each with the place of its class in `SEDATING`."""
+    found = {}
+    for name in drug.ingredients:
+        places = [SEDATING.index(c) for c in ingredients()[name].classes if c in SEDATING]
+        if places:
+            found[name] = min(places)
+    return found
+
+
+def ingredients_of_class(drug: Drug, drug_class: str) -> tuple[str, ...]:
+    """Its ingredients that belong to a class of `knowledge/ingredients.csv`."""
+    return tuple(n for n in drug.ingredients if drug_class in ingredients()[n].classes)
 
 
 def named_ingredients(drug: Drug, drug_class: str) -> str:

@@ -48,6 +48,7 @@ class Policy:
     creep_days: int
     creep_percent: Fraction
     fracture_lookback_days: int
+    enzyme_change_days: int
     card_horizon_days: int
     pace_for_long_use_days: int
     long_term_days: int

@@ -25,6 +25,11 @@ _BASES = {
     "gel": "gel",
     "enema": "enema",
     "cream": "cream",
+    "ointment": "ointment oint",
+    "lotion": "lotion",
+    "shampoo": "shampoo sham",
+    "foam": "foam",
+    "emulsion": "emulsion",
     "granules": "granules",
     "powder": "powder",
     "inhaler": "inhaler",
@@ -43,6 +48,8 @@ _MODS = {
     "oral": "oral",
     "rectal": "rectal",
     "topical": "topical",
+    "ophthalmic": "ophthalmic ophth eye eyes",
+    "otic": "otic ear ears",
     "depot": "depot",
 }
 _BASE_OF = {word: base for base, words in _BASES.items() for word in words.split()}
@@ -54,12 +61,16 @@ _TABLET_KINDS = (
     *("disintegrating", "extended-release", "delayed-release", "sublingual", "buccal"),
     *("chewable", "effervescent"),
 )
+_PLACES = ("ophthalmic", "otic")
 _PARENTERAL = frozenset({"injection", "syringe", "cartridge", "auto-injector"})
 
 FORM_WORDS = (
     frozenset(_BASE_OF) | frozenset(_MOD_OF) | _SLOW | {"release", "coated", "system", "cr"}
-)
-"""Words that tell of a form, so none of them is a drug's name."""
+) - {"eye", "eyes", "ear", "ears"}
+"""Words that tell of a form, so none of them is a drug's name.
+
+"Eye drops" names no drug, and tells enough of one: it is none that a check looks for.
+"""
 
 
 def form_of(words: Sequence[str]) -> str | None:
@@ -133,17 +144,19 @@ def _one(base: str, mods: set[str]) -> str:
         case "film":
             kinds = (kind for kind in ("sublingual", "buccal", "oral") if kind in mods)
         case "gel":
-            kinds = (kind for kind in ("rectal", "topical", "oral") if kind in mods)
+            kinds = (kind for kind in ("rectal", "topical", "oral", *_PLACES) if kind in mods)
         case "spray":
             kinds = (kind for kind in ("nasal", "mucosal", "oral") if kind in mods)
         case "solution":
             if "nasal" in mods:
                 return "nasal spray"
-            kinds = ["topical"] if "topical" in mods else ["oral"]
+            kinds = [kind for kind in ("topical", *_PLACES) if kind in mods] or ["oral"]
         case "suspension":
-            kinds = ["extended-release"] if "extended-release" in mods else ["oral"]
-        case "cream":
-            kinds = ["topical"]
+            kinds = [kind for kind in ("extended-release", *_PLACES) if kind in mods] or ["oral"]
+        case "emulsion":
+            kinds = (kind for kind in ("topical", *_PLACES) if kind in mods)
+        case "cream" | "ointment" | "lotion" | "shampoo" | "foam":
+            kinds = [kind for kind in _PLACES if kind in mods] or ["topical"]
         case "patch":
             kinds = ["transdermal"]
         case _:
@@ -174,3 +187,26 @@ def per_unit_of(form: str | None) -> str | None:
         return "packet"
     last = form.rsplit(" ", 1)[-1]
     return last if last in _COUNTED else None
+
+
+_LOCAL = frozenset({"topical", *_PLACES})
+_LOCAL_ROUTES = frozenset(
+    "topical topically cutaneous ophthalmic conjunctival ocular eye eyes otic auricular ear ears"
+    " scalp".split()
+)
+_FLUID = ("solution", "suspension", "emulsion", "gel")
+
+
+def is_local(form: str | None, route: str | None) -> bool:
+    """Whether it acts where it is put, on the skin, in the eye or the ear, and hardly beyond.
+
+    By the form where that says it; else by the words of the order's route, unless the form is
+    one for the whole body: a tablet, a patch, an injection.
+    """
+    words = (form or "").split()
+    if not _LOCAL.isdisjoint(words):
+        return True
+    if words and (words[-1] not in _FLUID or is_parenteral(form) or "rectal" in words):
+        return False
+    said = (route or "").lower().replace("/", " ").replace(",", " ").split()
+    return not _LOCAL_ROUTES.isdisjoint(said)

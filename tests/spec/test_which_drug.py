@@ -14,6 +14,7 @@ from clinical.drugs import (
     RecognisedBy,
     Strength,
     Unrecognised,
+    is_local,
     is_rescue_naloxone,
     is_systemic_opioid,
     morphine_equivalent_factor,
@@ -432,7 +433,7 @@ def test_a_fentanyl_patch_of_25_mcg_an_hour_is_60_mg_of_morphine_a_day() -> None
 @pytest.mark.parametrize(
     ("name", "classes", "counted"),
     [
-        ("phenobarbital", {"barbiturate", "antiepileptic"}, True),
+        ("phenobarbital", {"barbiturate", "antiepileptic", "cyp3a4-inducer"}, True),
         ("butalbital", {"barbiturate"}, False),
         ("clobazam", {"benzodiazepine"}, True),
         ("gabapentin", {"antiepileptic", "gabapentinoid"}, True),
@@ -442,7 +443,12 @@ def test_a_fentanyl_patch_of_25_mcg_an_hour_is_60_mg_of_morphine_a_day() -> None
         ("suvorexant", {"orexin-antagonist"}, False),
         ("sertraline", {"ssri"}, True),
         ("cyclobenzaprine", {"muscle-relaxant"}, True),
-        ("quetiapine", {"antipsychotic"}, True),
+        ("quetiapine", {"antipsychotic", "sedating-antipsychotic"}, True),
+        ("aripiprazole", {"antipsychotic"}, True),
+        ("buspirone", {"anxiolytic"}, False),
+        ("clarithromycin", {"cyp3a4-inhibitor"}, False),
+        ("fluvoxamine", {"ssri", "cyp3a4-inhibitor"}, True),
+        ("lamotrigine", {"antiepileptic"}, True),
         ("amitriptyline", {"tricyclic"}, True),
         ("naltrexone", {"opioid-antagonist"}, False),
     ],
@@ -541,3 +547,62 @@ def test_an_ndc_that_may_be_several_packages_or_none_is_not_guessed(written: str
     """Ten digits without hyphens can be 4-4-2, 5-3-2 or 5-4-1: three different packages."""
     package = DrugDescription((Coded("http://hl7.org/fhir/sid/ndc", written, None),))
     assert recognise(package) == Unrecognised(None)
+
+
+@pytest.mark.parametrize(
+    ("words", "ingredients"),
+    [
+        ("Clarithromycin 500 MG Oral Tablet", ("clarithromycin",)),
+        ("Cardizem CD 240 mg", ("diltiazem",)),
+        ("rifampicin 300 mg", ("rifampin",)),
+        ("St. John's Wort 300 mg capsule", ("st john's wort",)),
+        ("St Johns wort", ("st john's wort",)),
+        ("Paxlovid 300/100", ("nirmatrelvir", "ritonavir")),
+        ("lopinavir 200 MG / ritonavir 50 MG Oral Tablet [Kaletra]", ("lopinavir", "ritonavir")),
+    ],
+)
+def test_what_changes_the_breakdown_of_clonazepam_is_known_by_its_names(
+    words: str, ingredients: tuple[str, ...]
+) -> None:
+    drug = known(words)
+    assert drug.ingredients == ingredients
+    assert drug.cns_active == frozenset()
+
+
+def test_what_changes_the_breakdown_of_clonazepam_is_known_by_its_ingredients_code() -> None:
+    assert known(coded("2551")).ingredients == ("ciprofloxacin",)
+
+
+# --- Where it acts ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "route", "local"),
+    [
+        ("ketoconazole 2 % topical cream", None, True),
+        ("ketoconazole 2 % shampoo", None, True),
+        ("erythromycin 5 MG/GM Ophthalmic Ointment", None, True),
+        ("erythromycin eye ointment", None, True),
+        ("ciprofloxacin 0.3 % otic solution", None, True),
+        ("Restasis", None, True),  # cyclosporine for the eye; by mouth it has other brands
+        ("doxepin 50 MG/ML Topical Cream", None, True),
+        ("erythromycin 2 % gel", "Topical", True),
+        ("ciprofloxacin 3 MG/ML solution", "Ophthalmic route", True),
+        ("ciprofloxacin 0.3 % drops", "Otic", True),
+        ("diazepam rectal gel", "Topical", False),  # taken up from the rectum
+        ("asenapine 3.8 mg/24 h transdermal patch", "Topical", False),  # worn on the skin
+        ("ketoconazole 200 mg tablet", "Topical", False),  # an odd route moves no tablet
+        ("ketoconazole 200 mg tablet", None, False),
+        ("diphenhydramine 2.5 MG/ML oral solution", "Oral", False),
+        ("morphine 10 MG/ML injection", "Subcutaneous", False),
+        ("clarithromycin", None, False),  # nothing says it: taken as for the whole body
+    ],
+)
+def test_what_acts_on_skin_eye_or_ear_alone_is_told_by_form_or_route(
+    words: str, route: str | None, local: bool
+) -> None:
+    assert is_local(known(words).form, route) is local
+
+
+def test_eye_drops_name_no_drug_of_ours_and_are_not_unidentified() -> None:
+    assert recognise(DrugDescription(text="eye drops")) == Unrecognised("eye drops")

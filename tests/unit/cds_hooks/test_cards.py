@@ -291,7 +291,7 @@ def test_what_could_not_be_checked_is_said_on_a_card(ask):
     request["prefetch"]["medications"] = {"resourceType": "OperationOutcome", "issue": []}
     (card,) = ask(request)["cards"]
     assert card["indicator"] == "info"
-    assert card["summary"] == "Clonazepam order: 3 of 4 checks not made"
+    assert card["summary"] == "Clonazepam order: 4 of 5 checks not made"
     assert "could not be supplied by the EHR" in card["detail"]
 
 

@@ -115,6 +115,12 @@ def test_a_short_user_gets_no_card_and_an_account_of_every_check(view) -> None:
         "high-dose": "fired",
         "dose-escalation": "set-aside",
         "older-adult-fall-risk": "clear",
+        "other-sedatives": "clear",
+        "breathing": "clear",
+        "suicide-risk": "clear",
+        "substance-use": "clear",
+        "cognition": "clear",
+        "enzyme-change": "clear",
         "long-term-use": "clear",
     }
     # 1 to 23 Nov 2026: 23 days.
