@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from clinical.checks.abrupt_stop import abrupt_stop
 from clinical.checks.dose_escalation import dose_escalation
 from clinical.checks.high_dose import high_dose
 from clinical.checks.long_term_use import long_term_use_at_order
@@ -23,6 +24,7 @@ CHECKS: dict[CheckId, Check] = {
     CheckId.HIGH_DOSE: high_dose,
     CheckId.DOSE_ESCALATION: dose_escalation,
     CheckId.OLDER_ADULT: older_adult_fall_risk,
+    CheckId.ABRUPT_STOP: abrupt_stop,
     CheckId.LONG_TERM_USE: long_term_use_at_order,
 }
 
