@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clinical.checks.abrupt_stop import abrupt_stop
+from clinical.checks.contraindication import contraindication
 from clinical.checks.dose_escalation import dose_escalation
 from clinical.checks.high_dose import high_dose
 from clinical.checks.long_term_use import long_term_use_at_order
 from clinical.checks.older_adult_fall_risk import older_adult_fall_risk
 from clinical.checks.opioid_together import opioid_together, opioids_ordered
+from clinical.checks.pregnancy import pregnancy
+from clinical.checks.psychiatric_first import psychiatric_first
+from clinical.checks.rbd_option import rbd_option
+from clinical.checks.seizure_indication import seizure_indication
 from clinical.checks.words import listed, unidentified
 from clinical.drugs import Drug
 from clinical.findings import Assessment, Checked, CheckId, SetAside, Verdict
@@ -24,7 +29,12 @@ CHECKS: dict[CheckId, Check] = {
     CheckId.HIGH_DOSE: high_dose,
     CheckId.DOSE_ESCALATION: dose_escalation,
     CheckId.OLDER_ADULT: older_adult_fall_risk,
+    CheckId.CONTRAINDICATION: contraindication,
     CheckId.ABRUPT_STOP: abrupt_stop,
+    CheckId.PREGNANCY: pregnancy,
+    CheckId.SEIZURE_INDICATION: seizure_indication,
+    CheckId.PSYCHIATRIC_FIRST: psychiatric_first,
+    CheckId.RBD_OPTION: rbd_option,
     CheckId.LONG_TERM_USE: long_term_use_at_order,
 }
 
