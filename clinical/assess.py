@@ -10,7 +10,7 @@ from clinical.checks.dose_escalation import dose_escalation
 from clinical.checks.high_dose import high_dose
 from clinical.checks.long_term_use import long_term_use_at_order
 from clinical.checks.older_adult_fall_risk import older_adult_fall_risk
-from clinical.checks.opioid_together import opioid_together, opioids_ordered
+from clinical.checks.opioid_together import opioid_together
 from clinical.checks.pregnancy import pregnancy
 from clinical.checks.psychiatric_first import psychiatric_first
 from clinical.checks.rbd_option import rbd_option
@@ -19,7 +19,7 @@ from clinical.checks.words import listed, unidentified
 from clinical.drugs import Drug
 from clinical.findings import Assessment, Checked, CheckId, SetAside, Verdict
 from clinical.order_case import OrderCase
-from clinical.signing import is_own_plan
+from clinical.set_aside import Quiet, grounds, said, whole_set_aside
 from clinical.standing import When, standing
 
 Check = Callable[[OrderCase], Verdict]
@@ -41,42 +41,25 @@ CHECKS: dict[CheckId, Check] = {
 
 def assess(case: OrderCase) -> Assessment:
     """Every check on this case. Pure: the same facts give the same answer."""
-    whole = _set_aside_whole(case)
+    whole = whole_set_aside(case)
+    quiet = grounds(case) if whole is None else ()
     checks = tuple(
-        Checked(check, _verdict(check, run, case, whole)) for check, run in CHECKS.items()
+        Checked(check, _verdict(check, run, case, whole, quiet)) for check, run in CHECKS.items()
     )
     return Assessment(
         case.on, case.policy.rules_version, checks, notes=(*case.facts.notes, *_notes(case))
     )
 
 
-def _verdict(check: CheckId, run: Check, case: OrderCase, whole: SetAside | None) -> Verdict:
+def _verdict(
+    check: CheckId, run: Check, case: OrderCase, whole: Quiet | None, quiet: tuple[Quiet, ...]
+) -> Verdict:
     if not case.policy.checks[check].on:
         return SetAside("the site's policy has switched this check off")
-    if whole is None:
-        return run(case)
-    # An opioid signed with an accepted taper was no part of what was accepted.
-    if (
-        check is CheckId.OPIOID_TOGETHER
-        and case.facts.deceased is not True
-        and opioids_ordered(case)
-    ):
-        return run(case)
-    return whole
-
-
-def _set_aside_whole(case: OrderCase) -> SetAside | None:
-    """Why no check is made of this case at all; None when they are."""
-    if case.facts.deceased is True:
-        return SetAside("the chart says that the patient has died")
-    effect = case.effect
-    if effect is not None and is_own_plan(effect):
-        return SetAside(
-            f"the orders are the taper that was accepted: from {effect.present} to "
-            f"{effect.replacing}",
-            tuple(draft.source for draft in effect.drafts),
-        )
-    return None
+    verdict = run(case)
+    if whole is not None:
+        return whole.why if whole.of(check, verdict) else verdict
+    return said(check, verdict, quiet, case)
 
 
 def _notes(case: OrderCase) -> list[str]:
