@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from clinical.checks.abrupt_stop import abrupt_stop
 from clinical.checks.breathing import breathing
 from clinical.checks.cognition import cognition
+from clinical.checks.contraindication import contraindication
 from clinical.checks.dose_escalation import dose_escalation
 from clinical.checks.enzyme_change import enzyme_change
 from clinical.checks.high_dose import high_dose
 from clinical.checks.long_term_use import long_term_use_at_order
 from clinical.checks.older_adult_fall_risk import older_adult_fall_risk
-from clinical.checks.opioid_together import opioid_together, opioids_ordered
+from clinical.checks.opioid_together import opioid_together
 from clinical.checks.other_sedatives import other_sedatives
+from clinical.checks.pregnancy import pregnancy
+from clinical.checks.psychiatric_first import psychiatric_first
+from clinical.checks.rbd_option import rbd_option
+from clinical.checks.seizure_indication import seizure_indication
 from clinical.checks.substance_use import substance_use
 from clinical.checks.suicide_risk import suicide_risk
 from clinical.checks.words import listed, unidentified
 from clinical.drugs import Drug
 from clinical.findings import Assessment, Checked, CheckId, SetAside, Verdict
 from clinical.order_case import OrderCase
-from clinical.signing import is_own_plan
+from clinical.set_aside import Quiet, grounds, said, whole_set_aside
 from clinical.standing import When, standing
 
 Check = Callable[[OrderCase], Verdict]
@@ -29,11 +35,17 @@ CHECKS: dict[CheckId, Check] = {
     CheckId.HIGH_DOSE: high_dose,
     CheckId.DOSE_ESCALATION: dose_escalation,
     CheckId.OLDER_ADULT: older_adult_fall_risk,
+    CheckId.CONTRAINDICATION: contraindication,
+    CheckId.ABRUPT_STOP: abrupt_stop,
     CheckId.OTHER_SEDATIVES: other_sedatives,
+    CheckId.PREGNANCY: pregnancy,
     CheckId.BREATHING: breathing,
     CheckId.SUICIDE_RISK: suicide_risk,
     CheckId.SUBSTANCE_USE: substance_use,
     CheckId.COGNITION: cognition,
+    CheckId.SEIZURE_INDICATION: seizure_indication,
+    CheckId.PSYCHIATRIC_FIRST: psychiatric_first,
+    CheckId.RBD_OPTION: rbd_option,
     CheckId.ENZYME_CHANGE: enzyme_change,
     CheckId.LONG_TERM_USE: long_term_use_at_order,
 }
@@ -41,42 +53,25 @@ CHECKS: dict[CheckId, Check] = {
 
 def assess(case: OrderCase) -> Assessment:
     """Every check on this case. Pure: the same facts give the same answer."""
-    whole = _set_aside_whole(case)
+    whole = whole_set_aside(case)
+    quiet = grounds(case) if whole is None else ()
     checks = tuple(
-        Checked(check, _verdict(check, run, case, whole)) for check, run in CHECKS.items()
+        Checked(check, _verdict(check, run, case, whole, quiet)) for check, run in CHECKS.items()
     )
     return Assessment(
         case.on, case.policy.rules_version, checks, notes=(*case.facts.notes, *_notes(case))
     )
 
 
-def _verdict(check: CheckId, run: Check, case: OrderCase, whole: SetAside | None) -> Verdict:
+def _verdict(
+    check: CheckId, run: Check, case: OrderCase, whole: Quiet | None, quiet: tuple[Quiet, ...]
+) -> Verdict:
     if not case.policy.checks[check].on:
         return SetAside("the site's policy has switched this check off")
-    if whole is None:
-        return run(case)
-    # An opioid signed with an accepted taper was no part of what was accepted.
-    if (
-        check is CheckId.OPIOID_TOGETHER
-        and case.facts.deceased is not True
-        and opioids_ordered(case)
-    ):
-        return run(case)
-    return whole
-
-
-def _set_aside_whole(case: OrderCase) -> SetAside | None:
-    """Why no check is made of this case at all; None when they are."""
-    if case.facts.deceased is True:
-        return SetAside("the chart says that the patient has died")
-    effect = case.effect
-    if effect is not None and is_own_plan(effect):
-        return SetAside(
-            f"the orders are the taper that was accepted: from {effect.present} to "
-            f"{effect.replacing}",
-            tuple(draft.source for draft in effect.drafts),
-        )
-    return None
+    verdict = run(case)
+    if whole is not None:
+        return whole.why if whole.of(check, verdict) else verdict
+    return said(check, verdict, quiet, case)
 
 
 def _notes(case: OrderCase) -> list[str]:

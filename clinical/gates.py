@@ -2,93 +2,126 @@
 
 A *stop* gate allows no draft: the taper needs somebody with another training, or another
 place. A *coordinate* gate allows drafts with a notice. A gate that cannot be looked up stops,
-because a missing record does not say that there is no seizure disorder.
+because a missing record does not say that there is no seizure disorder. Which gates there are,
+their words and numbers stand in `knowledge/gates.toml`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from fractions import Fraction
+from functools import cache
+from typing import Any
 
-from clinical.facts import PatientFacts, Unknown
+from clinical.facts import ConditionFact, ObservationFact, PatientFacts, Unknown
 from clinical.findings import Assessment, CheckId, Fired
+from clinical.indication import conditions_and_reasons
+from clinical.knowledge import document
 from clinical.policy import Policy
+from clinical.pregnancy import pregnancy_told
+from clinical.quantities import plain
+
+ITEM_9 = "phq9_item9"
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One reason, in words, and the source keys that it rests on."""
+    """One reason, in words, the source keys that it rests on, and the records that it comes from.
+
+    `id` is its name in `knowledge/gates.toml`.
+    """
 
     why: str
     evidence: tuple[str, ...]
-
-
-_STOPPING = (
-    (
-        ("seizure_disorder",),
-        False,
-        "a seizure disorder is in the chart: a taper needs neurology's co-signature",
-        ("LABEL", "ASAM"),
-    ),
-    (
-        ("pregnancy",),
-        False,
-        "pregnancy is in the chart: weigh maternal and fetal risk with obstetrics first",
-        ("ASAM",),
-    ),
-    (
-        ("hepatic_impairment",),
-        False,
-        "severe liver disease is in the chart: clonazepam is contraindicated and a taper needs "
-        "a specialist",
-        ("LABEL",),
-    ),
-    (
-        ("suicidal_ideation",),
-        False,
-        "suicidal thoughts are in the chart: stabilise first",
-        ("ASAM",),
-    ),
-    (
-        ("seizure_withdrawal_risk_history",),
-        True,
-        "an earlier complicated withdrawal may be in the chart: consider inpatient care",
-        ("ASAM",),
-    ),
-)
-"""Concepts, whether the past counts as well, the sentence, and its sources."""
+    sources: tuple[str, ...] = ()
+    id: str = ""
 
 
 def stop_gates(facts: PatientFacts, on: date, policy: Policy) -> tuple[Gate, ...]:
     """Why no taper draft may be offered; empty when nothing stops it."""
-    gates = []
-    born = facts.birth_date
-    if isinstance(born, Unknown):
-        gates.append(Gate(f"{born.why}, so age cannot be judged", ("ASAM",)))
-    elif born.youngest_age_on(on) < policy.adult_from_years:
-        gates.append(Gate(f"the patient is under {policy.adult_from_years}", ("ASAM",)))
-    if facts.conditions_gap is not None:
-        gates.append(
-            Gate(
-                f"{facts.conditions_gap.why}, so seizures or pregnancy cannot be ruled out",
-                ("LABEL", "ASAM"),
-            )
-        )
-    for concepts, past_counts, why, evidence in _STOPPING:
-        found = (facts.has_had_condition if past_counts else facts.has_condition)(*concepts)
-        if found:
-            gates.append(Gate(why, evidence))
-    return tuple(gates)
+    return (
+        *_age(facts, on, policy),
+        *_unknown_conditions(facts),
+        *_conditions(facts, on),
+        *_pregnancy(facts, on, policy),
+        *_item_9(facts, on),
+    )
 
 
 def coordinate_gates(assessment: Assessment) -> tuple[Gate, ...]:
     """What a prescriber should agree with others before the taper starts."""
-    if isinstance(assessment.verdict(CheckId.OPIOID_TOGETHER), Fired):
-        return (
-            Gate(
-                "With an opioid in use, agree who tapers what: reducing the opioid first may be "
-                "safer (CDC 2022).",
-                ("CDC22",),
-            ),
-        )
-    return ()
+    opioid = assessment.verdict(CheckId.OPIOID_TOGETHER)
+    return (_gate("opioid", opioid.sources),) if isinstance(opioid, Fired) else ()
+
+
+def _age(facts: PatientFacts, on: date, policy: Policy) -> Iterator[Gate]:
+    born = facts.birth_date
+    if isinstance(born, Unknown):
+        yield _gate("age-unknown", gap=born.why)
+    elif born.youngest_age_on(on) < policy.adult_from_years:
+        yield _gate("under-age", years=str(policy.adult_from_years))
+
+
+def _unknown_conditions(facts: PatientFacts) -> Iterator[Gate]:
+    if facts.conditions_gap is not None:
+        yield _gate("conditions-unknown", gap=facts.conditions_gap.why)
+
+
+def _conditions(facts: PatientFacts, on: date) -> Iterator[Gate]:
+    for name, row in _document()["gates"].items():
+        found = _found(facts, on, row) if "conditions" in row else ()
+        if found:
+            yield _gate(name, tuple(dict.fromkeys(condition.source for condition in found)))
+
+
+def _found(facts: PatientFacts, on: date, row: Mapping[str, Any]) -> tuple[ConditionFact, ...]:
+    concepts, counts = row["conditions"], row["counts"]
+    if counts == "ever":
+        return facts.has_had_condition(*concepts)
+    active = conditions_and_reasons(facts, on, *concepts)
+    if counts == "active":
+        return active
+    earliest = on - timedelta(days=_number("recent_attempt_days"))
+    return tuple(c for c in active if c.onset is None or c.onset >= earliest)
+
+
+def _pregnancy(facts: PatientFacts, on: date, policy: Policy) -> Iterator[Gate]:
+    told = pregnancy_told(facts, on, policy)
+    if told.pregnant:
+        yield _gate("pregnancy", told.sources, told=told.why)
+
+
+def _item_9(facts: PatientFacts, on: date) -> Iterator[Gate]:
+    latest = _latest_item_9(facts, on)
+    if latest is None or latest.value <= _number("item_9_above"):
+        return
+    score = plain(Fraction(latest.value))
+    day, earliest = latest.observed_on, on - timedelta(days=_number("item_9_days"))
+    if day is None or day >= earliest:
+        said = "on an unknown day" if day is None else f"on {day}"
+        yield _gate("item-9", (latest.source,), score=score, day=said)
+
+
+def _latest_item_9(facts: PatientFacts, on: date) -> ObservationFact | None:
+    """The answer of the latest day until the day, the highest of several."""
+    known = [o for o in facts.observed(ITEM_9) if o.observed_on is None or o.observed_on <= on]
+    return max(known, key=lambda o: (o.observed_on or date.min, o.value), default=None)
+
+
+# --- as data --------------------------------------------------------------------------------
+
+
+def _gate(name: str, sources: tuple[str, ...] = (), **words: str) -> Gate:
+    row = _document()["gates"][name]
+    return Gate(row["why"].format(**words), tuple(row["sources"]), sources, name)
+
+
+@cache
+def _document() -> Mapping[str, Any]:
+    return document("gates.toml")
+
+
+def _number(name: str) -> int:
+    return int(_document()["numbers"][name]["value"])

@@ -15,9 +15,12 @@ from clinical.facts import MedicationRecord, PatientFacts
 from clinical.policy import Policy
 from clinical.signing import (
     Effect,
+    Stopped,
     clonazepam_ordered,
+    clonazepam_stopped,
     current_clonazepam,
     effect_of_signing,
+    ended_by_drafts,
     will_be_taken,
 )
 from clinical.standing import standing
@@ -48,6 +51,11 @@ class OrderCase:
         return effect_of_signing(self.facts, self.on, self.policy)
 
     @cached_property
+    def stopped(self) -> Stopped | None:
+        """The present clonazepam that the drafts end; None when they end none."""
+        return clonazepam_stopped(self.facts, self.on)
+
+    @cached_property
     def running(self) -> TaperInProgress | None:
         """A taper that is in progress."""
         return taper_in_progress(self.facts, self.on)
@@ -59,8 +67,13 @@ class OrderCase:
 
     @cached_property
     def taken(self) -> tuple[MedicationRecord, ...]:
-        """Every medicine that is current, and every one that the drafts will add."""
+        """Every medicine that is current and goes on, and every one that the drafts will add."""
+        ended = ended_by_drafts(self.facts, self.on)
         return (
-            *(record for record in self.facts.medications if standing(record, self.on).counts),
+            *(
+                record
+                for record in self.facts.medications
+                if standing(record, self.on).counts and record.source not in ended
+            ),
             *(d.record for d in self.facts.drafts if will_be_taken(d, self.on)),
         )

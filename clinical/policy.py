@@ -49,6 +49,9 @@ class Policy:
     creep_percent: Fraction
     fracture_lookback_days: int
     enzyme_change_days: int
+    pregnancy_days: int
+    rbd_melatonin_from_mg: int
+    rbd_melatonin_to_mg: int
     card_horizon_days: int
     pace_for_long_use_days: int
     long_term_days: int

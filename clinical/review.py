@@ -3,8 +3,8 @@
 A check looks at an order that is about to be signed. On the planner's page nothing is being
 signed, so the present orders are put to the same checks as if each were signed again: a
 re-signed order keeps its source, and is therefore no part of its own baseline (CLINICAL 1).
-Of the four checks only `dose-escalation` asks for something that is not there, a new dose, and
-is set aside. Where no clonazepam is current the checks would answer "no clonazepam order";
+Only `dose-escalation` and `abrupt-stop` ask for something that is not there, a new dose, and are
+set aside. Where no clonazepam is current the checks would answer "no clonazepam order";
 that is only true if the list is whole and every drug on it is named.
 """
 
@@ -23,6 +23,7 @@ from clinical.policy import Policy
 from clinical.signing import current_clonazepam
 from clinical.standing import standing
 
+_OF_A_NEW_DOSE = (CheckId.DOSE_ESCALATION, CheckId.ABRUPT_STOP)
 _NOTHING_SIGNED = SetAside("no order is being signed, so there is no new dose to compare")
 
 
@@ -40,7 +41,7 @@ def review(facts: PatientFacts, on: date, policy: Policy) -> Assessment:
             checks.append(Checked(checked.check, long_term_use(OrderCase(facts, on, policy))))
         elif unknown is not None:
             checks.append(Checked(checked.check, NotEvaluable(unknown)))
-        elif checked.check is CheckId.DOSE_ESCALATION:
+        elif checked.check in _OF_A_NEW_DOSE:
             checks.append(Checked(checked.check, _NOTHING_SIGNED))
         else:
             checks.append(checked)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from enum import Enum
 
 from clinical.baseline import last_ended
@@ -17,7 +17,7 @@ from clinical.facts import (
     is_clonazepam,
 )
 from clinical.policy import Policy
-from clinical.standing import When, standing
+from clinical.standing import When, ends_use, standing
 from clinical.totals import Total, highest_total_from, total_on
 
 
@@ -39,7 +39,8 @@ class Effect:
     that ended lately; None when there is neither. `replacing` and `adding` are the highest
     daily totals from today on if the present orders end, or continue, beside the new one.
     `continuing` are the present orders that the drafts do not name as replaced. `planned` are
-    orders in the chart that start later, such as the steps of an earlier taper.
+    orders in the chart that start later, such as the steps of an earlier taper. Where drafts say
+    which present orders end, the others go on: then both totals are the same.
     """
 
     signing: Signing
@@ -52,6 +53,28 @@ class Effect:
     baseline_ended_on: date | None
     replacing: Total
     adding: Total
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Present orders of clonazepam that the drafts end, and what is left after signing.
+
+    `orders` as they stand in the chart, or as the draft tells of one that the chart does not hold;
+    `drafts` are those that end them, `selected` whether one of these is. `present` is the total
+    before signing; `remaining` the highest of the days that follow, of the other present orders
+    and of the clonazepam that is ordered along.
+    """
+
+    orders: tuple[MedicationRecord, ...]
+    drafts: tuple[MedicationRecord, ...]
+    selected: bool
+    present: Total
+    remaining: Total
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of the present dose is left."""
+        return not (self.remaining.sources or self.remaining.uncounted)
 
 
 def clonazepam_ordered(facts: PatientFacts, on: date) -> tuple[MedicationRecord, ...]:
@@ -80,15 +103,89 @@ def current_clonazepam(facts: PatientFacts, on: date) -> tuple[MedicationRecord,
     return ()
 
 
+def ended_by_drafts(facts: PatientFacts, on: date) -> frozenset[str]:
+    """The sources of the orders, of whichever medicine, that the drafts end.
+
+    An order that forbids clonazepam, and names no other, ends all of it.
+    """
+    ended: set[str] = set()
+    for draft in facts.drafts:
+        record = draft.record
+        if not ends_use(record):
+            continue
+        ended |= {record.source, *record.replaces}
+        if record.do_not_perform and not record.replaces and is_clonazepam(record):
+            ended |= {present.source for present in current_clonazepam(facts, on)}
+    return frozenset(ended)
+
+
+def clonazepam_before(facts: PatientFacts, on: date) -> tuple[MedicationRecord, ...]:
+    """The clonazepam that is current before signing, with what only a draft that ends it tells of.
+
+    An EHR may send the order that is being stopped and not hold it in the list it sends along.
+    """
+    return current_clonazepam(with_ended_drafts(facts), on)
+
+
+def with_ended_drafts(facts: PatientFacts) -> PatientFacts:
+    """The facts, with each order of clonazepam that only a draft which ends it tells of."""
+    charted = {record.source for record in facts.medications if is_clonazepam(record)}
+    only_there = tuple(
+        replace(draft.record, status="active")
+        for draft in facts.drafts
+        if ends_use(draft.record)
+        and is_clonazepam(draft.record)
+        and not (draft.record.do_not_perform or draft.record.replaces)
+        and draft.record.source not in charted
+    )
+    return replace(facts, medications=(*facts.medications, *only_there)) if only_there else facts
+
+
+def clonazepam_stopped(facts: PatientFacts, on: date) -> Stopped | None:
+    """The present orders of clonazepam that the drafts end; None when they end none."""
+    ended = ended_by_drafts(facts, on)
+    if not ended:
+        return None
+    before = clonazepam_before(facts, on)
+    orders = tuple(record for record in before if record.source in ended)
+    if not orders:
+        return None
+    sources = {record.source for record in orders}
+    ending = [draft for draft in facts.drafts if ends_use(draft.record)]
+    by = [
+        draft
+        for draft in ending
+        if {draft.record.source, *draft.record.replaces} & sources
+        or (draft.record.do_not_perform and is_clonazepam(draft.record))
+    ]
+    new = daily_doses_ordered(facts, on)
+    replaced = {source for draft in new for source in (draft.source, *draft.replaces)}
+    left = tuple(r for r in before if r.source not in ended and r.source not in replaced)
+    return Stopped(
+        orders=orders,
+        drafts=tuple(draft.record for draft in by),
+        selected=any(draft.selected for draft in by),
+        present=total_on(before, on),
+        remaining=highest_total_from((*new, *left), on + timedelta(days=1)),
+    )
+
+
+def daily_doses_ordered(facts: PatientFacts, on: date) -> tuple[MedicationRecord, ...]:
+    """The drafts of clonazepam that set a daily dose, selected or not."""
+    return regular(
+        tuple(d.record for d in facts.drafts if is_clonazepam(d.record) and will_be_taken(d, on))
+    )
+
+
 def planned_clonazepam(facts: PatientFacts, on: date) -> tuple[MedicationRecord, ...]:
     """Orders in the chart that start later than the day: they add up unless they are stopped."""
-    drafts = {draft.record.source for draft in facts.drafts}
+    told = {draft.record.source for draft in facts.drafts} | ended_by_drafts(facts, on)
     return tuple(
         record
         for record in facts.medications
         if is_clonazepam(record)
         and record.kind is RecordKind.REQUEST
-        and record.source not in drafts
+        and record.source not in told
         and standing(record, on).when is When.PLANNED
     )
 
@@ -101,9 +198,12 @@ def effect_of_signing(facts: PatientFacts, on: date, policy: Policy) -> Effect |
     current = current_clonazepam(facts, on)
     re_signed = {draft.source for draft in drafts}
     before = tuple(record for record in current if record.source not in re_signed)
-    replaced = {source for draft in drafts for source in draft.replaces}
+    ended = ended_by_drafts(facts, on)
+    replaced = {source for draft in drafts for source in draft.replaces} | ended
     continuing = tuple(record for record in before if record.source not in replaced)
     linked = tuple(d for d in drafts if any(r.source in d.replaces for r in before))
+    if any(record.source in ended for record in before):
+        linked = drafts  # what ends is said, so what is not said goes on
     unlinked = tuple(draft for draft in drafts if draft not in linked)
     if unlinked:
         replacing = highest_total_from(drafts, on)

@@ -27,6 +27,7 @@ _ORDERING_INTENTS = frozenset(
     {"order", "original-order", "reflex-order", "filler-order", "instance-order"}
 )
 _HANDED_OVER = frozenset({"completed", "in-progress"})
+_ENDING = frozenset({"stopped", "cancelled", "completed", "on-hold"})
 _GOES_ON = frozenset({"active", "intended"})
 _USED = {
     # An order that was cancelled was withdrawn before anything was given (FHIR R4).
@@ -70,6 +71,18 @@ def standing(record: MedicationRecord, on: date, *, draft: bool = False) -> Stan
     if refused is not None:
         return Standing(When.NOT_COUNTED, refused)
     return _by_period(record, on)
+
+
+def ends_use(draft: MedicationRecord) -> bool:
+    """Whether signing this order ends a medicine: it stops, cancels, completes, holds or forbids.
+
+    What was entered in error ends nothing: it should never have been there.
+    """
+    if draft.kind is not RecordKind.REQUEST:
+        return False
+    if draft.intent is not None and draft.intent not in _ORDERING_INTENTS:
+        return False
+    return draft.do_not_perform or draft.status in _ENDING
 
 
 def _refused(record: MedicationRecord, *, draft: bool) -> str | None:

@@ -1,8 +1,8 @@
 """Long-term use: most of a patient's risk with clonazepam comes with the months (PQA, ASAM).
 
-Asked when a chart is opened, of the same days as in the population report (`clinical.duration`):
-at least 120 covered days of the past 365 (CLINICAL 9). Days that cannot be worked out are said:
-they decide only whether "no" can be answered.
+Asked when a chart is opened and beside an order, of the same days as in the population report
+(`clinical.duration`): at least 120 covered days of the past 365 (CLINICAL 9). Days that cannot be
+worked out are said: they decide only whether "no" can be answered.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import date
 
 from clinical import duration
-from clinical.checks.words import NO_CLONAZEPAM_ORDER, unidentified_draft
+from clinical.checks.charted import without_order
 from clinical.day_set import DaySet
 from clinical.duration import LongTermUse, clonazepam_days, window_of
 from clinical.facts import PatientFacts
@@ -30,10 +30,7 @@ def year_of_use(facts: PatientFacts, on: date, policy: Policy) -> LongTermUse:
 
 def long_term_use_at_order(case: OrderCase) -> Verdict:
     """The same beside an order of clonazepam, where it supports other findings."""
-    if case.ordered:
-        return long_term_use(case)
-    unknown = unidentified_draft(case.facts)
-    return Clear(NO_CLONAZEPAM_ORDER) if unknown is None else NotEvaluable(unknown)
+    return without_order(case) or long_term_use(case)
 
 
 def long_term_use(case: OrderCase) -> Verdict:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from clinical.checks.words import NO_CLONAZEPAM_ORDER, listed, unidentified_draft
 from clinical.drugs import Drug
 from clinical.facts import ConditionFact, PatientFacts, Unknown
-from clinical.findings import CheckId, Clear, Fired, NotEvaluable, SetAside, Severity, Verdict
+from clinical.findings import CheckId, Clear, Fired, NotEvaluable, Severity, Verdict
 from clinical.order_case import OrderCase
 from clinical.policy import Policy
 from clinical.rules import rule
@@ -40,11 +40,6 @@ def older_adult_fall_risk(case: OrderCase) -> Verdict:
     if not case.ordered:
         unknown = unidentified_draft(facts)
         return Clear(NO_CLONAZEPAM_ORDER) if unknown is None else NotEvaluable(unknown)
-    comfort = facts.has_condition("hospice", "palliative")
-    if comfort:
-        return SetAside(
-            "hospice or palliative care is in the chart", tuple(c.source for c in comfort)
-        )
     born = facts.birth_date
     if isinstance(born, Unknown):
         return NotEvaluable(born.why)

@@ -6,7 +6,7 @@ import pytest
 
 from clinical.checks.older_adult_fall_risk import older_adult_fall_risk
 from clinical.facts import BirthDate, ConditionFact, Unknown
-from clinical.findings import Clear, Fired, NotEvaluable, SetAside, Severity
+from clinical.findings import Clear, Fired, NotEvaluable, Severity
 from clinical.order_case import OrderCase
 from clinical.policy import default_policy
 
@@ -124,11 +124,6 @@ def test_an_appropriate_use_with_a_fall_is_still_a_warning(check):
     verdict = check(born=BORN_72, conditions=["rbd", "falls_history"])
     assert isinstance(verdict, Fired)
     assert verdict.severity is Severity.WARNING
-
-
-@pytest.mark.parametrize("concept", ["hospice", "palliative"])
-def test_comfort_care_sets_it_aside(check, concept):
-    assert isinstance(check(born=BORN_72, conditions=[concept, "falls_history"]), SetAside)
 
 
 def test_missing_conditions_do_not_stop_it(check):
