@@ -24,7 +24,9 @@ LONGEST_SUMMARY = 139
 
 _LONGEST_LIST = 70
 _COMPANY = (CheckId.OPIOID_TOGETHER, CheckId.OTHER_SEDATIVES)
-_SAID_BY_THE_DOSE = frozenset({CheckId.DOSE_ESCALATION, CheckId.HIGH_DOSE, *_COMPANY})
+_SAID_BY_THE_DOSE = frozenset(
+    {CheckId.DOSE_ESCALATION, CheckId.HIGH_DOSE, CheckId.ABRUPT_STOP, *_COMPANY}
+)
 _LOOKED_FOR = {
     CheckId.OPIOID_TOGETHER: "opioids",
     CheckId.HIGH_DOSE: "a high dose",
@@ -43,6 +45,8 @@ def order_summary(findings: Sequence[Finding], case: OrderCase) -> str:
     """
     fired = {finding.check: finding.fired for finding in findings}
     head = _dose_words(case, raised=CheckId.DOSE_ESCALATION in fired)
+    if CheckId.ABRUPT_STOP in fired:
+        head = _falling(case, fired[CheckId.ABRUPT_STOP])
     company = _company([fired[check] for check in _COMPANY if check in fired])
     parts = [f" {company}"] if company else []
     parts += [
@@ -83,9 +87,14 @@ def _dose_words(case: OrderCase, *, raised: bool = False) -> str:
         return _total_words(effect.replacing) + (_before(effect) if raised else "")
     if case.ordered:
         return "Clonazepam"
-    about = replaced(case)
-    stop = " is being stopped" if about.endings else ""
-    return f"{_total_words(about.present)}{stop}"
+    return _total_words(replaced(case).present)
+
+
+def _falling(case: OrderCase, abrupt: Fired) -> str:
+    """For example "Clonazepam 2 mg/day is being stopped at once"."""
+    if abrupt.summary.startswith("stopped"):
+        return f"{_total_words(replaced(case).present)} is being stopped at once"
+    return f"Clonazepam {abrupt.summary}"
 
 
 def _total_words(total: Total) -> str:
