@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cds_hooks import site, summaries, wording
+from cds_hooks import summaries, wording
 from cds_hooks.account import EXTENSION, account
 from cds_hooks.overrides import override_reasons
 from cds_hooks.plain import words_of
@@ -28,6 +28,7 @@ from clinical.evidence import cite
 from clinical.findings import Assessment, CheckId, Finding, Severity
 from clinical.offer import NewStart, NoOffer, Offer, TaperOffer, UnderWay, offer, replaced
 from clinical.order_case import OrderCase
+from clinical.policy import Policy
 
 JsonObject = dict[str, Any]
 
@@ -77,6 +78,11 @@ def deal(
     none = "and no card of this answer has a detail that would carry it"
     unshown |= {f.check: f"{why_not_raising(f, case)}, {none}" for f in findings}
     return dealer.dealt(shown=frozenset(), unshown=unshown)
+
+
+def wants_card_per_check(policy: Policy) -> bool:
+    """Whether each check that raises a card raises one of its own."""
+    return bool(getattr(policy, "card_per_check", False))
 
 
 def why_not_raising(finding: Finding, case: OrderCase) -> str | None:
@@ -163,7 +169,7 @@ class _Dealer:
         offers_naloxone = self._offers_naloxone(findings)
         if proposed is None and offers_naloxone:
             suggestions = [naloxone_suggestion(self.desk)]
-        alone = raising[1:] if site.card_per_check(case.policy) else ()
+        alone = raising[1:] if wants_card_per_check(case.policy) else ()
         told = tuple(f for f in findings if f not in alone)
         self._add(
             told,
@@ -320,7 +326,6 @@ class _Dealer:
                 "url": f"{self.base_url}/smart/launch",
                 "type": "smart",
             },
-            *site.links(self.case.policy),
             {"label": "Rules and sources", "url": f"{self.base_url}/evidence", "type": "absolute"},
         ]
         for key in dict.fromkeys(evidence):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from cds_hooks.plain import day
 from clinical.checks.words import listed
-from clinical.findings import Checked, CheckId, Finding, Fired
+from clinical.findings import Checked, CheckId, Finding, Fired, Severity
 from clinical.offer import replaced
 from clinical.order_case import OrderCase
 from clinical.quantities import plain
@@ -48,19 +48,21 @@ def order_summary(findings: Sequence[Finding], case: OrderCase) -> str:
     if CheckId.ABRUPT_STOP in fired:
         head = _falling(case, fired[CheckId.ABRUPT_STOP])
     company = _company([fired[check] for check in _COMPANY if check in fired])
-    parts = [f" {company}"] if company else []
+    parts = [company] if company else []
     parts += [
-        f", {finding.fired.summary}"
+        _fragment(finding)
         for finding in findings
         if finding.check not in _SAID_BY_THE_DOSE and case.policy.checks[finding.check].own_card
     ]
     if CheckId.HIGH_DOSE in fired:
-        parts = _with_high_dose(parts, head, case)
+        parts = _with_high_dose(parts, head, fired[CheckId.HIGH_DOSE], case)
     last = "" if case.running is None else ", a taper is in progress"
     line = head
     for part in parts:
-        if len(line + part + last) <= LONGEST_SUMMARY:
-            line += part
+        joins = line == head and part.startswith(("with ", "in "))
+        longer = f"{line} {part}" if joins else f"{line}, {part}"
+        if len(longer + last) <= LONGEST_SUMMARY:
+            line = longer
     return one_line(line + last)
 
 
@@ -132,13 +134,28 @@ def _some(names: Sequence[str]) -> str:
     return f"{len(names)} of them"
 
 
-def _with_high_dose(parts: list[str], head: str, case: OrderCase) -> list[str]:
+def _fragment(finding: Finding) -> str:
+    """The finding's own summary, with what it comes to where that is not said in it."""
+    words = finding.fired.summary
+    if finding.check is CheckId.CONTRAINDICATION:
+        return f"contraindicated {words}"
+    # An age by itself does not say what it is a risk of.
+    alone = finding.check is CheckId.OLDER_ADULT and "," not in words
+    return f"{words} (fall risk)" if alone else words
+
+
+def _with_high_dose(parts: list[str], head: str, high: Fired, case: OrderCase) -> list[str]:
     """A dose above the label's maximum is said; one above the threshold where it stands alone."""
-    dose = 0 if case.effect is None else case.effect.replacing.mg_per_day
     policy = case.policy
-    for maximum in (policy.absolute_maximum_mg_per_day, policy.panic_maximum_mg_per_day):
-        if dose > maximum:
-            return [f", above the label's {plain(maximum)} mg/day", *parts]
-    if parts or "(" in head or dose < policy.high_dose_mg_per_day:
+    if high.severity is Severity.CRITICAL and case.effect is not None:
+        dose = case.effect.replacing.mg_per_day
+        for_panic = dose <= policy.absolute_maximum_mg_per_day
+        limit = (
+            f"{plain(policy.panic_maximum_mg_per_day)} mg/day for panic disorder"
+            if for_panic
+            else f"{plain(policy.absolute_maximum_mg_per_day)} mg/day"
+        )
+        return [f"above the label's {limit}", *parts]
+    if parts or "(" in head or high.only_if_added:
         return parts
-    return [", a high dose"]
+    return ["a high dose"]

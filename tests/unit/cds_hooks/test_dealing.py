@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from typing import Any
 
 import cds
 import pytest
 
+from cds_hooks import cards
 from clinical.findings import CheckId, Clear, Fired, NotEvaluable, Severity, Verdict
-from clinical.policy import CheckChoice, Policy, default_policy
+from clinical.policy import CheckChoice, default_policy
 
 ONE_MG = cds.CLONAZEPAM["1"]
 
@@ -29,19 +30,6 @@ FOUND: dict[CheckId, Verdict] = {
     CheckId.BREATHING: fired("sleep apnoea"),
     CheckId.LONG_TERM_USE: fired("long-term use", Severity.INFORMATION),
 }
-
-
-@dataclass(frozen=True)
-class PerCheck(Policy):
-    """A site that wants a card for each check."""
-
-    card_per_check: bool = True
-
-
-def per_check() -> Policy:
-    shipped = default_policy()
-    values = {field.name: getattr(shipped, field.name) for field in fields(Policy)}
-    return PerCheck(**(values | {"card_per_check": True}))
 
 
 def topics(dealt: Any) -> list[str]:
@@ -66,9 +54,12 @@ def test_what_only_supports_stands_under_a_head_of_its_own(deal_with: Any) -> No
     assert "**Information: Long-term use.**" in also
 
 
-def test_a_site_may_choose_a_card_for_each_check(deal_with: Any) -> None:
+def test_a_site_may_choose_a_card_for_each_check(
+    deal_with: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first carries what can be accepted: two accepted tapers would add up."""
-    _, dealt = deal_with(REQUEST, FOUND, only=True, policy=per_check())
+    monkeypatch.setattr(cards, "wants_card_per_check", lambda _: True)
+    _, dealt = deal_with(REQUEST, FOUND, only=True)
     assert topics(dealt) == ["opioid-together", "high-dose", "dose-escalation", "opioid-together"]
     first, *others, naloxone = dealt.cards
     assert first["suggestions"]
@@ -144,7 +135,7 @@ UNKNOWN = NotEvaluable("the birth date was not supplied")
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "cards"),
+    ("verdicts", "number"),
     [
         ({CheckId.OLDER_ADULT: UNKNOWN}, 1),
         ({CheckId.OLDER_ADULT: Clear("age 40 is under 65")}, 0),
@@ -153,10 +144,10 @@ UNKNOWN = NotEvaluable("the birth date was not supplied")
     ],
 )
 def test_what_could_not_be_checked_is_a_card_where_it_would_have_been_one(
-    deal_with: Any, verdicts: dict[CheckId, Verdict], cards: int
+    deal_with: Any, verdicts: dict[CheckId, Verdict], number: int
 ) -> None:
     _, dealt = deal_with(REQUEST, verdicts, only=True)
-    assert len(dealt.cards) == cards
+    assert len(dealt.cards) == number
 
 
 def test_a_card_of_the_order_says_what_could_not_be_checked_too(deal_with: Any) -> None:
@@ -174,21 +165,3 @@ def test_a_check_in_shadow_mode_that_could_not_be_made_is_not_told_of(deal_with:
     assert dealt.cards == ()
     _, dealt = deal_with(REQUEST, FOUND | {CheckId.OLDER_ADULT: UNKNOWN}, only=True, quiet=quiet)
     assert "birth date" not in dealt.cards[0]["detail"]
-
-
-def test_a_site_may_link_to_its_prescription_monitoring_program(deal_with: Any) -> None:
-    @dataclass(frozen=True)
-    class Linked(Policy):
-        pdmp_url: str | None = None
-
-    shipped = default_policy()
-    values = {field.name: getattr(shipped, field.name) for field in fields(Policy)}
-    policy = Linked(**(values | {"pdmp_url": "https://pdmp.example/search"}))
-    _, dealt = deal_with(REQUEST, FOUND, only=True, policy=policy)
-    assert dealt.cards[0]["links"][1] == {
-        "label": "Prescription monitoring program (PDMP)",
-        "url": "https://pdmp.example/search",
-        "type": "absolute",
-    }
-    _, dealt = deal_with(REQUEST, FOUND, only=True)
-    assert "PDMP" not in str(dealt.cards[0]["links"])

@@ -23,8 +23,8 @@ SEDATIVES = {CheckId.OTHER_SEDATIVES: fired("with zolpidem and gabapentin")}
 RAISED = {CheckId.DOSE_ESCALATION: fired("raised from 2 mg/day to 3 mg/day")}
 HIGH = {CheckId.HIGH_DOSE: fired("3 mg/day")}
 OLDER = {CheckId.OLDER_ADULT: fired("age 72, a history of falls", Severity.CRITICAL)}
-LIVER = {CheckId.CONTRAINDICATION: fired("severe liver disease", Severity.CRITICAL)}
-PREGNANT = {CheckId.PREGNANCY: fired("pregnant")}
+LIVER = {CheckId.CONTRAINDICATION: fired("with severe liver disease", Severity.CRITICAL)}
+PREGNANT = {CheckId.PREGNANCY: fired("in pregnancy")}
 CUT = {CheckId.ABRUPT_STOP: fired("cut from 2 mg/day to 1 mg/day")}
 STOP = {CheckId.ABRUPT_STOP: fired("stopped from 2 mg/day")}
 LONG = {CheckId.LONG_TERM_USE: fired("long-term use", Severity.INFORMATION)}
@@ -57,9 +57,13 @@ def line(deal_with: Any, request: dict[str, Any], *found: dict[CheckId, Verdict]
         ([SEDATIVES], "Clonazepam 3 mg/day with zolpidem and gabapentin"),
         ([OPIOID, SEDATIVES], "Clonazepam 3 mg/day with oxycodone, zolpidem and gabapentin"),
         ([OLDER], "Clonazepam 3 mg/day, age 72, a history of falls"),
-        ([LIVER], "Clonazepam 3 mg/day, severe liver disease"),
-        ([PREGNANT], "Clonazepam 3 mg/day, pregnant"),
-        ([PREGNANT, LIVER], "Clonazepam 3 mg/day, severe liver disease, pregnant"),
+        ([LIVER], "Clonazepam 3 mg/day, contraindicated with severe liver disease"),
+        ([PREGNANT], "Clonazepam 3 mg/day in pregnancy"),
+        (
+            [PREGNANT, LIVER],
+            "Clonazepam 3 mg/day, contraindicated with severe liver disease, in pregnancy",
+        ),
+        ([OPIOID, PREGNANT], "Clonazepam 3 mg/day with oxycodone, in pregnancy"),
         ([LONG, HIGH], "Clonazepam 3 mg/day, a high dose"),
         (
             [OPIOID, SEDATIVES, RAISED, HIGH, OLDER],
@@ -91,17 +95,29 @@ def test_an_opioid_order_leads_with_the_present_dose(deal_with: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("per_day", "expected"),
+    ("per_day", "severity", "expected"),
     [
-        (4, "Clonazepam 4 mg/day, a high dose"),
-        (5, "Clonazepam 5 mg/day, above the label's 4 mg/day"),
-        (21, "Clonazepam 21 mg/day, above the label's 20 mg/day"),
+        (4, Severity.WARNING, "Clonazepam 4 mg/day, a high dose"),
+        (
+            5,
+            Severity.CRITICAL,
+            "Clonazepam 5 mg/day, above the label's 4 mg/day for panic disorder",
+        ),
+        # With a seizure disorder the label goes higher, and the finding is a warning.
+        (5, Severity.WARNING, "Clonazepam 5 mg/day, a high dose"),
+        (21, Severity.CRITICAL, "Clonazepam 21 mg/day, above the label's 20 mg/day"),
     ],
 )
 def test_above_the_label_s_maximum_the_maximum_is_said(
-    deal_with: Any, per_day: int, expected: str
+    deal_with: Any, per_day: int, severity: Severity, expected: str
 ) -> None:
-    assert line(deal_with, ordered(per_day=per_day), HIGH) == expected
+    high = {CheckId.HIGH_DOSE: fired(f"{per_day} mg/day", severity)}
+    assert line(deal_with, ordered(per_day=per_day), high) == expected
+
+
+def test_an_age_by_itself_says_what_it_is_a_risk_of(deal_with: Any) -> None:
+    age = {CheckId.OLDER_ADULT: fired("age 68")}
+    assert line(deal_with, ordered(), age) == "Clonazepam 3 mg/day, age 68 (fall risk)"
 
 
 def test_many_names_are_counted_and_the_line_stays_short(deal_with: Any) -> None:
@@ -110,7 +126,7 @@ def test_many_names_are_counted_and_the_line_stays_short(deal_with: Any) -> None
     found = line(deal_with, ordered(), many, OLDER, PREGNANT)
     assert found == (
         "Clonazepam 3 mg/day with medicine-number-0, medicine-number-1, medicine-number-2 and 9 "
-        "more, age 72, a history of falls, pregnant"
+        "more, age 72, a history of falls, in pregnancy"
     )
     assert len(found) < 140
 
@@ -118,7 +134,7 @@ def test_many_names_are_counted_and_the_line_stays_short(deal_with: Any) -> None
 def test_what_does_not_fit_is_left_out_and_the_most_severe_stands_first(deal_with: Any) -> None:
     long = {CheckId.PREGNANCY: fired("x" * 100)}
     found = line(deal_with, ordered(), long, LIVER)
-    assert found == "Clonazepam 3 mg/day, severe liver disease"
+    assert found == "Clonazepam 3 mg/day, contraindicated with severe liver disease"
 
 
 def test_what_could_not_be_looked_for_is_named(deal_with: Any) -> None:
