@@ -1,16 +1,22 @@
-"""An assessment as cards: one per decision, never one per rule (CLINICAL section 8)."""
+"""An assessment as cards: one per decision, never one per rule (CLINICAL section 8).
+
+A site's policy may choose one card per check instead; what can be accepted then stands on the
+first of them only, for two accepted tapers would add up.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cds_hooks import wording
+from cds_hooks import summaries, wording
 from cds_hooks.account import EXTENSION, account
 from cds_hooks.overrides import override_reasons
+from cds_hooks.plain import words_of
 from cds_hooks.suggestions import (
     Desk,
+    keep_suggestion,
     lower_start_suggestion,
     naloxone_suggestion,
     removal_suggestion,
@@ -20,8 +26,9 @@ from clinical.checks.long_term_use import EVIDENCE as LONG_TERM_EVIDENCE
 from clinical.drugs import Drug, is_rescue_naloxone
 from clinical.evidence import cite
 from clinical.findings import Assessment, CheckId, Finding, Severity
-from clinical.offer import NewStart, Offer, TaperOffer, UnderWay, offer
+from clinical.offer import NewStart, NoOffer, Offer, TaperOffer, UnderWay, offer, replaced
 from clinical.order_case import OrderCase
+from clinical.policy import Policy
 
 JsonObject = dict[str, Any]
 
@@ -55,28 +62,38 @@ def deal(
 
     An order's card speaks for every finding as soon as one of them, whose check has a card of
     its own, is a warning or more; a finding that is information only, that only supports
-    others, or that holds only if doses add up, raises no card. `quiet` are findings that must
-    not be shown, and why: settled before, or in shadow mode.
+    others, or that holds only if doses add up, raises no card. `quiet` are checks that must
+    not be told of, and why: settled before, or in shadow mode.
     """
-    dealer = _Dealer(case, assessment, desk, base_url)
     silenced = quiet or {}
+    dealer = _Dealer(case, assessment, desk, base_url, frozenset(silenced))
     findings = tuple(f for f in assessment.findings if f.check not in silenced)
-    raising = [
-        f
-        for f in findings
-        if case.policy.checks[f.check].own_card
-        and f.severity is not Severity.INFORMATION
-        and not f.fired.only_if_added
-    ]
+    raising = tuple(f for f in findings if why_not_raising(f, case) is None)
     unshown = {f.check: silenced[f.check] for f in assessment.findings if f.check in silenced}
     if raising:
-        dealer.order_card(findings)
+        dealer.order_cards(findings, raising)
         return dealer.dealt(shown=frozenset(f.check for f in findings), unshown=unshown)
-    if case.ordered:
+    if case.ordered or replaced(case).endings:
         dealer.not_checked_card()
-    why = "information only, and no card of this answer has a detail that would carry it"
-    unshown |= {f.check: why for f in findings}
+    none = "and no card of this answer has a detail that would carry it"
+    unshown |= {f.check: f"{why_not_raising(f, case)}, {none}" for f in findings}
     return dealer.dealt(shown=frozenset(), unshown=unshown)
+
+
+def wants_card_per_check(policy: Policy) -> bool:
+    """Whether each check that raises a card raises one of its own."""
+    return bool(getattr(policy, "card_per_check", False))
+
+
+def why_not_raising(finding: Finding, case: OrderCase) -> str | None:
+    """Why the finding raises no card by itself; None when it does."""
+    if not case.policy.checks[finding.check].own_card:
+        return "it only supports other findings"
+    if finding.fired.only_if_added:
+        return "information only: it holds only if the present orders continue beside the new one"
+    if finding.severity is Severity.INFORMATION:
+        return "information only"
+    return None
 
 
 def deal_review(
@@ -85,19 +102,28 @@ def deal_review(
     desk: Desk,
     base_url: str,
     words: tuple[str, str] | None,
+    quiet: Mapping[CheckId, str] | None = None,
 ) -> Dealt:
     """One information card with this summary and detail, or none; it carries no suggestions.
 
-    The card speaks for long-term use first, then for whatever else was found.
+    The card speaks for long-term use first, then for whatever else was found. `quiet` are checks
+    that must not be told of, and why; where long-term use is one there is no card.
     """
-    dealer = _Dealer(case, assessment, desk, base_url)
+    silenced = quiet or {}
+    dealer = _Dealer(case, assessment, desk, base_url, frozenset(silenced))
     findings = assessment.findings
-    if words is None:
-        why = "the review shows a card only while a long-term user takes clonazepam"
-        return dealer.dealt(shown=frozenset(), unshown={f.check: why for f in findings})
-    others = [f.check for f in findings if f.check is not CheckId.LONG_TERM_USE]
+    unshown = {f.check: silenced[f.check] for f in findings if f.check in silenced}
+    told = [f.check for f in findings if f.check not in silenced]
+    if words is None or CheckId.LONG_TERM_USE in silenced:
+        why = (
+            "the review shows a card only while a long-term user takes clonazepam"
+            if words is None
+            else "the review's card is about long-term use, and that is not shown"
+        )
+        return dealer.dealt(shown=frozenset(), unshown=dict.fromkeys(told, why) | unshown)
+    others = [check for check in told if check is not CheckId.LONG_TERM_USE]
     dealer.review_card((CheckId.LONG_TERM_USE, *others), *words)
-    return dealer.dealt(shown=frozenset(f.check for f in findings), unshown={})
+    return dealer.dealt(shown=frozenset(told), unshown=unshown)
 
 
 class _Dealer:
@@ -109,11 +135,13 @@ class _Dealer:
         assessment: Assessment,
         desk: Desk,
         base_url: str,
+        quiet: Collection[CheckId],
     ) -> None:
         self.case = case
         self.assessment = assessment
         self.desk = desk
         self.base_url = base_url
+        self.quiet = quiet
         self.cards: list[tuple[JsonObject, tuple[CheckId, ...], Severity]] = []
 
     def dealt(self, shown: frozenset[CheckId], unshown: dict[CheckId, str]) -> Dealt:
@@ -129,20 +157,33 @@ class _Dealer:
             spoken_for=tuple((card["uuid"], checks, sev) for card, checks, sev in self.cards),
         )
 
-    def order_card(self, findings: tuple[Finding, ...]) -> None:
-        """The card of the order, and beside it naloxone where an opioid is in use."""
+    def order_cards(self, findings: tuple[Finding, ...], raising: tuple[Finding, ...]) -> None:
+        """The card of the order, and beside it naloxone where an opioid is in use.
+
+        Where the site wants a card for each check, the first speaks for its own check and for all
+        that raise none.
+        """
         case = self.case
         proposed = offer(case, self.assessment)
-        offers_naloxone = self._offers_naloxone(findings)
         suggestions = self._suggestions(proposed)
+        offers_naloxone = self._offers_naloxone(findings)
         if proposed is None and offers_naloxone:
             suggestions = [naloxone_suggestion(self.desk)]
+        alone = raising[1:] if wants_card_per_check(case.policy) else ()
+        told = tuple(f for f in findings if f not in alone)
         self._add(
-            findings,
-            summary=wording.summary(findings, case.effect, case.running),
-            detail=wording.order_detail(case, self.assessment, findings, proposed),
+            told,
+            detail=wording.order_detail(
+                case, self.assessment, told, proposed, self.desk, self.quiet
+            ),
             suggestions=suggestions,
         )
+        for finding in alone:
+            self._add(
+                (finding,),
+                detail=wording.single_detail(case, self.assessment, finding),
+                suggestions=[],
+            )
         if proposed is not None and offers_naloxone:
             self._naloxone_card(findings)
 
@@ -165,23 +206,25 @@ class _Dealer:
 
         Only for checks that would have interrupted; none when all of those were made.
         """
-        own = [it for it in self.assessment.checks if self.case.policy.checks[it.check].own_card]
-        unknown = [it for it in wording.not_evaluable(self.assessment) if it in own]
+        own = wording.own_cards(self.case.policy)
+        unknown = [
+            it
+            for it in wording.not_evaluable(self.assessment, self.quiet)
+            if it.check in own and not self.case.policy.checks[it.check].shadow
+        ]
         if not unknown:
             return
-        names = [wording.TITLES[c.check].lower() for c in unknown]
-        line = f"Clonazepam order: {len(unknown)} of {len(own)} checks not made"
+        words = words_of(self.case.facts)
         self._card(
-            checks=tuple(c.check for c in unknown),
+            checks=tuple(it.check for it in unknown),
             severity=Severity.INFORMATION,
-            summary=line,
+            summary=summaries.not_checked_summary(unknown, self.case),
             detail="\n\n".join(
-                filter(
-                    None,
-                    (
-                        f"Not checked: {', '.join(names)}.",
-                        wording.unknowns_part(self.assessment),
-                    ),
+                (
+                    wording.unknowns_part(unknown, own, words),
+                    "Nothing was found in what could be looked at. What is listed here is for you "
+                    "to look at before signing.",
+                    wording.footer(self.assessment, "nothing is changed"),
                 )
             ),
             suggestions=[],
@@ -189,15 +232,16 @@ class _Dealer:
 
     def _naloxone_card(self, findings: tuple[Finding, ...]) -> None:
         opioid = next(f for f in findings if f.check is CheckId.OPIOID_TOGETHER)
+        words = words_of(self.case.facts)
         self._card(
             checks=(CheckId.OPIOID_TOGETHER,),
             severity=Severity.WARNING,
-            summary="Opioid with clonazepam and no rescue naloxone on the list",
+            summary=summaries.naloxone_summary(opioid),
             detail=(
-                f"{wording.sentence(opioid.fired.why)} "
+                f"{words(opioid.fired.why)} "
                 "Offer naloxone to everybody who takes an opioid with a benzodiazepine, and show "
-                "the people they live with how to use it (ASAM 17). Naloxone inside a combination "
-                "such as buprenorphine/naloxone is no rescue."
+                "the people they live with how to use it (ASAM 2025, statement 17). Naloxone "
+                "inside a combination such as buprenorphine/naloxone is no rescue."
             ),
             suggestions=[naloxone_suggestion(self.desk)],
         )
@@ -210,37 +254,34 @@ class _Dealer:
         )
 
     def _suggestions(self, proposed: Offer | None) -> list[JsonObject]:
-        drafts, effect = self.case.ordered, self.case.effect
+        desk, drafts, effect = self.desk, self.case.ordered, self.case.effect
         found: list[JsonObject | None] = []
         match proposed:
             case TaperOffer():
-                found += [taper_suggestion(self.desk, proposed, p) for p in proposed.proposals]
+                found += [taper_suggestion(desk, proposed, p) for p in proposed.proposals]
                 if proposed.keep_present:
-                    label = f"Keep the present {proposed.effect.present}: remove the new order"
-                    found.append(removal_suggestion(self.desk, proposed.effect.drafts, label))
+                    found.append(keep_suggestion(desk, proposed.about))
+            case NoOffer(keep=about) if about is not None:
+                found.append(keep_suggestion(desk, about))
             case UnderWay():
-                label = "Keep to the taper: remove the new order"
-                found.append(removal_suggestion(self.desk, proposed.drafts, label))
-            case NewStart():
-                if effect is not None and effect.replacing.mg_per_day > _LOWER_START_ABOVE_MG:
-                    found.append(lower_start_suggestion(self.desk, drafts))
-                found.append(removal_suggestion(self.desk, drafts, "Remove this order"))
+                found.append(keep_suggestion(desk, proposed.about, "Keep to the taper"))
+            case NewStart(why_not_lower):
+                high = effect is not None and effect.replacing.mg_per_day > _LOWER_START_ABOVE_MG
+                if high and why_not_lower is None:
+                    found.append(lower_start_suggestion(desk, drafts))
+                these = "this order" if len(drafts) == 1 else "these orders"
+                found.append(removal_suggestion(desk, drafts, f"Remove {these}"))
             case _:
                 pass
         return [suggestion for suggestion in found if suggestion is not None]
 
     def _add(
-        self,
-        findings: tuple[Finding, ...],
-        *,
-        summary: str,
-        detail: str,
-        suggestions: list[JsonObject],
+        self, findings: tuple[Finding, ...], *, detail: str, suggestions: list[JsonObject]
     ) -> None:
         self._card(
             checks=tuple(f.check for f in findings),
             severity=findings[0].severity,
-            summary=summary,
+            summary=summaries.order_summary(findings, self.case),
             detail=detail,
             suggestions=suggestions,
             evidence=tuple(key for f in findings for key in f.fired.evidence),

@@ -27,10 +27,21 @@ def bullets(lines: Iterable[str]) -> str:
 def table(
     head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Collection[str] = ()
 ) -> str:
-    """A table; the cells are Markdown already. Columns of numbers are right-aligned."""
-    lines = [
-        "| " + " | ".join(head) + " |",
-        "|" + "|".join("--:" if name in numbers else ":--" for name in head) + "|",
-    ]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines)
+    """A table; the cells are Markdown already. Columns of numbers are right-aligned.
+
+    All but the last column are filled up to one width: where a client shows the text as it is,
+    the columns still stand below each other.
+    """
+    body = [list(row) for row in rows]
+    widths = [max(len(row[place]) for row in (head, *body)) for place in range(len(head) - 1)]
+    right = [name in numbers for name in head]
+
+    def line(cells: Sequence[str]) -> str:
+        filled = [
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(cells, widths, right, strict=False)
+        ]
+        return "| " + " | ".join([*filled, cells[-1]]) + " |"
+
+    rule = "|" + "|".join("--:" if to_right else ":--" for to_right in right) + "|"
+    return "\n".join([line(head), rule, *map(line, body)])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 
 from cds_hooks import markdown, wording
+from cds_hooks.plain import day, sentence, words_of
 from clinical.checks.words import drug_name
 from clinical.dependence import dependence
 from clinical.dose_history import DoseHistory, Known
@@ -13,6 +15,7 @@ from clinical.evidence import cite
 from clinical.facts import PatientFacts
 from clinical.findings import Assessment, CheckId, Fired
 from clinical.present import why_not_steady
+from clinical.rules import rules
 from clinical.signing import current_clonazepam
 from clinical.tapers import taper_in_progress
 from clinical.totals import total_on
@@ -31,7 +34,7 @@ def summary(facts: PatientFacts, on: date, use: PresentUse, told: DoseHistory) -
     since = use.at_most_since
     if since is not None:
         used = ", in use since" if use.certain else ", ordered since"
-        line += f"{' since' if _one_dose_since(told, since) else used} {_day(since)}"
+        line += f"{' since' if _one_dose_since(told, since) else used} {day(since)}"
     if taper_in_progress(facts, on) is not None:
         line += ", a taper is in progress"
     return line
@@ -43,25 +46,35 @@ def _one_dose_since(told: DoseHistory, since: date) -> bool:
     return last is not None and isinstance(last.dose, Known) and last.starts <= since
 
 
-def detail(assessment: Assessment, use: PresentUse, told: DoseHistory, facts: PatientFacts) -> str:
-    """What long-term use means, the taper that is there, the present orders, what was found."""
+def detail(
+    assessment: Assessment,
+    use: PresentUse,
+    told: DoseHistory,
+    facts: PatientFacts,
+    quiet: Collection[CheckId] = (),
+) -> str:
+    """What long-term use means, the taper that is there, the present orders, what was found.
+
+    `quiet` are checks that are not to be told of.
+    """
+    words = words_of(facts)
     parts = [_use_part(assessment, use, told, facts)]
     running = taper_in_progress(facts, assessment.on)
     if running is not None:
-        words = markdown.text(wording.sentence(running.in_words(_day)))
-        parts.append(f"**A taper is in progress**\n\n{markdown.bullets([words])}")
+        progress = markdown.text(sentence(running.in_words(day)))
+        parts.append(f"**A taper is in progress**\n\n{markdown.bullets([progress])}")
     parts.append(_orders_part(facts, assessment.on))
-    others = [f for f in assessment.findings if f.check is not CheckId.LONG_TERM_USE]
+    not_told = {CheckId.LONG_TERM_USE, *quiet}
+    others = [f for f in assessment.findings if f.check not in not_told]
     if others:
-        parts.append(wording.findings_part(others))
-    unknown = wording.unknowns_part(assessment)
-    if unknown:
-        parts.append(unknown)
-    parts.append(
-        f"Rules {assessment.rules_version}, on {_day(assessment.on)}. Not reviewed "
-        "by a clinician; nothing was ordered and nothing is changed."
-    )
-    return "\n\n".join(parts)
+        found = wording.findings_list(others, words)
+        parts.append(f"**What was found**\n\n{found}")
+    # Why long-term use could not be told stands first already.
+    unknown = wording.not_evaluable(assessment, not_told)
+    own = {rule.check for rule in rules() if rule.own_card}
+    parts.append(wording.unknowns_part(unknown, own, words))
+    parts.append(wording.footer(assessment, "nothing was ordered and nothing is changed"))
+    return "\n\n".join(filter(None, parts))
 
 
 def _use_part(
@@ -70,12 +83,12 @@ def _use_part(
     on = assessment.on
     verdict = assessment.verdict(CheckId.LONG_TERM_USE)
     said = (verdict.why, *(verdict.details if isinstance(verdict, Fired) else ()))
-    counted = " ".join(wording.sentence(words) for words in said)
+    counted = " ".join(sentence(words) for words in said)
     lines = [f"{markdown.text(counted)} _({cite('PQA').called})_"]
     current = current_clonazepam(facts, on)
     unsteady = why_not_steady(current, on)
     if unsteady is not None:
-        lines.append(markdown.text(wording.sentence(unsteady)))
+        lines.append(markdown.text(sentence(unsteady)))
     lines += wording.dependence_lines(dependence(use, told, current))
     lines.append(
         "Ask whether the patient would want to take less. A taper can be planned; an abrupt stop "
@@ -97,7 +110,3 @@ def _orders_part(facts: PatientFacts, on: date) -> str:
         for item in total.uncounted
     ]
     return "**Present orders**\n\n" + markdown.bullets(lines)
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%b %Y}"

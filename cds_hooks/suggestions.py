@@ -2,7 +2,8 @@
 
 Accepting never doubles a dose: the order being written becomes step one (an update where the
 product is the same, else deleted and created anew), step one names the order it replaces, and
-the words say which present orders to discontinue.
+the words say which present orders to discontinue. A draft that stops the medicine is withdrawn,
+and step one takes the place of what it would have stopped.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from cds_hooks.plain import day
 from clinical.checks.words import drug_name, listed
 from clinical.drugs import Drug
-from clinical.facts import MedicationRecord, RecordKind
-from clinical.offer import Proposal, TaperOffer
+from clinical.facts import MedicationRecord
+from clinical.offer import Proposal, Replaced, TaperOffer
 from clinical.taper import Fill, IntakeTime, fills, products_of
 from ehr.read.chart import DraftResource
 from ehr.read.json import as_text
@@ -51,29 +53,31 @@ class Desk:
 def taper_suggestion(desk: Desk, offer: TaperOffer, proposal: Proposal) -> JsonObject | None:
     """The taper's drafts within the horizon; None when they would only stop the medicine."""
     within = _within_horizon(desk, proposal)
-    begun = _ordered(desk, offer.effect.drafts)
+    begun = _ordered(desk, offer.about.drafts or offer.about.endings)
     if not within or begun is None:
         return None
-    actions = _replace_drafts(desk, offer, within, begun)
+    actions = _replace_drafts(desk, offer.about, within, begun)
     first = proposal.schedule.steps[0]
+    instead = " instead of stopping" if offer.about.stops else ""
     label = (
-        f"Taper from {proposal.schedule.from_mg}/day ({proposal.pace.id}): "
-        f"{first.dose}/day from {first.starts.isoformat()}"
+        f"Taper{instead} from {proposal.schedule.from_mg}/day, {proposal.pace.called}: "
+        f"{first.dose}/day from {day(first.starts)}"
     )
-    stop = discontinued(offer)
+    stop = [drug_name(record) for record in discontinued(offer.about)]
     if stop:
-        label += f"; discontinue {listed(stop)}"
+        label += f"; discontinue {listed(_counted(stop))}"
     suggestion: JsonObject = {"label": label, "uuid": desk.new_id(), "actions": actions}
     if proposal.recommended:
         suggestion["isRecommended"] = True
     return suggestion
 
 
-def discontinued(offer: TaperOffer) -> list[str]:
-    """The present and planned orders to discontinue when the taper is signed, each by name."""
-    drafts = {draft.source for draft in offer.effect.drafts}
-    orders = (*offer.effect.current, *offer.effect.planned)
-    return [order_name(record) for record in orders if record.source not in drafts]
+def discontinued(about: Replaced) -> list[MedicationRecord]:
+    """The present and planned orders to discontinue when the taper is signed.
+
+    Of an order that is re-signed the draft goes and the order in the chart stays: it is one too.
+    """
+    return [*about.current, *about.planned]
 
 
 def order_name(record: MedicationRecord) -> str:
@@ -85,6 +89,14 @@ def order_name(record: MedicationRecord) -> str:
 
 
 _LONGEST_DOSAGE = 200
+
+
+def _counted(names: list[str]) -> list[str]:
+    """Each name once: "2 orders of clonazepam 1 mg tablet"."""
+    return [
+        name if names.count(name) == 1 else f"{names.count(name)} orders of {name}"
+        for name in dict.fromkeys(names)
+    ]
 
 
 def _within_horizon(desk: Desk, proposal: Proposal) -> list[Fill]:
@@ -111,18 +123,18 @@ def _ordered(
 
 def _replace_drafts(
     desk: Desk,
-    offer: TaperOffer,
+    about: Replaced,
     within: list[Fill],
     begun: dict[str, tuple[MedicationRecord, JsonObject]],
 ) -> list[JsonObject]:
     group = desk.new_id()
-    present = _prior(offer)
+    present = _priors(about)
     actions: list[JsonObject] = []
     unused = dict(begun)
     of_step: dict[int, dict[str, str]] = {}
-    for fill in within:
-        key = _same_product(unused, fill) if fill.step_index == 0 else None
-        prior = _prior_of(fill, of_step, present)
+    for number, fill in enumerate(within):
+        key = _same_product(unused, fill, about) if fill.step_index == 0 else None
+        prior = _prior_of(fill, of_step, present[min(number, len(present) - 1)])
         draft_id = key or f"taperguard-{desk.new_id()}"
         order = taper_order(
             fill,
@@ -139,14 +151,10 @@ def _replace_drafts(
     return [*deletions, *actions]
 
 
-def _prior(offer: TaperOffer) -> str | None:
-    drafts = {draft.source for draft in offer.effect.drafts}
-    orders = [
-        record.source
-        for record in offer.effect.current
-        if record.kind is RecordKind.REQUEST and record.source not in drafts
-    ]
-    return orders[0] if orders else None
+def _priors(about: Replaced) -> list[str | None]:
+    """The present orders in turn, for an order can name only one as the one it replaces."""
+    orders = [r.source for r in discontinued(about) if r in about.current]
+    return [key for key in orders if key.startswith("MedicationRequest/")] or [None]
 
 
 def _prior_of(
@@ -161,10 +169,17 @@ def _prior_of(
 
 
 def _same_product(
-    begun: Mapping[str, tuple[MedicationRecord, JsonObject]], fill: Fill
+    begun: Mapping[str, tuple[MedicationRecord, JsonObject]], fill: Fill, about: Replaced
 ) -> str | None:
+    """The draft that an update makes this fill: never one that ends or changes a charted order."""
+    if about.stops:
+        return None
     return next(
-        (key for key, (record, _) in begun.items() if _can_become(record, fill.product.rxcui)),
+        (
+            key
+            for key, (record, _) in begun.items()
+            if record.source not in about.re_signed and _can_become(record, fill.product.rxcui)
+        ),
         None,
     )
 
@@ -182,23 +197,35 @@ def _can_become(record: MedicationRecord, rxcui: str) -> bool:
 def _describe(fill: Fill) -> str:
     times = listed(f"{count} {WHEN_WORDS[time]}" for time, count in fill.per_intake)
     return (
-        f"{fill.product.name}: {times}, {fill.starts.isoformat()} to {fill.ends.isoformat()}, "
+        f"{fill.product.name}: {times}, {day(fill.starts)} to {day(fill.ends)}, "
         f"{fill.quantity} tablets, no refills"
     )
 
 
 def _delete(record: MedicationRecord) -> JsonObject:
+    ends = record.do_not_perform or record.status not in {None, "draft", "active"}
+    what = "Withdraw the stop of" if ends else "Remove the new order of"
     return {
         "type": "delete",
-        "description": f"Remove the new order of {order_name(record)}",
+        "description": f"{what} {order_name(record)}",
         "resourceId": record.source,
     }
+
+
+def keep_suggestion(desk: Desk, about: Replaced, why: str = "") -> JsonObject | None:
+    """Leave the present dose as it is: every draft of clonazepam goes, also one that stops it."""
+    if about.re_signed:
+        # Removing the changed order could be read as removing the order: an abrupt stop.
+        return None
+    how = "withdraw the stop" if about.stops else "remove the new order"
+    label = why or f"Keep the present {about.present}"
+    return removal_suggestion(desk, (*about.drafts, *about.endings), f"{label}: {how}")
 
 
 def removal_suggestion(
     desk: Desk, drafts: tuple[MedicationRecord, ...], label: str
 ) -> JsonObject | None:
-    """Remove the new order; never recommended by itself. None when it has no id."""
+    """Remove the drafts; never recommended by itself. None when one has no id."""
     ordered = _ordered(desk, drafts)
     if not ordered:
         return None
@@ -229,7 +256,7 @@ def lower_start_suggestion(desk: Desk, drafts: tuple[MedicationRecord, ...]) -> 
     words = f"{product.name}: one in the morning and one at bedtime, {_LOWER_START_DAYS} days"
     actions.append({"type": verb, "description": words, "resource": order})
     return {
-        "label": "Start lower: 0.25 mg twice a day (label)",
+        "label": "Start lower: 0.25 mg twice a day, the label's start",
         "uuid": desk.new_id(),
         "actions": actions,
     }

@@ -1,117 +1,80 @@
-"""The words of the cards: lead with the fact and its number, then what follows (UI, Words)."""
+"""The words of a card's detail: what was found, the doses, the taper, what accepting does.
+
+Short enough for a screen where that can be: the whole plan stands in the planner.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Collection, Iterable
 from fractions import Fraction
 from typing import Any
 
 from cds_hooks import markdown
-from cds_hooks.suggestions import discontinued
+from cds_hooks.plain import Words, day, sentence, words_of
+from cds_hooks.suggestions import Desk, discontinued, order_name
 from clinical.baseline import slow_creep
-from clinical.checks.words import drug_name, listed, uncounted_reasons
+from clinical.checks.words import drug_name, listed
 from clinical.dependence import Dependence
 from clinical.evidence import cite
 from clinical.facts import MedicationRecord
 from clinical.findings import Assessment, Checked, CheckId, Finding, NotEvaluable
 from clinical.offer import NewStart, NoOffer, Offer, Proposal, TaperOffer, UnderWay
+from clinical.offer import replaced as replaced_by
 from clinical.order_case import OrderCase
+from clinical.policy import Policy
 from clinical.quantities import plain
 from clinical.rules import rule
 from clinical.signing import Effect
 from clinical.taper import Limit, Schedule, judge
 from clinical.taper.pace import conventions
-from clinical.taper.schedule import percent_text
+from clinical.taper.schedule import Intake, percent_text
 from clinical.tapers import TaperInProgress
 from clinical.totals import Total
 from ehr.read.chart import Background
 
-LONGEST_SUMMARY = 139
-"""A summary has fewer than 140 characters (CDS Hooks 2.0, Card attributes)."""
-
 TITLES = {check: rule(check).called for check in CheckId}
 
-
-def summary(
-    findings: Iterable[Finding], effect: Effect | None, running: TaperInProgress | None = None
-) -> str:
-    """One line: the dose, then what is wrong with it, as much as fits.
-
-    A taper that is in progress always fits: it changes what the order means.
-    """
-    by_check = {finding.check: finding.fired for finding in findings}
-    parts = [_dose_words(effect, raised=CheckId.DOSE_ESCALATION in by_check)]
-    if CheckId.OPIOID_TOGETHER in by_check:
-        parts.append(f" {by_check[CheckId.OPIOID_TOGETHER].summary}")
-    if CheckId.OLDER_ADULT in by_check:
-        parts.append(f", {by_check[CheckId.OLDER_ADULT].summary}")
-    last = "" if running is None else ", a taper is in progress"
-    line = parts[0]
-    for part in parts[1:]:
-        if len(line + part + last) <= LONGEST_SUMMARY:
-            line += part
-    return _one_line(line + last)
-
-
-def _dose_words(effect: Effect | None, *, raised: bool) -> str:
-    if effect is None:
-        return "Clonazepam"
-    total = effect.replacing
-    if not total.sources:
-        return "Clonazepam (dose not computable)"
-    at_least = "" if total.complete else "at least "
-    before = ""
-    if raised and effect.baseline is not None:
-        lapsed_on = effect.baseline_ended_on
-        before = (
-            f" (now {effect.baseline})"
-            if lapsed_on is None
-            else f" ({effect.baseline} until {_day(lapsed_on)})"
-        )
-    return f"Clonazepam {at_least}{total}{before}"
-
-
-def _one_line(line: str) -> str:
-    flat = " ".join(line.split())
-    return flat if len(flat) <= LONGEST_SUMMARY else flat[: LONGEST_SUMMARY - 1].rstrip() + "…"
+_MOST_ROWS = 12
+_MOST_ROWS_OF_A_SECOND_PACE = 6
 
 
 def order_detail(
-    case: OrderCase, assessment: Assessment, findings: Iterable[Finding], offer: Offer | None
+    case: OrderCase,
+    assessment: Assessment,
+    findings: Iterable[Finding],
+    offer: Offer | None,
+    desk: Desk,
+    quiet: Collection[CheckId] = (),
 ) -> str:
-    """The whole story behind the order's card, as GitHub Markdown."""
-    parts = [findings_part(findings)]
-    if case.effect is not None:
-        parts.append(_doses_part(case, case.effect))
+    """The whole story behind the order's card, as GitHub Markdown. `quiet` checks are not told."""
+    words = words_of(case.facts)
+    parts = found_parts(findings, case, words)
+    parts.append(_doses_part(case))
     if case.running is not None:
         parts.append(_running_part(case.running, offer))
-    match offer:
-        case TaperOffer():
-            lines = dependence_lines(offer.dependence)
-            parts.append("**Dependence**\n\n" + markdown.bullets(lines))
-            parts += [_taper_part(offer, proposal) for proposal in offer.proposals]
-            parts.append(_accepting_part(offer))
-        case NoOffer(why):
-            parts.append(
-                "**No drafts on this card**\n\n"
-                + markdown.bullets(markdown.text(sentence(w)) for w in why)
-            )
-        case NewStart():
-            parts.append(
-                "**New start**\n\nNo clonazepam is current, so there is nothing to taper. If it "
-                "is needed, the label starts with 0.25 mg twice a day."
-            )
-        case UnderWay() | None:
-            pass
-    unknown = unknowns_part(assessment)
-    if unknown:
-        parts.append(unknown)
-    parts.append(
-        f"Rules {assessment.rules_version}, on {_day(assessment.on)}. Not reviewed by a "
-        "clinician; every proposal is a draft that you sign."
+    parts += _offer_parts(offer, desk, words)
+    parts.append(unknowns_part(not_evaluable(assessment, quiet), own_cards(case.policy), words))
+    parts.append(footer(assessment, "every proposal is a draft that you sign"))
+    return "\n\n".join(filter(None, parts))
+
+
+def single_detail(case: OrderCase, assessment: Assessment, finding: Finding) -> str:
+    """The detail of a card for one check of several: what can be accepted stands on the first."""
+    return "\n\n".join(
+        (
+            findings_list([finding], words_of(case.facts)),
+            "Doses, and what can be accepted, stand on the first card for this order.",
+            footer(assessment, "every proposal is a draft that you sign"),
+        )
     )
-    return "\n\n".join(parts)
+
+
+def footer(assessment: Assessment, last: str) -> str:
+    """By which rules, for which day, and that no clinician has signed them off."""
+    return (
+        f"Rules {assessment.rules_version}, on {day(assessment.on)}. Not reviewed by a clinician; "
+        f"{last}."
+    )
 
 
 def say_how_fresh(cards: Iterable[dict[str, Any]], background: Background | None) -> None:
@@ -122,18 +85,26 @@ def say_how_fresh(cards: Iterable[dict[str, Any]], background: Background | None
         card["detail"] += f"\n\n{markdown.text(sentence(background.words))}"
 
 
-def findings_part(told: Iterable[Finding]) -> str:
-    """Each finding with its severity, its reason and its sources, most severe first."""
+def found_parts(told: Iterable[Finding], case: OrderCase, words: Words) -> list[str]:
+    """What was found, most severe first; then what only supports it, under a head of its own."""
+    findings, alone = tuple(told), own_cards(case.policy)
+    own = [f for f in findings if f.check in alone]
+    others = [f for f in findings if f.check not in alone]
+    heads = (("What was found", own), ("Also in the chart", others))
+    return [f"**{head}**\n\n{findings_list(found, words)}" for head, found in heads if found]
+
+
+def findings_list(told: Iterable[Finding], words: Words) -> str:
+    """Each finding with its severity, its reason, what follows from it and its sources."""
     lines = []
     for finding in told:
         fired = finding.fired
         sources = ", ".join(cite(key).called for key in fired.evidence)
-        sentences = " ".join(markdown.text(sentence(words)) for words in fired.details)
+        sentences = " ".join(words(said) for said in (fired.why, *fired.details))
         lines.append(
-            f"**{fired.severity.word}: {TITLES[finding.check]}.** "
-            f"{markdown.text(sentence(fired.why))} {sentences} _({sources})_"
+            f"**{fired.severity.word}: {TITLES[finding.check]}.** {sentences} _({sources})_"
         )
-    return "**What was found**\n\n" + markdown.bullets(lines)
+    return markdown.bullets(lines)
 
 
 def dependence_lines(found: Dependence | NotEvaluable) -> list[str]:
@@ -145,28 +116,74 @@ def dependence_lines(found: Dependence | NotEvaluable) -> list[str]:
     return [f"{markdown.text(why)} Ask how it is taken.{source}"]
 
 
-def unknowns_part(assessment: Assessment) -> str | None:
-    """What could not be checked, and why; None when everything could."""
+def unknowns_part(unknown: Collection[Checked], own: Collection[CheckId], words: Words) -> str:
+    """What could not be checked, and why; nothing when everything could.
+
+    `own` are the checks with a card of their own. Of those that only support others the names
+    are told: their reasons stand in the account.
+    """
     lines = [
-        f"{TITLES[checked.check]}: {markdown.text(checked.verdict.why)}"
-        for checked in not_evaluable(assessment)
-        if isinstance(checked.verdict, NotEvaluable)
+        f"{TITLES[checked.check]}: {words(checked.verdict.why)}"
+        for checked in unknown
+        if isinstance(checked.verdict, NotEvaluable) and checked.check in own
     ]
-    return "**What could not be checked**\n\n" + markdown.bullets(lines) if lines else None
+    others = [TITLES[it.check].lower() for it in unknown if it.check not in own]
+    if others:
+        lines.append(f"The chart does not tell enough either about: {', '.join(others)}.")
+    return "**What could not be checked**\n\n" + markdown.bullets(lines) if lines else ""
 
 
-def not_evaluable(assessment: Assessment) -> list[Checked]:
-    """The checks that could not be made."""
-    return [c for c in assessment.checks if isinstance(c.verdict, NotEvaluable)]
+def own_cards(policy: Policy) -> frozenset[CheckId]:
+    """The checks that raise a card by themselves."""
+    return frozenset(check for check, choice in policy.checks.items() if choice.own_card)
+
+
+def not_evaluable(assessment: Assessment, quiet: Collection[CheckId] = ()) -> list[Checked]:
+    """The checks that could not be made, but for those that are not to be told."""
+    return [
+        checked
+        for checked in assessment.checks
+        if isinstance(checked.verdict, NotEvaluable) and checked.check not in quiet
+    ]
+
+
+def _offer_parts(offer: Offer | None, desk: Desk, words: Words) -> list[str]:
+    match offer:
+        case TaperOffer():
+            lines = dependence_lines(offer.dependence)
+            return [
+                "**Dependence**\n\n" + markdown.bullets(lines),
+                *(_taper_part(offer, proposal) for proposal in offer.proposals),
+                _accepting_part(offer, desk),
+            ]
+        case NoOffer():
+            lines = [words(why) for why in offer.why]
+            if offer.gated:
+                lines.append("Keep the present dose until then: an abrupt stop can cause seizures.")
+            return ["**No taper drafts on this card**\n\n" + markdown.bullets(lines)]
+        case NewStart():
+            return [_new_start_part(offer, words)]
+        case _:
+            return []
+
+
+def _new_start_part(offer: NewStart, words: Words) -> str:
+    lines = ["No clonazepam is current, so there is nothing to taper."]
+    if offer.why_not_lower is None:
+        lines.append("If it is needed, the label starts with 0.25 mg twice a day.")
+    else:
+        lines.append(words(offer.why_not_lower))
+    return "**New start**\n\n" + " ".join(lines)
 
 
 def _running_part(running: TaperInProgress, offer: Offer | None) -> str:
-    lines = [sentence(running.in_words(_day))]
+    lines = [sentence(running.in_words(day))]
     if isinstance(offer, UnderWay):
         changed = "open the planner" if running.ours else "change its orders"
+        stay = "withdraw the stop" if offer.about.stops else "remove the new order"
         lines.append(
             "No second taper is drafted: its doses would add up with the one in progress. To "
-            f"change that one, {changed}; to stay with it, remove the new order."
+            f"change that one, {changed}; to stay with it, {stay}."
         )
     if not running.signed:
         lines.append("Its draft orders have no effect until they are signed.")
@@ -178,26 +195,38 @@ def _running_part(running: TaperInProgress, offer: Offer | None) -> str:
     return "**A taper is in progress**\n\n" + markdown.bullets(map(markdown.text, lines))
 
 
-def _doses_part(case: OrderCase, effect: Effect) -> str:
-    policy = case.policy
-    records = {d.record.source: d.record for d in case.facts.drafts}
-    records |= {r.source: r for r in case.facts.medications}
-    lines = [f"After signing: {_total_words(effect.replacing, records)}"]
-    if effect.current:
-        lines.append(f"Present: {_total_words(effect.present, records)}")
+def _doses_part(case: OrderCase) -> str:
+    about = replaced_by(case)
+    effect = case.effect
+    charted = {r.source: r for r in case.facts.medications}
+    lines = []
+    if effect is not None:
+        signed = charted | {d.record.source: d.record for d in case.facts.drafts}
+        lines.append(f"After signing: {_total_words(effect.replacing, signed)}")
+    if about.current:
+        lines.append(f"Present: {_total_words(about.present, charted)}")
+    if effect is not None:
+        lines += _further_doses(case, effect)
+    return "**Doses of clonazepam**\n\n" + markdown.bullets(lines) if lines else ""
+
+
+def _further_doses(case: OrderCase, effect: Effect) -> list[str]:
+    """What both orders together would be, and a rise that is too slow for an escalation."""
+    lines = []
     if effect.continuing and effect.adding.mg_per_day > effect.replacing.mg_per_day:
         lines.append(
             f"If the present orders continue beside the new one: {plain(effect.adding.mg_per_day)}"
             " mg/day"
         )
-    creep = slow_creep(case.told, case.on, policy, effect.replacing.mg_per_day)
-    if creep is not None:
+    creep = slow_creep(case.told, case.on, case.policy, effect.replacing.mg_per_day)
+    # A rise by this order alone is told already: it is the escalation.
+    if creep is not None and creep.then != effect.present.mg_per_day:
         rise = percent_text(creep.now / creep.then - 1, Fraction(0))
         lines.append(
-            f"Slow rise: {plain(creep.then)} mg/day on {_day(creep.day)}, {policy.creep_days} days "
-            f"ago; {plain(creep.now)} mg/day is {rise} more"
+            f"Slow rise: {plain(creep.then)} mg/day on {day(creep.day)}, "
+            f"{case.policy.creep_days} days ago; {plain(creep.now)} mg/day is {rise} more"
         )
-    return "**Doses**\n\n" + markdown.bullets(lines)
+    return lines
 
 
 def _total_words(total: Total, records: dict[str, MedicationRecord]) -> str:
@@ -209,18 +238,23 @@ def _total_words(total: Total, records: dict[str, MedicationRecord]) -> str:
     if workings:
         words += f" ({workings})"
     if not total.complete:
-        words += f"; not counted: {markdown.text(uncounted_reasons(total))}"
+        reasons = listed(f"{drug_name(records[it.source])}: {it.why}" for it in total.uncounted)
+        words += f"; not counted: {markdown.text(reasons)}"
     return words
 
 
 def _taper_part(offer: TaperOffer, proposal: Proposal) -> str:
     schedule = proposal.schedule
-    recommended = ", recommended" if proposal.recommended else ""
-    head = (
-        f"**Taper from {schedule.from_mg}/day** ({proposal.pace.title}{recommended}; "
-        f"{schedule.days} days, ends {_day(schedule.ends_on)})"
-    )
-    parts = [head, _schedule_table(schedule)]
+    which = "recommended" if proposal.recommended else "second choice"
+    most = _MOST_ROWS if proposal.recommended else _MOST_ROWS_OF_A_SECOND_PACE
+    parts = [
+        f"**Taper from {schedule.from_mg}/day: {proposal.pace.called}** ({which})",
+        _schedule_table(schedule, most),
+    ]
+    left_out = len(schedule.steps) + 1 - most
+    more = f"{left_out} more rows; " if left_out > 0 else ""
+    end = f"{schedule.to_mg}/day on {day(schedule.ends_on)}, after {schedule.days} days"
+    parts.append(f"{sentence(f'{more}reaches {end}')} The whole plan is in the planner.")
     warnings = _warnings(proposal)
     if proposal.recommended:
         warnings += offer.notes
@@ -229,26 +263,39 @@ def _taper_part(offer: TaperOffer, proposal: Proposal) -> str:
     return "\n\n".join(parts)
 
 
-def _schedule_table(schedule: Schedule) -> str:
+def _schedule_table(schedule: Schedule, most: int) -> str:
     rows = [
         (
-            _day(step.starts),
+            day(step.starts),
             plain(step.dose.value),
             f"{step.cut_percent} %",
-            "; ".join(intake.in_words for intake in step.intakes),
+            _tablets(step.intakes),
         )
         for step in schedule.steps
     ]
     rows.append(
         (
-            _day(schedule.ends_on),
+            day(schedule.ends_on),
             plain(schedule.target.dose.value),
             f"{schedule.target.cut_percent} %",
-            "; ".join(intake.in_words for intake in schedule.target.intakes) or "none",
+            _tablets(schedule.target.intakes) or "none",
         )
     )
-    head = ("From", "mg/day", "Cut", "Tablets")
-    return markdown.table(head, rows, numbers=("mg/day", "Cut"))
+    head = ("From", "mg/day", "Cut", "Tablets (ODT: disintegrating)")
+    return markdown.table(head, rows[:most], numbers=("mg/day", "Cut"))
+
+
+def _tablets(intakes: Iterable[Intake]) -> str:
+    """For example "morning 3 x 0.25 mg ODT; night 1 x 1 mg": short, for a row has to fit."""
+    return "; ".join(
+        f"{intake.time} "
+        + " + ".join(
+            f"{plain(Fraction(piece.count))} x {piece.product.strength}"
+            + (" ODT" if piece.product.disintegrates else "")
+            for piece in intake.pieces
+        )
+        for intake in intakes
+    )
 
 
 def _warnings(proposal: Proposal) -> list[str]:
@@ -261,8 +308,8 @@ def _warnings(proposal: Proposal) -> list[str]:
     others = [warning for warning in dict.fromkeys(found) if warning not in large]
     cap = conventions().cap * 100
     cuts = [
-        f"{plain(dose.value)} mg/day from {_day(day)} ({percent} %)"
-        for day, dose, percent in (
+        f"{plain(dose.value)} mg/day from {day(on)} ({percent} %)"
+        for on, dose, percent in (
             *((s.starts, s.dose, s.cut_percent_14_days) for s in schedule.steps),
             (schedule.ends_on, schedule.target.dose, schedule.target.cut_percent_14_days),
         )
@@ -276,23 +323,20 @@ def _warnings(proposal: Proposal) -> list[str]:
     return others
 
 
-def _accepting_part(offer: TaperOffer) -> str:
-    stop = discontinued(offer)
+def _accepting_part(offer: TaperOffer, desk: Desk) -> str:
+    about = offer.about
+    becomes = "the stop is withdrawn and" if about.stops else "the new order becomes step one and"
+    covers = (
+        "Only the first step is drafted"
+        if desk.first_step_only
+        else f"The drafts cover {desk.horizon_days} days"
+    )
+    later = f"{covers}; later steps wait for the reassessment at each reduction."
+    stop = discontinued(about)
     if not stop:
-        return "**When accepting:** the new order becomes step one."
-    names = markdown.bullets(markdown.text(name) for name in stop)
+        return f"**When accepting:** {becomes} the taper begins. {later}"
+    names = markdown.bullets(markdown.text(order_name(record)) for record in stop)
     return (
-        "**When accepting:** the new order becomes step one and replaces what is taken now. "
+        f"**When accepting:** {becomes} takes the place of what is taken now. {later} "
         f"Discontinue when signing, or the doses add up:\n\n{names}"
     )
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%b %Y}"
-
-
-def sentence(words: str) -> str:
-    """With a capital first and a full stop last."""
-    words = words.strip()
-    first = words[:1].upper() + words[1:]
-    return first if first.endswith((".", "!", "?")) else f"{first}."

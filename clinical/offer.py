@@ -2,48 +2,95 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
 from clinical.checks.words import uncounted_reasons
 from clinical.dependence import Dependence
-from clinical.facts import MedicationRecord, PatientFacts, Unknown
-from clinical.findings import Assessment, CheckId, Fired, NotEvaluable
+from clinical.facts import (
+    DraftOrder,
+    MedicationRecord,
+    RecordKind,
+    Unknown,
+    is_clonazepam,
+)
+from clinical.findings import Assessment, CheckId, NotEvaluable
 from clinical.gates import coordinate_gates, stop_gates
 from clinical.order_case import OrderCase
 from clinical.policy import Policy
 from clinical.present import present_intakes, use_of, why_not_steady
 from clinical.quantities import Milligrams
-from clinical.signing import Effect, is_own_plan
+from clinical.signing import (
+    Effect,
+    current_clonazepam,
+    is_own_plan,
+    planned_clonazepam,
+    will_be_taken,
+)
 from clinical.taper.pace import Pace, pace, recommended_pace
 from clinical.taper.planner import plan
 from clinical.taper.refusal import CannotTaper
 from clinical.taper.request import TIMES_OF_DAY, TaperRequest
 from clinical.taper.schedule import Schedule
 from clinical.tapers import TaperInProgress
+from clinical.totals import Total, total_on
 
 SECOND_PACE = "nardi-2010"
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """What an offer is about: the drafts that it takes the place of, and what is taken until then.
+
+    `drafts` order clonazepam, `endings` end present orders of it; where there are only endings it
+    is being stopped. `present` is the total of the `current` orders; `planned` are orders in the
+    chart that start later.
+    """
+
+    drafts: tuple[MedicationRecord, ...]
+    endings: tuple[MedicationRecord, ...]
+    current: tuple[MedicationRecord, ...]
+    planned: tuple[MedicationRecord, ...]
+    present: Total
+
+    @property
+    def stops(self) -> bool:
+        """Whether the drafts only end the medicine."""
+        return not self.drafts
+
+    @property
+    def re_signed(self) -> frozenset[str]:
+        """The drafts that are an order of the chart, changed: without them it stands as it was."""
+        charted = frozenset(record.source for record in self.current)
+        return charted & {draft.source for draft in (*self.drafts, *self.endings)}
+
+
+@dataclass(frozen=True, slots=True)
 class NoOffer:
-    """No drafts, and why in words."""
+    """No drafts, and why in words. `keep`: the present dose can be kept instead of the drafts.
+
+    `gated` is true where a taper needs somebody else first, so that the present dose goes on.
+    """
 
     why: tuple[str, ...]
+    keep: Replaced | None = None
+    gated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NewStart:
-    """There is nothing to taper: a lower start or no start."""
+    """There is nothing to taper: a lower start, unless there is a reason why not, or no start."""
+
+    why_not_lower: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """A taper is in progress: no second one is drafted; the new order (`drafts`) can be removed."""
+    """A taper is in progress: no second one is drafted; the new order can be removed."""
 
     taper: TaperInProgress
-    drafts: tuple[MedicationRecord, ...]
+    about: Replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +109,7 @@ class TaperOffer:
     `dependence` says whether a taper is needed at all, for the prescriber to confirm.
     """
 
-    effect: Effect
+    about: Replaced
     proposals: tuple[Proposal, ...]
     dependence: Dependence | NotEvaluable
     keep_present: bool
@@ -71,58 +118,121 @@ class TaperOffer:
 
 Offer = NoOffer | NewStart | UnderWay | TaperOffer
 
+_NO_START = {
+    CheckId.CONTRAINDICATION: "clonazepam is contraindicated, so no lower start is offered",
+    CheckId.PREGNANCY: "in pregnancy no start is offered",
+    CheckId.SEIZURE_INDICATION: "in a seizure disorder the label's start is another one",
+}
+
 
 def offer(case: OrderCase, assessment: Assessment) -> Offer | None:
-    """What may be offered for the clonazepam order; None when none is being ordered."""
-    facts, on, policy, effect = case.facts, case.on, case.policy, case.effect
+    """What may be offered for the clonazepam order, or instead of stopping it; None for neither."""
+    about = replaced(case)
     if not case.ordered:
-        return None
+        being_stopped = about.endings and _has_fired(assessment, CheckId.ABRUPT_STOP)
+        return _instead(case, assessment, about) if being_stopped else None
+    effect = case.effect
     if effect is None:
         return NoOffer(("A single dose or an inpatient order is not tapered.",))
-    if facts.medications_gap is not None:
-        return NoOffer((f"The present dose is not known: {facts.medications_gap.why}.",))
+    if case.facts.medications_gap is not None:
+        return _unknown_present(case)
     if is_own_plan(effect):
         return NoOffer(("The taper was accepted already; its orders stand as they are.",))
-    if case.running is not None:
-        return UnderWay(case.running, effect.drafts)
-    if not effect.current:
-        return _without_present_dose(facts, on, policy, effect)
-    if not effect.present.complete:
-        return NoOffer(
-            (f"The present dose cannot be computed ({uncounted_reasons(effect.present)}).",)
-        )
-    unsteady = why_not_steady(effect.current, on)
-    if unsteady is not None:
-        return NoOffer(
-            (f"No taper draft: {unsteady}. Ask what is taken; a daily taper could raise it.",)
-        )
-    gates = stop_gates(facts, on, policy)
-    if gates:
-        return NoOffer(tuple(f"No taper draft: {gate.why}." for gate in gates))
-    return _tapers(case, assessment, effect)
+    if effect.current or case.running is not None:
+        return _instead(case, assessment, about)
+    return _without_present_dose(case, assessment, effect)
 
 
-def _without_present_dose(facts: PatientFacts, on: date, policy: Policy, effect: Effect) -> Offer:
-    born = facts.birth_date
-    if not isinstance(born, Unknown) and born.youngest_age_on(on) < policy.adult_from_years:
-        return NoOffer(("The label's starting dose is for adults.",))
-    if effect.baseline_ended_on is None:
-        return NewStart()
-    return NoOffer(
-        (
-            f"The last order ended on {effect.baseline_ended_on.isoformat()}: ask what the "
-            "patient takes now before a taper is planned.",
-        )
+def _has_fired(assessment: Assessment, *checks: CheckId) -> bool:
+    return any(finding.check in checks for finding in assessment.findings)
+
+
+def _unknown_present(case: OrderCase) -> NoOffer:
+    gap = case.facts.medications_gap
+    why = "" if gap is None else f": {gap.why}"
+    return NoOffer((f"The present dose is not known{why}.",))
+
+
+def replaced(case: OrderCase) -> Replaced:
+    """The clonazepam drafts of the case, and what is taken before they are signed."""
+    as_charted = replace(case.facts, drafts=())
+    current = current_clonazepam(as_charted, case.on)
+    present = frozenset(record.source for record in current)
+    return Replaced(
+        drafts=() if case.effect is None else case.effect.drafts,
+        endings=tuple(
+            d.record
+            for d in case.facts.drafts
+            if is_clonazepam(d.record) and _ends(d, present, case.on)
+        ),
+        current=current,
+        planned=planned_clonazepam(case.facts, case.on),
+        present=total_on(current, case.on),
     )
 
 
-def _tapers(case: OrderCase, assessment: Assessment, effect: Effect) -> Offer:
+def _ends(draft: DraftOrder, present: frozenset[str], on: date) -> bool:
+    """Whether signing the draft ends one of these present orders."""
+    record = draft.record
+    if record.kind is not RecordKind.REQUEST or will_be_taken(draft, on):
+        return False
+    if record.do_not_perform and not record.replaces:
+        return bool(present)
+    return record.status != "entered-in-error" and not present.isdisjoint(
+        {record.source, *record.replaces}
+    )
+
+
+def _instead(case: OrderCase, assessment: Assessment, about: Replaced) -> Offer:
+    """What may be offered to somebody who takes clonazepam: a taper, or why there is none."""
+    facts, on = case.facts, case.on
+    if facts.medications_gap is not None:
+        return _unknown_present(case)
+    if case.running is not None:
+        return UnderWay(case.running, about)
+    if not about.present.complete:
+        return NoOffer(
+            (f"The present dose cannot be computed ({uncounted_reasons(about.present)}).",)
+        )
+    keep = about if _has_fired(assessment, CheckId.DOSE_ESCALATION, CheckId.ABRUPT_STOP) else None
+    unsteady = why_not_steady(about.current, on)
+    if unsteady is not None:
+        return NoOffer(
+            (f"{unsteady}. Ask what is taken: a daily taper could raise it.",),
+            keep,
+        )
+    gates = stop_gates(facts, on, case.policy)
+    if gates:
+        return NoOffer(tuple(gate.why for gate in gates), keep, gated=True)
+    return _tapers(case, assessment, about, keep)
+
+
+def _without_present_dose(case: OrderCase, assessment: Assessment, effect: Effect) -> Offer:
+    if effect.baseline_ended_on is not None:
+        return NoOffer(
+            (
+                f"The last order ended on {effect.baseline_ended_on.isoformat()}: ask what the "
+                "patient takes now before a taper is planned.",
+            )
+        )
+    born, adult = case.facts.birth_date, case.policy.adult_from_years
+    if not isinstance(born, Unknown) and born.youngest_age_on(case.on) < adult:
+        return NewStart("the label's starting dose is for adults")
+    for check, why in _NO_START.items():
+        if _has_fired(assessment, check):
+            return NewStart(why)
+    return NewStart()
+
+
+def _tapers(
+    case: OrderCase, assessment: Assessment, about: Replaced, keep: Replaced | None
+) -> Offer:
     facts, on, policy = case.facts, case.on, case.policy
-    present = Milligrams(effect.present.mg_per_day)
+    present = Milligrams(about.present.mg_per_day)
     youngest = None
     if not isinstance(facts.birth_date, Unknown):
         youngest = facts.birth_date.youngest_age_on(on)
-    use = use_of(facts, effect.current, on, policy, case.told)
+    use = use_of(facts, about.current, on, policy, case.told)
     coordinate = coordinate_gates(assessment)
     paces = [recommended_pace(youngest, use.long_for(policy) or use.failed is not None)]
     under_age = youngest is not None and youngest < policy.older_adult_from_years
@@ -131,23 +241,23 @@ def _tapers(case: OrderCase, assessment: Assessment, effect: Effect) -> Offer:
     proposals = []
     for number, chosen in enumerate(paces):
         try:
-            schedule = _plan(effect, present, on, chosen, policy)
+            schedule = _plan(about, present, on, chosen, policy)
         except CannotTaper as refusal:
             if number == 0:
-                return NoOffer((str(refusal),))
+                return NoOffer((str(refusal),), keep)
             continue  # a second pace that these tablets cannot make is simply not offered
         proposals.append(Proposal(chosen, schedule, recommended=number == 0))
     return TaperOffer(
-        effect=effect,
+        about=about,
         proposals=tuple(proposals),
         dependence=use.dependence,
-        keep_present=isinstance(assessment.verdict(CheckId.DOSE_ESCALATION), Fired),
+        keep_present=keep is not None,
         notes=tuple(gate.why for gate in coordinate),
     )
 
 
-def _plan(effect: Effect, present: Milligrams, on: date, chosen: Pace, policy: Policy) -> Schedule:
-    intakes = present_intakes(effect.current)
+def _plan(about: Replaced, present: Milligrams, on: date, chosen: Pace, policy: Policy) -> Schedule:
+    intakes = present_intakes(about.current)
     return plan(
         TaperRequest(
             from_mg=present,

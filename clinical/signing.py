@@ -200,6 +200,9 @@ def effect_of_signing(facts: PatientFacts, on: date, policy: Policy) -> Effect |
     before = tuple(record for record in current if record.source not in re_signed)
     ended = ended_by_drafts(facts, on)
     replaced = {source for draft in drafts for source in draft.replaces} | ended
+    if _is_ours(drafts):
+        # It takes the place of all that is taken, and each of its orders can name only one.
+        replaced |= {record.source for record in before}
     continuing = tuple(record for record in before if record.source not in replaced)
     linked = tuple(d for d in drafts if any(r.source in d.replaces for r in before))
     if any(record.source in ended for record in before):
@@ -234,9 +237,16 @@ def is_own_plan(effect: Effect) -> bool:
 
     The group alone is not enough: somebody may have raised a dose in one of its orders.
     """
-    ours = all((draft.group or "").startswith(f"{OWN_PLAN}|") for draft in effect.drafts)
     known = effect.replacing.complete and effect.present.complete
-    return ours and known and effect.replacing.mg_per_day < effect.present.mg_per_day
+    return (
+        _is_ours(effect.drafts)
+        and known
+        and effect.replacing.mg_per_day < effect.present.mg_per_day
+    )
+
+
+def _is_ours(drafts: Sequence[MedicationRecord]) -> bool:
+    return all((draft.group or "").startswith(f"{OWN_PLAN}|") for draft in drafts)
 
 
 def regular(drafts: Sequence[MedicationRecord]) -> tuple[MedicationRecord, ...]:

@@ -94,7 +94,8 @@ class Pace:
     `recommended_from_age` is the age (years) from which it is the recommended one;
     `recommended_for_long_use` says the same of use over a year, an earlier failed taper or
     withdrawal symptoms. `limits_always_shown`: wherever the pace is offered, `limits` stands
-    beside it. Below `floor_ug` (micrograms/day) nothing is planned but the goal itself.
+    beside it. Below `floor_ug` (micrograms/day) nothing is planned but the goal itself. `called`
+    is its short name with its source, as a label says it; one chosen by hand has none.
     """
 
     id: str
@@ -108,6 +109,7 @@ class Pace:
     recommended_from_age: int | None = None
     recommended_for_long_use: bool = False
     floor_ug: int | Fraction = 0
+    called: str = ""
 
     @property
     def in_words(self) -> str:
@@ -185,6 +187,7 @@ def paces() -> tuple[Pace, ...]:
             limits_always_shown=entry["limits_always_shown"],
             recommended_from_age=entry.get("recommended_from_age"),
             recommended_for_long_use=entry.get("recommended_for_long_use", False),
+            called=entry["called"],
         )
         for entry in document("paces.toml")["paces"]
     )
