@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cds_hooks import wording
@@ -42,6 +42,10 @@ class Dealt:
     shown: frozenset[CheckId]
     unshown_why: dict[CheckId, str]
     spoken_for: tuple[tuple[str, tuple[CheckId, ...], Severity], ...]
+
+    def beside(self, hidden: Mapping[CheckId, str]) -> Dealt:
+        """The same, with why the checks that were kept from the dealer are not shown."""
+        return replace(self, unshown_why={**hidden, **self.unshown_why})
 
 
 def deal(
@@ -260,7 +264,7 @@ class _Dealer:
             "uuid": self.desk.new_id(),
             "summary": summary,
             "indicator": _INDICATOR[severity],
-            "detail": detail,
+            "detail": "\n\n".join(filter(None, (detail, self.case.policy.site_line))),
             "source": {
                 "label": "TaperGuard",
                 "url": f"{self.base_url}/evidence",
@@ -292,4 +296,9 @@ class _Dealer:
             url = f"https://doi.org/{source.doi}" if source.doi else None
             if url is not None:
                 links.append({"label": source.title, "url": url, "type": "absolute"})
+        policy = self.case.policy
+        if policy.pdmp_url is not None:
+            label = "Prescription drug monitoring program"
+            links.append({"label": label, "url": policy.pdmp_url, "type": "absolute"})
+        links += [{"label": it.label, "url": it.url, "type": "absolute"} for it in policy.links]
         return links
