@@ -41,7 +41,8 @@ class Situation:
     what is allowed. `intakes` are the present ones where they are known, else empty. `tablets`
     are those that the pharmacy stocks, `paces` those that the site offers. `history_read` says
     how fresh the history is that a worker read, None where there is none. `blocked` is None when
-    a taper can be planned.
+    a taper can be planned. `pdmp_url` is where the site looks at the prescription monitoring
+    programme.
     """
 
     visit: Visit
@@ -61,6 +62,7 @@ class Situation:
     history: DoseHistory
     history_read: str | None
     blocked: Blocked | None
+    pdmp_url: str | None
 
     @property
     def to_discontinue(self) -> tuple[MedicationRecord, ...]:
@@ -107,6 +109,7 @@ def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
         history=history,
         history_read=None if kept is None else kept.words,
         blocked=_blocked(facts, current, present, visit, policy),
+        pdmp_url=policy.pdmp_url,
     )
 
 
@@ -124,9 +127,14 @@ def _recommended(facts: PatientFacts, use: Use, visit: Visit, policy: Policy) ->
         reasons.append(f"an earlier taper went back up ({use.failed.why})")
     found = policy.pace_for(youngest, long_use=long_use or use.failed is not None)
     why = " and ".join(reasons) or (
-        f"under {policy.older_adult_from_years} and no use over a year in the chart"
+        f"under {policy.older_adult_from_years} and no use {_long(policy)} in the chart"
     )
     return found, why
+
+
+def _long(policy: Policy) -> str:
+    days = policy.pace_for_long_use_days
+    return "over a year" if days == 365 else f"of more than {days} days"
 
 
 def _blocked(
