@@ -12,7 +12,7 @@ PYTEST := PYTEST_XDIST_AUTO_NUM_WORKERS=$${PYTEST_XDIST_AUTO_NUM_WORKERS:-$$(( (
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long bench bench-full manual lint lock clean
+.PHONY: help setup demo test test-long bench bench-full manual policy lint lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -51,6 +51,9 @@ bench: setup ## ratios side by side in one run
 
 bench-full: setup ## the same with larger loads
 	@$(BIN)/python -m bench --full
+
+policy: setup ## write taperguard/policy.toml anew from the reviewed data
+	@env -u TAPERGUARD_POLICY_FILE $(BIN)/taperguard policy > taperguard/policy.toml
 
 manual: setup ## make the clinical manual in docs/manual from the spec tests
 	@$(BIN)/python tests/support/manual.py

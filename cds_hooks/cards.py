@@ -7,7 +7,7 @@ first of them only, for two accepted tapers would add up.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cds_hooks import summaries, wording
@@ -49,6 +49,10 @@ class Dealt:
     shown: frozenset[CheckId]
     unshown_why: dict[CheckId, str]
     spoken_for: tuple[tuple[str, tuple[CheckId, ...], Severity], ...]
+
+    def beside(self, hidden: Mapping[CheckId, str]) -> Dealt:
+        """The same, with why the checks that were kept from the dealer are not shown."""
+        return replace(self, unshown_why={**hidden, **self.unshown_why})
 
 
 def deal(
@@ -301,7 +305,7 @@ class _Dealer:
             "uuid": self.desk.new_id(),
             "summary": summary,
             "indicator": _INDICATOR[severity],
-            "detail": detail,
+            "detail": "\n\n".join(filter(None, (detail, self.case.policy.site_line))),
             "source": {
                 "label": "TaperGuard",
                 "url": f"{self.base_url}/evidence",
@@ -333,4 +337,9 @@ class _Dealer:
             url = f"https://doi.org/{source.doi}" if source.doi else None
             if url is not None:
                 links.append({"label": source.title, "url": url, "type": "absolute"})
+        policy = self.case.policy
+        if policy.pdmp_url is not None:
+            label = "Prescription drug monitoring program"
+            links.append({"label": label, "url": policy.pdmp_url, "type": "absolute"})
+        links += [{"label": it.label, "url": it.url, "type": "absolute"} for it in policy.links]
         return links

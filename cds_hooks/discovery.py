@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from cds_hooks.request import ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW
+from cds_hooks.configuration import options
+from cds_hooks.request import CONFIGURATION, ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW
+from clinical.policy import Policy, default_policy
 from ehr.ask import prefetch_templates
 
 ORDER_SAFETY = "clonazepam-safety"
@@ -13,8 +15,8 @@ PATIENT_REVIEW = "clonazepam-review"
 
 _TITLE = "Clonazepam safety"
 _DESCRIPTION = (
-    "Looks at clonazepam orders: opioid co-prescription, 2 mg/day or more, falls in older adults "
-    "and a rising dose. Answers with one card that carries taper drafts to accept."
+    "Looks at clonazepam orders: opioid co-prescription, a high dose, falls in older adults and "
+    "a rising dose. Answers with one card that carries taper drafts to accept."
 )
 _REVIEW_TITLE = "Clonazepam review"
 _REVIEW_DESCRIPTION = (
@@ -23,9 +25,13 @@ _REVIEW_DESCRIPTION = (
 )
 
 
-def services(optional_needs: Collection[str] = ()) -> dict[str, Any]:
-    """The discovery document. One id under two hooks: the later card replaces the earlier."""
+def services(optional_needs: Collection[str] = (), policy: Policy | None = None) -> dict[str, Any]:
+    """The discovery document. One id under two hooks: the later card replaces the earlier.
+
+    `policy` (as shipped without one) says what an EHR may configure in a request.
+    """
     prefetch = prefetch_templates(optional_needs)
+    policy = policy or default_policy()
     return {
         "services": [
             {
@@ -34,6 +40,7 @@ def services(optional_needs: Collection[str] = ()) -> dict[str, Any]:
                 "title": title,
                 "description": description,
                 "prefetch": prefetch,
+                **_extension(options(policy, review=service == PATIENT_REVIEW)),
             }
             for hook, service, title, description in (
                 (ORDER_SELECT, ORDER_SAFETY, _TITLE, _DESCRIPTION),
@@ -42,3 +49,7 @@ def services(optional_needs: Collection[str] = ()) -> dict[str, Any]:
             )
         ]
     }
+
+
+def _extension(found: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"extension": {CONFIGURATION: found}} if found else {}

@@ -21,6 +21,7 @@ from cds_hooks.feedback import NotKept, read_feedback
 from cds_hooks.request import BadRequest, HookRequest, read_request
 from cds_hooks.services import order_safety, patient_review
 from cds_hooks.services.order_safety import Answer, Bench, NothingDecided
+from clinical.policy import Policy
 from ehr import log
 from ehr.decode import encode
 from ehr.outcome import operation_outcome
@@ -29,6 +30,7 @@ from store.feedback import Feedback
 _JSON = "application/json"
 HOOKS_ANSWERED = Counter("taperguard_hooks_total", "Hook calls answered", ["service", "status"])
 CHECKS_MADE = Counter("taperguard_checks_total", "Checks made", ["check", "result"])
+FINDINGS = Counter("taperguard_findings_total", "Checks that fired", ["check", "shown"])
 FEEDBACK_KEPT = Counter("taperguard_feedback_total", "Reports on cards kept", ["outcome"])
 _FHIR_JSON = "application/fhir+json"
 _RETRY_AFTER_SECONDS = 30
@@ -42,6 +44,7 @@ class Collaborators:
     `keep_shown` keeps what was shown; it may raise, and the answer is then given all the same.
     `keep_feedback` takes the service and the reports and keeps all of them or none: it returns
     those that were new, and raises NotKept when they should be sent again.
+    `policy` is the site's: discovery lists what it lets an EHR configure.
     `open_to_all` accepts calls without a client token; only development does.
     """
 
@@ -51,6 +54,7 @@ class Collaborators:
     keep_feedback: Callable[[str, tuple[Feedback, ...]], tuple[Feedback, ...]]
     new_event_id: Callable[[], str]
     optional_needs: tuple[str, ...]
+    policy: Policy
     most_bytes: int
     open_to_all: bool
 
@@ -61,7 +65,7 @@ def routes(given: Collaborators) -> list[Route]:
     async def discover(_: Request) -> Response:
         if not given.open_to_all:
             return _unauthorized()
-        return _json(services(given.optional_needs))
+        return _json(services(given.optional_needs, given.policy))
 
     def hook_endpoint(service: _Service) -> Callable[[Request], Awaitable[Response]]:
         async def answered(request: Request) -> Response:
@@ -180,6 +184,9 @@ def _answer(service: _Service, hook_request: HookRequest, given: Collaborators) 
     found = service.answer(hook_request, given.today(server), given.bench(server))
     for checked in found.assessment.checks:
         CHECKS_MADE.labels(checked.check.value, type(checked.verdict).__name__).inc()
+    for finding in found.assessment.findings:
+        shown = "yes" if finding.check in found.dealt.shown else "no"
+        FINDINGS.labels(finding.check.value, shown).inc()
     body = dict(found.body)
     try:
         given.keep_shown(hook_request, found)

@@ -14,6 +14,9 @@ from ehr.read.chart import DraftResource
 from ehr.read.json import as_object, as_text, reference_key
 from ehr.read.supplied import belongs_to_another
 
+CONFIGURATION = "org.taperguard.configuration"
+"""The key of the extension that carries an EHR's configuration (`cds_hooks/configuration.py`)."""
+
 ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW = "order-select", "order-sign", "patient-view"
 _LONGEST_ID = 512
 _MOST_DRAFTS = 500
@@ -29,7 +32,10 @@ class BadRequest(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class HookRequest:
-    """One call of an EHR. `prefetch` is raw JSON; None when the EHR sent none."""
+    """One call of an EHR. `prefetch` is raw JSON; None when the EHR sent none.
+
+    `configuration` is what the EHR wishes of this answer, by code, as it was sent.
+    """
 
     hook: str
     hook_instance: str
@@ -40,6 +46,7 @@ class HookRequest:
     prefetch: Mapping[str, Any] | None
     fhir_server: str | None
     notes: tuple[str, ...]
+    configuration: Mapping[str, Any]
 
 
 def read_request(raw: bytes, hooks: frozenset[str]) -> HookRequest:
@@ -68,6 +75,7 @@ def read_request(raw: bytes, hooks: frozenset[str]) -> HookRequest:
         drafts=drafts,
         prefetch=_prefetch(body),
         fhir_server=_fhir_server(body),
+        configuration=_configuration(body, notes),
         notes=tuple(notes),
     )
 
@@ -86,6 +94,16 @@ def _prefetch(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if prefetch is None or isinstance(prefetch, dict):
         return prefetch
     raise BadRequest("prefetch", "a JSON object is expected")
+
+
+def _configuration(body: Mapping[str, Any], notes: list[str]) -> Mapping[str, Any]:
+    """The configuration; one that is malformed is noted and never a reason to refuse the order."""
+    extension = body.get("extension")
+    given = extension.get(CONFIGURATION) if isinstance(extension, dict) else extension
+    if given is None or isinstance(given, dict):
+        return given or {}
+    notes.append("the configuration in the request's extension is no JSON object: not followed")
+    return {}
 
 
 def _fhir_server(body: Mapping[str, Any]) -> str | None:

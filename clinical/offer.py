@@ -28,15 +28,13 @@ from clinical.signing import (
     planned_clonazepam,
     will_be_taken,
 )
-from clinical.taper.pace import Pace, pace, recommended_pace
+from clinical.taper.pace import Pace, pace
 from clinical.taper.planner import plan
 from clinical.taper.refusal import CannotTaper
 from clinical.taper.request import TIMES_OF_DAY, TaperRequest
 from clinical.taper.schedule import Schedule
 from clinical.tapers import TaperInProgress
 from clinical.totals import Total, total_on
-
-SECOND_PACE = "nardi-2010"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,10 +232,12 @@ def _tapers(
         youngest = facts.birth_date.youngest_age_on(on)
     use = use_of(facts, about.current, on, policy, case.told)
     coordinate = coordinate_gates(assessment)
-    paces = [recommended_pace(youngest, use.long_for(policy) or use.failed is not None)]
+    long_use = use.long_for(policy) or use.failed is not None
+    paces = [policy.pace_for(youngest, long_use=long_use)]
     under_age = youngest is not None and youngest < policy.older_adult_from_years
-    if present > Milligrams(Fraction(1)) and under_age and not coordinate:
-        paces.append(pace(SECOND_PACE))
+    second = policy.offered_pace
+    if second and present > Milligrams(Fraction(1)) and under_age and not coordinate:
+        paces.append(pace(second))
     proposals = []
     for number, chosen in enumerate(paces):
         try:

@@ -8,10 +8,12 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
+from clinical.choices import Link, choices
 from clinical.findings import CheckId
 from clinical.knowledge import document
 from clinical.quantities import exact
 from clinical.rules import Number, card_numbers, rules, rules_version
+from clinical.taper.pace import Pace, pace
 from clinical.taper.tablets import TabletProduct, default_products
 
 
@@ -33,7 +35,8 @@ class Policy:
     """Thresholds and choices that the checks and cards use. Defaults: `knowledge/`.
 
     A field of a number has the number's name (`[numbers.*]` of a check's file, of `cards.toml`
-    or of `measures.toml`), which says its unit.
+    or of `measures.toml`), which says its unit; another choice has its name in `choices.toml`.
+    Paces are ids of `paces.toml`.
     """
 
     rules_version: str
@@ -57,6 +60,18 @@ class Policy:
     long_term_days: int
     long_term_window_days: int
     use_gap_days: int
+    settled_days: int
+    monitor_days: int
+    card_per_check: bool
+    site_line: str | None
+    recommended_pace: str
+    recommended_slow_pace: str
+    offered_pace: str | None
+    planner_paces: tuple[str, ...]
+    pdmp_url: str | None
+    links: tuple[Link, ...]
+    clients_may: frozenset[str]
+    """Codes of what an EHR may configure in a request: `CARD_PER_CHECK`, and ids of checks."""
     tablets: tuple[TabletProduct, ...]
     """What a taper is made of: the tablets that the site's pharmacy stocks."""
     checks: Mapping[CheckId, CheckChoice]
@@ -65,6 +80,16 @@ class Policy:
     def creep_fraction(self) -> Fraction:
         """The rise of a slow creep as a part of the dose before."""
         return self.creep_percent / 100
+
+    def pace_for(self, youngest_age: int | None, *, long_use: bool) -> Pace:
+        """The pace that is recommended for a patient (CLINICAL 6).
+
+        `youngest_age` is in years, as if born on the latest possible day; None when the birth
+        date is not known, which recommends nothing by itself. `long_use` is use over a year, an
+        earlier failed taper or withdrawal symptoms.
+        """
+        older = youngest_age is not None and youngest_age >= self.older_adult_from_years
+        return pace(self.recommended_slow_pace if older or long_use else self.recommended_pace)
 
 
 @cache
@@ -82,10 +107,18 @@ def default_policy() -> Policy:
         "tablets": default_products(),
         "checks": {rule.check: CheckChoice(own_card=rule.own_card) for rule in rules()},
     }
-    exactly = {field.name for field in fields(Policy) if field.type == "Fraction"}
     for number in policy_numbers():
-        values[number.id] = exact(number.value) if number.id in exactly else number.value
+        exactly = number.id in exact_numbers()
+        values[number.id] = exact(number.value) if exactly else number.value
+    for choice in choices():
+        values[choice.id] = choice.read(choice.value)
     return Policy(**values)
+
+
+@cache
+def exact_numbers() -> frozenset[str]:
+    """The numbers that may have a fraction; the others are whole."""
+    return frozenset(field.name for field in fields(Policy) if field.type == "Fraction")
 
 
 def policy_numbers() -> tuple[Number, ...]:

@@ -37,7 +37,9 @@ def review(facts: PatientFacts, on: date, policy: Policy) -> Assessment:
     unknown = None if current else why_perhaps_current(facts, on)
     checks = []
     for checked in found.checks:
-        if checked.check is CheckId.LONG_TERM_USE:
+        if not policy.checks[checked.check].on:
+            checks.append(checked)  # switched off: whatever is known of the patient
+        elif checked.check is CheckId.LONG_TERM_USE:
             checks.append(Checked(checked.check, long_term_use(OrderCase(facts, on, policy))))
         elif unknown is not None:
             checks.append(Checked(checked.check, NotEvaluable(unknown)))

@@ -19,7 +19,11 @@ from clinical.knowledge import document
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A clinical number with its unit, what it means, and the source keys it rests on."""
+    """A clinical number with its unit, what it means, and the source keys it rests on.
+
+    A site may choose from `least` to `most` (in the unit, both allowed); a number without them
+    is no site's choice.
+    """
 
     id: str
     value: int | Decimal
@@ -27,6 +31,8 @@ class Number:
     meaning: str
     sources: tuple[str, ...]
     note: str | None = None
+    least: int | Decimal | None = None
+    most: int | Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,8 @@ def numbers_in(data: Mapping[str, Any]) -> tuple[Number, ...]:
             row["meaning"],
             tuple(row["sources"]),
             row.get("note"),
+            row.get("least"),
+            row.get("most"),
         )
         for name, row in data.get("numbers", {}).items()
     )

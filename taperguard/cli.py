@@ -194,6 +194,17 @@ def check(file: FileArgument, on: OnOption = None) -> int:
 
 
 @app.command()
+def policy(
+    ehr: Annotated[
+        str | None, typer.Option("--ehr", metavar="ID", help="As it is at this EHR.")
+    ] = None,
+) -> int:
+    """The clinical policy in force: every value with its meaning, range and sources."""
+    code: int = _command("policy").run(ehr_id=ehr, stdout=sys.stdout)
+    return code
+
+
+@app.command()
 def taper(  # noqa: PLR0913, PLR0917 - the options of the command, one each
     from_mg: Annotated[str, typer.Option("--from-mg", metavar="N", help="Present mg/day.")],
     start: Annotated[str, typer.Option("--start", metavar="DATE", help="First day.")],

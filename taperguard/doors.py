@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,7 +13,7 @@ from cds_hooks.feedback import NotKept
 from cds_hooks.gather import Background
 from cds_hooks.request import HookRequest
 from cds_hooks.services.order_safety import Answer, Bench
-from clinical.policy import Policy, default_policy
+from clinical.policy_file import Policies
 from ehr.history import Histories
 from ehr.needs import OPTIONAL
 from ehr.registry import DraftsOnCard, Registry, TrustedEhr
@@ -36,19 +35,14 @@ def new_id() -> str:
 
 def ehr_of(registry: Registry, fhir_server: str | None) -> TrustedEhr | None:
     """The EHR that a request names, if we know it."""
-    if fhir_server is None:
-        return None
-    return next((ehr for ehr in registry if ehr.fhir_base == fhir_server), None)
-
-
-def policy_of(ehr: TrustedEhr | None) -> Policy:
-    """The policy where this EHR is used: with the tablets that its pharmacy stocks."""
-    policy = default_policy()
-    return policy if ehr is None else replace(policy, tablets=ehr.tablets)
+    return None if fhir_server is None else registry.by_fhir_base(fhir_server)
 
 
 def bench_of(
-    settings: Settings, registry: Registry, histories: Histories | None = None
+    settings: Settings,
+    registry: Registry,
+    policies: Policies,
+    histories: Histories | None = None,
 ) -> Callable[[str | None], Bench]:
     """What the services work with, by the FHIR base that a request names.
 
@@ -58,7 +52,7 @@ def bench_of(
     def bench(fhir_server: str | None) -> Bench:
         ehr = ehr_of(registry, fhir_server)
         return Bench(
-            policy=policy_of(ehr),
+            policy=policies.of(None if ehr is None else ehr.id),
             new_id=new_id,
             base_url=settings.base_url,
             first_step_only=ehr is not None and ehr.drafts_on_card is DraftsOnCard.FIRST_STEP,
@@ -111,11 +105,12 @@ def cds_hooks_collaborators(house: House) -> Collaborators:
 
     return Collaborators(
         today=today_of(house.registry, house.now),
-        bench=bench_of(house.settings, house.registry, house.histories),
+        bench=bench_of(house.settings, house.registry, house.policies, house.histories),
         keep_shown=keep_shown,
         keep_feedback=keep_feedback,
         new_event_id=new_id,
         optional_needs=optional_needs(house.registry),
+        policy=house.policies.site,
         most_bytes=MOST_BYTES,
         open_to_all=not house.settings.is_production,
     )

@@ -126,6 +126,13 @@ class Settings(BaseSettings):
         description="The EHRs we trust (TOML; `taperguard/ehrs.toml` explains each value).",
         json_schema_extra={"default_words": "the sandbox only", "production": "required"},
     )
+    policy_file: Path | None = Field(
+        default=None,
+        description="The site's clinical policy (TOML): thresholds, checks, paces, links, and what "
+        "differs at one EHR. Only what differs from `taperguard/policy.toml`, which explains each "
+        "value, has to stand in it.",
+        json_schema_extra={"default_words": "as shipped"},
+    )
     knowledge: Path | None = Field(
         default=None,
         description="Folder of the site's own drug tables, made by `taperguard knowledge import`; "

@@ -17,7 +17,7 @@ from smart_app.planner.typed import Fields
 from smart_app.session import Sessions, check_csrf
 from smart_app.visit import Visit
 from taperguard import wiring
-from taperguard.doors import new_id, policy_of
+from taperguard.doors import new_id
 from taperguard.reports_door import report_routes
 from taperguard.wiring import House
 
@@ -44,7 +44,7 @@ def smart_routes(house: House, *, http: HttpFactory | None = None) -> list[BaseR
             visit_of=sessions.visit_of,
             check_csrf=check_form,
             chart=SmartChart(given, sessions),
-            policy_of=lambda visit: policy_of(house.registry.get(visit.ehr_id)),
+            policy_of=lambda visit: house.policies.of(visit.ehr_id),
             new_id=new_id,
         )
     )

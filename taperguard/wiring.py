@@ -9,7 +9,7 @@ import os
 import ssl
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ import redis
 from sqlalchemy.engine import Engine
 
 from clinical.policy import Policy, default_policy
+from clinical.policy_file import MalformedPolicy, Policies, parse_policy
 from ehr import seal
 from ehr.backend import BackendTokens, OwnMemory
 from ehr.keys import OurKeys, new_key_set
@@ -29,6 +30,7 @@ from store.database import make_engine, writing
 from store.histories import Histories
 from store.sealed_cache import HOOK_SECONDS, WORKER_SECONDS, SealedCache, connect
 from taperguard.histories import DoorHistories, server_opener
+from taperguard.refusal import Refusal
 from taperguard.rxnorm import folder
 from taperguard.settings import Settings, SettingsRefused
 from workers.history.read import Reader
@@ -52,6 +54,7 @@ class House:
     engine: Engine
     registry: Registry
     sealer: seal.Sealer
+    policies: Policies
     relay: Relay = field(repr=False)
     clock: Clock = field(default=utc_now, repr=False)
     alone: bool = False
@@ -138,10 +141,9 @@ class House:
         """From which time of day on a night's report is made."""
         return self.settings.report_at
 
-    @property
-    def policy(self) -> Policy:
-        """The site's choices."""
-        return default_policy()
+    def policy_of(self, ehr_id: str) -> Policy:
+        """The site's choices where this EHR is used."""
+        return self.policies.of(ehr_id)
 
     @cached_property
     def exports(self) -> BulkExports:
@@ -191,11 +193,14 @@ def build(settings: Settings, *, clock: Clock = utc_now, alone: bool = False) ->
     """
     folder.adopt(settings.knowledge)
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    known = registry(settings)
+    chosen = policies(settings, known)
     engine = make_engine(settings.database)
     return House(
         settings=settings,
         engine=engine,
-        registry=registry(settings),
+        registry=known,
+        policies=chosen,
         sealer=sealer(settings),
         relay=Relay(
             engine,
@@ -216,6 +221,28 @@ def registry(settings: Settings) -> Registry:
     text = settings.registry_file.read_text(encoding="utf-8")
     moved = text.replace("//localhost:8701", f"//localhost:{settings.sandbox_port}")
     return parse_registry(moved, settings.registry_file.name)
+
+
+def policies(settings: Settings, registry: Registry) -> Policies:
+    """The policy of every EHR, with the tablets that its pharmacy stocks. Raises Refusal."""
+    given = _site_policies(settings.policy_file, registry)
+    return Policies(
+        given.site,
+        {ehr.id: replace(given.of(ehr.id), tablets=ehr.tablets) for ehr in registry},
+    )
+
+
+def _site_policies(file: Path | None, registry: Registry) -> Policies:
+    if file is None:
+        return Policies(default_policy())
+    try:
+        return parse_policy(file.read_text(encoding="utf-8"), [ehr.id for ehr in registry])
+    except MalformedPolicy as error:
+        line = "" if error.line is None else f", line {error.line}"
+        raise Refusal(f"{file.name}{line}: {error.reason}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise Refusal(f"TAPERGUARD_POLICY_FILE: {file.name} cannot be read: {why}") from None
 
 
 def sealer(settings: Settings) -> seal.Sealer:

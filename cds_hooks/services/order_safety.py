@@ -10,6 +10,7 @@ from typing import Any
 from cds_hooks import wording
 from cds_hooks.account import EXTENSION, account
 from cds_hooks.cards import Dealt, deal
+from cds_hooks.configuration import configured
 from cds_hooks.discovery import ORDER_SAFETY
 from cds_hooks.gather import Background, gather_with_history
 from cds_hooks.request import ORDER_SELECT, ORDER_SIGN, HookRequest
@@ -18,6 +19,7 @@ from clinical.assess import assess
 from clinical.findings import FIRST_FOUR, Assessment, NotEvaluable
 from clinical.order_case import OrderCase
 from clinical.policy import Policy
+from clinical.shadow import without
 from ehr.read.chart import read_chart
 from ehr.write.draft_orders import OrderContext
 
@@ -54,9 +56,11 @@ class Answer:
 
 def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
     """Assess the drafts and deal the cards. Raises BadRequest or NothingDecided."""
+    asked = configured(request, bench.policy)
+    request, policy = asked.request, asked.policy
     resources = gather_with_history(request, on, bench.background)
     chart = read_chart(resources, on)
-    case = OrderCase(chart.facts, on, bench.policy)
+    case = OrderCase(chart.facts, on, policy)
     assessment = assess(case)
     undecided = all(isinstance(assessment.verdict(it), NotEvaluable) for it in FIRST_FOUR)
     if resources.gaps and undecided:
@@ -74,10 +78,11 @@ def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
         ),
         new_id=bench.new_id,
         drafts=request.drafts,
-        horizon_days=bench.policy.card_horizon_days,
+        horizon_days=policy.card_horizon_days,
         first_step_only=bench.first_step_only,
     )
-    dealt = deal(case, assessment, desk, bench.base_url)
+    shown = without(assessment, asked.hidden)
+    dealt = deal(case, shown, desk, bench.base_url).beside(asked.hidden)
     wording.say_how_fresh(dealt.cards, resources.background)
     body = {
         "cards": list(dealt.cards),

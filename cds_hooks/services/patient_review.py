@@ -7,6 +7,7 @@ from datetime import date
 from cds_hooks import review_wording, wording
 from cds_hooks.account import EXTENSION, account
 from cds_hooks.cards import deal_review
+from cds_hooks.configuration import configured
 from cds_hooks.discovery import PATIENT_REVIEW
 from cds_hooks.gather import gather_with_history
 from cds_hooks.request import PATIENT_VIEW, HookRequest
@@ -16,9 +17,11 @@ from clinical.checks.long_term_use import year_of_use
 from clinical.dose_history import dose_history
 from clinical.duration import present_use
 from clinical.facts import PatientFacts
+from clinical.findings import CheckId
 from clinical.order_case import OrderCase
 from clinical.policy import Policy
 from clinical.review import review
+from clinical.shadow import without
 from clinical.signing import current_clonazepam
 from ehr.read.chart import read_chart
 from ehr.write.draft_orders import OrderContext
@@ -33,27 +36,32 @@ def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
     orders that stand for so long are worth a question. What could not be looked at is in the
     account: nothing was ordered, so nobody is interrupted for it. Raises BadRequest.
     """
+    asked = configured(request, bench.policy)
+    request, policy = asked.request, asked.policy
     resources = gather_with_history(request, on, bench.background)
     facts = read_chart(resources, on).facts
     kept = resources.background.dose if resources.background is not None else None
     told = kept if kept is not None else dose_history(facts, on)
-    case = OrderCase(facts, on, bench.policy)
-    assessment = review(facts, on, bench.policy)
+    case = OrderCase(facts, on, policy)
+    assessment = review(facts, on, policy)
+    shown = without(assessment, asked.hidden)
     words = None
-    if _is_asked_about(facts, on, bench.policy):
-        use = present_use(facts, on, bench.policy)
+    its_check = CheckId.LONG_TERM_USE
+    told_of = policy.checks[its_check].on and its_check not in asked.hidden
+    if told_of and _is_asked_about(facts, on, policy):
+        use = present_use(facts, on, policy)
         words = (
             review_wording.summary(facts, on, use, told),
-            review_wording.detail(assessment, use, told, facts),
+            review_wording.detail(shown, use, told, facts),
         )
     desk = Desk(
         context=OrderContext(patient_id=request.patient_id, authored_on=on),
         new_id=bench.new_id,
         drafts=(),
-        horizon_days=bench.policy.card_horizon_days,
+        horizon_days=policy.card_horizon_days,
         first_step_only=bench.first_step_only,
     )
-    dealt = deal_review(case, assessment, desk, bench.base_url, words)
+    dealt = deal_review(case, shown, desk, bench.base_url, words).beside(asked.hidden)
     wording.say_how_fresh(dealt.cards, resources.background)
     body = {
         "cards": list(dealt.cards),

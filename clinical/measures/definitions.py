@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
 from itertools import pairwise
 from typing import Any
 
 from clinical.knowledge import document
+from clinical.policy import Policy
 from clinical.quantities import exact, plain
 from clinical.supply import Assumed, assumed_lengths
 from clinical.tapers.signs import TaperSigns, taper_signs
@@ -20,7 +21,8 @@ class Measure:
     """One measure: what is asked of a patient, and among which patients.
 
     `denominator_words` name the patients that the percentage is of; `sources` are keys of
-    `knowledge/sources.toml`; `note` says where a number or a limit is our own.
+    `knowledge/sources.toml`; `note` says where a number or a limit is our own. `as_chosen` are
+    the words with a place for each number that a site may choose.
     """
 
     id: str
@@ -30,6 +32,17 @@ class Measure:
     sources: tuple[str, ...]
     version: str
     note: str | None = None
+    as_chosen: Mapping[str, str] = field(default_factory=dict)
+
+    def worded(self, policy: Policy) -> Measure:
+        """The same in the words for the numbers that a site has chosen."""
+        said = _said(self.as_chosen, policy)
+        return replace(
+            self,
+            title=said.get("title", self.title),
+            definition=said.get("definition", self.definition),
+            denominator_words=said.get("denominator", self.denominator_words),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,11 @@ class Overlap:
 
     measures: tuple[str, ...]
     label: str
+    as_chosen: Mapping[str, str] = field(default_factory=dict)
+
+    def worded(self, policy: Policy) -> Overlap:
+        """The same in the words for the numbers that a site has chosen."""
+        return replace(self, label=_said(self.as_chosen, policy).get("label", self.label))
 
     @property
     def id(self) -> str:
@@ -132,6 +150,7 @@ def _measures() -> tuple[Measure, ...]:
             sources=tuple(row["sources"]),
             version=data["review"]["version"],
             note=row.get("note"),
+            as_chosen=row.get("as_chosen", {}),
         )
         for key, row in data["measures"].items()
     )
@@ -139,6 +158,14 @@ def _measures() -> tuple[Measure, ...]:
 
 MEASURES: tuple[Measure, ...] = _measures()
 """Every measure, in the order of the report."""
+
+
+def _said(templates: Mapping[str, str], policy: Policy) -> dict[str, str]:
+    numbers = {
+        "high_dose_mg_per_day": plain(policy.high_dose_mg_per_day),
+        "older_adult_from_years": policy.older_adult_from_years,
+    }
+    return {name: template.format_map(numbers) for name, template in templates.items()}
 
 
 @cache
@@ -166,7 +193,9 @@ def dose_distribution() -> Distribution:
 def overlaps() -> tuple[Overlap, ...]:
     """The combinations of measures that the report counts."""
     rows = document("measures.toml").get("overlaps", [])
-    return tuple(Overlap(tuple(row["measures"]), row["label"]) for row in rows)
+    return tuple(
+        Overlap(tuple(row["measures"]), row["label"], row.get("as_chosen", {})) for row in rows
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,12 +48,12 @@ def report_of(
             "with_clonazepam": tally["group/clonazepam"],
             "on_clonazepam": tally["group/clonazepam-today"],
         },
-        "measures": [_measure(measure, tally, before) for measure in MEASURES],
+        "measures": [_measure(measure.worded(policy), tally, before) for measure in MEASURES],
         "options": _options(tally),
         "distributions": [_distribution(tally, policy)],
         "overlaps": [
-            {"id": overlap.id, "label": overlap.label, "count": tally[f"overlap/{overlap.id}"]}
-            for overlap in overlaps()
+            {"id": each.id, "label": each.label, "count": tally[f"overlap/{each.id}"]}
+            for each in (overlap.worded(policy) for overlap in overlaps())
         ],
         "courses": {
             "off_by_month": _months(tally),

@@ -32,7 +32,7 @@ from clinical.taper.custom import (
 from clinical.taper.dispensing import Dispensing, dispensing
 from clinical.taper.fills import Fill, fills
 from clinical.taper.limits import BrokenLimit, DoseOnDays, Limit, judge, judge_course
-from clinical.taper.pace import Pace, default_pace, pace, paces, recommended_pace
+from clinical.taper.pace import Pace, pace, paces
 from clinical.taper.planner import plan
 from clinical.taper.refusal import CannotTaper
 from clinical.taper.replan import (
@@ -88,7 +88,6 @@ __all__ = [
     "begin",
     "change",
     "custom_limits",
-    "default_pace",
     "default_products",
     "dispensing",
     "fills",
@@ -101,7 +100,6 @@ __all__ = [
     "plan",
     "products_of",
     "proposed_review",
-    "recommended_pace",
     "refuse_interval",
     "refuse_rare",
     "stand",

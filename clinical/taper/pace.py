@@ -23,7 +23,6 @@ class Conventions:
     hold_rounded_up_to_days: int
     largest_ug_per_day: int
     longest_fill_days: int
-    default_pace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +90,9 @@ class MilligramSteps:
 class Pace:
     """A pace with its limits in words and its sources (keys of `knowledge/sources.toml`).
 
-    `recommended_from_age` is the age (years) from which it is the recommended one;
-    `recommended_for_long_use` says the same of use over a year, an earlier failed taper or
-    withdrawal symptoms. `limits_always_shown`: wherever the pace is offered, `limits` stands
-    beside it. Below `floor_ug` (micrograms/day) nothing is planned but the goal itself. `called`
-    is its short name with its source, as a label says it; one chosen by hand has none.
+    `limits_always_shown`: wherever the pace is offered, `limits` stands beside it. Below
+    `floor_ug` (micrograms/day) nothing is planned but the goal itself. `called` is its short name
+    with its source, as a label says it; one chosen by hand has none.
     """
 
     id: str
@@ -106,8 +103,6 @@ class Pace:
     recommended_for: str
     limits: str
     limits_always_shown: bool
-    recommended_from_age: int | None = None
-    recommended_for_long_use: bool = False
     floor_ug: int | Fraction = 0
     called: str = ""
 
@@ -158,7 +153,6 @@ def conventions() -> Conventions:
         hold_rounded_up_to_days=entry["hold_rounded_up_to_days"],
         largest_ug_per_day=_micrograms(entry["largest_mg_per_day"]),
         longest_fill_days=entry["longest_fill_days"],
-        default_pace=entry["default_pace"],
     )
 
 
@@ -174,7 +168,7 @@ def number(name: str) -> int:
 
 @lru_cache(maxsize=1)
 def paces() -> tuple[Pace, ...]:
-    """Every shipped pace, the recommended first."""
+    """Every shipped pace."""
     return tuple(
         Pace(
             id=entry["id"],
@@ -185,8 +179,6 @@ def paces() -> tuple[Pace, ...]:
             recommended_for=entry["recommended_for"],
             limits=entry["limits"],
             limits_always_shown=entry["limits_always_shown"],
-            recommended_from_age=entry.get("recommended_from_age"),
-            recommended_for_long_use=entry.get("recommended_for_long_use", False),
             called=entry["called"],
         )
         for entry in document("paces.toml")["paces"]
@@ -200,23 +192,3 @@ def pace(pace_id: str) -> Pace:
             return known
     ids = ", ".join(known.id for known in paces())
     raise CannotTaper(f'There is no pace "{pace_id}"; the paces are {ids}.')
-
-
-def default_pace() -> Pace:
-    """The pace that is meant where none is named."""
-    return pace(conventions().default_pace)
-
-
-def recommended_pace(youngest_age: int | None, long_use: bool) -> Pace:
-    """The pace that the table of CLINICAL 6 recommends.
-
-    `youngest_age` is in years, as if born on the latest possible day; None when the birth
-    date is not known, which recommends nothing by itself. `long_use` is use over a year, an
-    earlier failed taper or withdrawal symptoms.
-    """
-    for known in paces():
-        from_age = known.recommended_from_age
-        old_enough = from_age is not None and youngest_age is not None and youngest_age >= from_age
-        if old_enough or (long_use and known.recommended_for_long_use):
-            return known
-    return default_pace()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clinical.taper import CUSTOM, custom_limits, paces
+from clinical.taper import CUSTOM, custom_limits
 from smart_app.planner.as_needed import TypedUse, more_than_ordered
 from smart_app.planner.forms import AS_NOW, Goal, PlanForm, Planned
 from smart_app.planner.own_pace import MG, PERCENT, OwnPace
@@ -134,7 +134,7 @@ def more_than_taken(planned: Planned, found: Situation) -> str | None:
 
 
 def _paces(form: PlanForm, found: Situation) -> tuple[Option, ...]:
-    """The shipped paces, the recommended first, and last a pace of one's own."""
+    """The paces that the site offers, the recommended first, and last a pace of one's own."""
     shipped = [
         Option(
             each.id,
@@ -143,7 +143,7 @@ def _paces(form: PlanForm, found: Situation) -> tuple[Option, ...]:
             each.limits,
             found.recommended_why if each.id == found.recommended.id else None,
         )
-        for each in sorted(paces(), key=lambda p: p.id != found.recommended.id)
+        for each in sorted(found.paces, key=lambda p: p.id != found.recommended.id)
     ]
     return (*shipped, Option(CUSTOM, "Own pace", form.pace == CUSTOM, custom_limits()))
 

@@ -22,7 +22,6 @@ from clinical.taper import (
     TabletProduct,
     TakenAsNeeded,
     TaperRequest,
-    paces,
     plan,
     proposed_review,
     refuse_rare,
@@ -191,7 +190,7 @@ def _request(
     present = found.present_dose if use is None else use.average
     goal = _goal_dose(form, present, errors)
     starts_on = _day(form.start, "start", found.visit.today, errors)
-    pace = _pace(form, errors)
+    pace = _pace(form, found, errors)
     products = _products(form, found)
     if not products:
         errors["products"] = (
@@ -216,10 +215,10 @@ def _request(
     )
 
 
-def _pace(form: PlanForm, errors: dict[str, str]) -> Pace | None:
+def _pace(form: PlanForm, found: Situation, errors: dict[str, str]) -> Pace | None:
     if form.pace == CUSTOM:
         return own_pace(form.own, errors)
-    known = {each.id: each for each in paces()}
+    known = {each.id: each for each in found.paces}
     if form.pace not in known:
         errors["pace"] = "Choose one of the paces."
     return known.get(form.pace)

@@ -169,6 +169,7 @@ class Preview:
     saved: str | None
     others: str | None
     confirmations: tuple[Option, ...]
+    pdmp_url: str | None
     seen: str
     key: str
     later: str
@@ -209,6 +210,7 @@ def preview(
             Option(value, words[:1].upper() + words[1:], value in confirmed)
             for value, words in CONFIRMATIONS.items()
         ),
+        pdmp_url=found.pdmp_url,
         seen=write.seen,
         key=write.key,
         later=(

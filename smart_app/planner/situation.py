@@ -13,8 +13,9 @@ from clinical.policy import Policy
 from clinical.present import Use, only_as_needed, present_intakes, use_of, why_not_steady
 from clinical.quantities import Milligrams
 from clinical.review import review, why_perhaps_current
+from clinical.shadow import shadow_reasons, without
 from clinical.signing import current_clonazepam, planned_clonazepam
-from clinical.taper import Pace, TabletProduct, recommended_pace
+from clinical.taper import Pace, TabletProduct, pace
 from clinical.totals import Total, total_on
 from ehr.read.chart import Resources, read_chart
 from smart_app.planner.words import day_of_record, order_name, sentence
@@ -38,8 +39,10 @@ class Situation:
 
     `as_needed`: all of it is, so that what is really taken has to be asked, and `present` is only
     what is allowed. `intakes` are the present ones where they are known, else empty. `tablets`
-    are those that the pharmacy stocks. `history_read` says how fresh the history is that a worker
-    read, None where there is none. `blocked` is None when a taper can be planned.
+    are those that the pharmacy stocks, `paces` those that the site offers. `history_read` says
+    how fresh the history is that a worker read, None where there is none. `blocked` is None when
+    a taper can be planned. `pdmp_url` is where the site looks at the prescription monitoring
+    programme.
     """
 
     visit: Visit
@@ -51,6 +54,7 @@ class Situation:
     as_needed: bool
     intakes: tuple[Milligrams, ...]
     tablets: tuple[TabletProduct, ...]
+    paces: tuple[Pace, ...]
     recommended: Pace
     recommended_why: str
     notices: tuple[Gate, ...]
@@ -58,6 +62,7 @@ class Situation:
     history: DoseHistory
     history_read: str | None
     blocked: Blocked | None
+    pdmp_url: str | None
 
     @property
     def to_discontinue(self) -> tuple[MedicationRecord, ...]:
@@ -76,7 +81,7 @@ def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
     """The situation of a visit. Never raises: what is missing is said in it."""
     on = visit.today
     facts = read_chart(resources, on).facts
-    assessment = review(facts, on, policy)
+    assessment = without(review(facts, on, policy), shadow_reasons(policy))
     current = current_clonazepam(facts, on)
     present = total_on(current, on)
     intakes = present_intakes(current)
@@ -97,6 +102,7 @@ def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
         as_needed=as_needed,
         intakes=intakes if known and not as_needed else (),
         tablets=policy.tablets,
+        paces=tuple(pace(each) for each in policy.planner_paces),
         recommended=recommended,
         recommended_why=why,
         notices=() if facts.deceased is True else coordinate_gates(assessment),
@@ -104,6 +110,7 @@ def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
         history=history,
         history_read=None if kept is None else kept.words,
         blocked=_blocked(facts, current, present, visit, policy),
+        pdmp_url=policy.pdmp_url,
     )
 
 
@@ -119,11 +126,16 @@ def _recommended(facts: PatientFacts, use: Use, visit: Visit, policy: Policy) ->
         reasons.append(f"in use since {day_of_record(since)} or longer")
     if use.failed is not None:
         reasons.append(f"an earlier taper went back up ({use.failed.why})")
-    found = recommended_pace(youngest, long_use or use.failed is not None)
+    found = policy.pace_for(youngest, long_use=long_use or use.failed is not None)
     why = " and ".join(reasons) or (
-        f"under {policy.older_adult_from_years} and no use over a year in the chart"
+        f"under {policy.older_adult_from_years} and no use {_long(policy)} in the chart"
     )
     return found, why
+
+
+def _long(policy: Policy) -> str:
+    days = policy.pace_for_long_use_days
+    return "over a year" if days == 365 else f"of more than {days} days"
 
 
 def _blocked(

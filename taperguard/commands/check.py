@@ -11,8 +11,9 @@ from cds_hooks.request import BadRequest, read_request
 from cds_hooks.services.order_safety import HOOKS, NothingDecided, answer
 from ehr.decode import pretty
 from ehr.outcome import operation_outcome
-from ehr.registry import parse_registry
 from taperguard import settings as settings_module
+from taperguard import wiring
+from taperguard.commands import starting
 from taperguard.doors import MOST_BYTES, bench_of, today_of
 from taperguard.rxnorm import folder
 
@@ -31,8 +32,9 @@ def run(
     """
     settings = settings_module.load()
     folder.adopt(settings.knowledge)
-    file_of_ehrs = settings.registry_file
-    registry = parse_registry(file_of_ehrs.read_text(encoding="utf-8"), file_of_ehrs.name)
+    with starting.said_plainly():
+        registry = wiring.registry(settings)
+        policies = wiring.policies(settings, registry)
     try:
         raw = stdin.read().encode() if file == "-" else Path(file).read_bytes()
     except (OSError, UnicodeError) as error:
@@ -45,7 +47,7 @@ def run(
     try:
         request = read_request(raw, HOOKS)
         day = on or today_of(registry, now)(request.fhir_server)
-        found = answer(request, day, bench_of(settings, registry)(request.fhir_server))
+        found = answer(request, day, bench_of(settings, registry, policies)(request.fhir_server))
     except BadRequest as error:
         stderr.write(f"{error}.\n")
         return 2

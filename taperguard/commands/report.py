@@ -15,7 +15,8 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from clinical.policy import default_policy
+from clinical.policy import Policy
+from clinical.policy_text import policy_text
 from ehr.decode import encode
 from ehr.registry import TrustedEhr
 from ehr.seal import Sealer
@@ -69,7 +70,8 @@ def run(
         if ndjson is not None:
             with starting.said_plainly():
                 sealer = wiring.sealer(settings)
-            order = _Order(on, out, settings.data / "reports", sealer, stderr)
+                policy = wiring.policies(settings, wiring.registry(settings)).site
+            order = _Order(on, out, settings.data / "reports", sealer, policy, stderr)
             done = _from_files(order, ndjson)
         else:
             assert bulk is not None  # noqa: S101  # nosec B101  one of the two was given
@@ -94,13 +96,15 @@ class _Order:
     out: Path
     works: Path
     sealer: Sealer
+    policy: Policy
     stderr: TextIO
 
     def work(self, *about: str) -> RunFolder:
         """The folder of a run about this: the same for the same, so that it is found again."""
         tables = adopted()
-        rules = default_policy().rules_version + (f" RxNorm {tables.version}" if tables else "")
-        key = self.sealer.fingerprint("report", rules, self.on.isoformat(), *about)
+        rules = self.policy.rules_version + (f" RxNorm {tables.version}" if tables else "")
+        chosen = policy_text(self.policy)
+        key = self.sealer.fingerprint("report", rules, chosen, self.on.isoformat(), *about)
         return RunFolder(self.works / f"cli-{key[:32]}")
 
 
@@ -132,7 +136,7 @@ def _make(
                     run=work,
                     ehr_id=ehr_id,
                     on=order.on,
-                    policy=default_policy(),
+                    policy=order.policy,
                     made_at=wiring.utc_now(),
                     fingerprint=lambda key: order.sealer.fingerprint("patient", ehr_id, key),
                     about_source=source,
@@ -164,7 +168,8 @@ def _from_ehr(
         if not house.broker_answers():
             raise Refusal("TAPERGUARD_BROKER_URL: nothing answers; access tokens are kept there")
         group = group or ehr.bulk_group_id
-        order = _Order(on, out, house.reports_folder, house.sealer, stderr)
+        policy = house.policies.of(ehr.id)
+        order = _Order(on, out, house.reports_folder, house.sealer, policy, stderr)
         work = order.work(ehr.id, group or "")
         export_id = _begin(house, ehr, group, work.path.name)
         export = steps.run_here(export_id, house, pause=time.sleep, say=_said_once(stderr))

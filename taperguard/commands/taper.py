@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 import msgspec
 
+from clinical.policy import default_policy
 from clinical.quantities import MalformedQuantity, Milligrams, as_decimal
 from clinical.taper import (
     CannotTaper,
@@ -18,7 +19,6 @@ from clinical.taper import (
     Schedule,
     TabletProduct,
     TaperRequest,
-    default_pace,
     default_products,
     pace,
     plan,
@@ -64,7 +64,7 @@ def run(  # noqa: PLR0913 - the options of the command, one each
                 from_mg=_dose(from_mg, "--from-mg"),
                 to_mg=_dose(to_mg, "--to-mg"),
                 starts_on=_day(start),
-                pace=default_pace() if pace_id is None else pace(pace_id),
+                pace=pace(default_policy().recommended_pace if pace_id is None else pace_id),
                 products=_products(products),
                 times_per_day=_times(times_per_day),
             )

@@ -38,8 +38,10 @@ def run(*, ready_file: Path | None = None) -> int:
     settings = starting.settings_of_this_process()
     starting.bring_store_up_to_date(settings)
     with starting.said_plainly():
-        # A bad registry or key stops the worker now, not its first task; this builds no store.
-        wiring.our_keys(settings, wiring.registry(settings))
+        # A bad registry, policy or key stops the worker now, not its first task; no store is built.
+        known = wiring.registry(settings)
+        wiring.our_keys(settings, known)
+        wiring.policies(settings, known)
         wiring.sealer(settings)
         folder.adopt(settings.knowledge)  # before the pool forks: its processes share the tables
     app = jobs.make_app(settings.broker)

@@ -8,8 +8,13 @@ import pytest
 
 from clinical.evidence import cite
 from clinical.findings import CheckId
+from clinical.policy import default_policy
+from clinical.policy_file import parse_policy
+from clinical.policy_text import policy_text
+from clinical.quantities import plain
 
-KNOWLEDGE = Path(__file__).parents[2] / "clinical" / "knowledge"
+ROOT = Path(__file__).parents[2]
+KNOWLEDGE = ROOT / "clinical" / "knowledge"
 FIELDS = {"title", "author", "authored_on", "reviewed_by", "next_review", "version"}
 DOCUMENTS = sorted(f for f in KNOWLEDGE.rglob("*.toml") if f.name != "tables.toml")
 TABLES = sorted(KNOWLEDGE.glob("*.csv"))
@@ -84,3 +89,25 @@ def test_every_rule_of_a_changed_plan_cites_sources_that_exist():
         assert row["sources"]
         for key in row["sources"]:
             cite(key)
+
+
+def test_a_measure_is_worded_the_same_with_the_shipped_numbers():
+    """The words that take a site's numbers, and those that stand in the file, do not drift."""
+    data = read(KNOWLEDGE / "measures.toml")
+    policy = default_policy()
+    numbers = {
+        "high_dose_mg_per_day": plain(policy.high_dose_mg_per_day),
+        "older_adult_from_years": policy.older_adult_from_years,
+    }
+    worded = [row for row in [*data["measures"].values(), *data["overlaps"]] if "as_chosen" in row]
+    assert worded
+    for row in worded:
+        for name, template in row["as_chosen"].items():
+            assert template.format_map(numbers) == row[name]
+
+
+def test_the_shipped_policy_file_says_what_the_knowledge_says():
+    """If this fails: `make policy`, and read what has changed."""
+    shipped = (ROOT / "taperguard" / "policy.toml").read_text(encoding="utf-8")
+    assert parse_policy(shipped).site == default_policy()
+    assert shipped == policy_text(default_policy())

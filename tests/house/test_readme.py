@@ -3,8 +3,13 @@
 import io
 import re
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 
+import pytest
+
+from clinical.findings import CheckId
+from clinical.policy_file import MalformedPolicy, parse_policy
 from taperguard import settings
 from taperguard.commands import check
 
@@ -41,3 +46,14 @@ def test_it_says_that_no_clinician_has_reviewed_it():
 def test_every_room_it_names_exists():
     for room in re.findall(r"^(\w+)/ ", README, re.MULTILINE):
         assert (ROOT / room).is_dir()
+
+
+def test_the_policy_it_shows_is_one_and_the_refusal_is_ours():
+    shown = re.search(r"```toml\n(.*?)```", README, re.DOTALL)
+    assert shown is not None
+    policies = parse_policy(shown[1], ["north"])
+    assert policies.site.high_dose_mg_per_day == Fraction(3, 2)
+    assert policies.of("north").checks[CheckId.DOSE_ESCALATION].own_card is False
+    with pytest.raises(MalformedPolicy) as refused:
+        parse_policy("[checks.high-dose]\nhigh_dose_mg_per_day = 20")
+    assert f"policy.toml, {refused.value}" in " ".join(README.split())

@@ -87,9 +87,8 @@ class Tools(Protocol):
         """The EHRs we trust."""
         ...
 
-    @property
-    def policy(self) -> Policy:
-        """The site's choices."""
+    def policy_of(self, ehr_id: str) -> Policy:
+        """The site's choices where this EHR is used."""
         ...
 
     @property
@@ -290,7 +289,7 @@ def count_report_bucket(tools: Tools, run_id: str, number: int, post: Post) -> N
         Counting(
             run=folder,
             on=run.night,
-            policy=tools.policy,
+            policy=tools.policy_of(run.ehr_id),
             compared=None if compared is None else compared["patients"],
         ),
         number,
@@ -323,7 +322,7 @@ def finish_report(tools: Tools, run_id: str) -> None:
             ehr_id=run.ehr_id,
             night=run.night,
             on=run.night,
-            policy=tools.policy,
+            policy=tools.policy_of(run.ehr_id),
             made_at=made_at,
             source=from_bulk(run.group_id, export),
             problems=() if export is None else export.problems,

@@ -481,3 +481,19 @@ def test_a_child_is_not_offered_the_adult_starting_dose(ask):
     (card,) = body["cards"]
     assert labels_of(card) == ["Remove this order"]
     assert "The label's starting dose is for adults" in card["detail"]
+
+
+def test_the_site_chooses_which_paces_a_card_offers(ask):
+    asked = cds.request(
+        [cds.order("new", cds.CLONAZEPAM["1"], 3, status="draft")],
+        medications=[cds.order("now", cds.CLONAZEPAM["1"], 2, authoredOn="2026-10-01")],
+    )
+
+    def schedules(**chosen):
+        (card,) = ask(asked, policy=replace(default_policy(), **chosen))["cards"]
+        return [it["label"] for it in card["suggestions"] if it["label"].startswith("Taper")]
+
+    assert len(schedules()) == 2
+    assert len(schedules(offered_pace=None)) == 1
+    # 25 % of 2 mg/day is 0.5 mg: the first step is 1.5 mg/day.
+    assert "1.5 mg/day" in schedules(recommended_pace="bzra-25", offered_pace=None)[0]

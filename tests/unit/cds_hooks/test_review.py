@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -17,7 +18,8 @@ from cds_hooks.services.order_safety import Bench
 from cds_hooks.services.patient_review import HOOKS, answer
 from clinical.assess import CHECKS
 from clinical.facts import OWN_PLAN
-from clinical.policy import default_policy
+from clinical.findings import CheckId
+from clinical.policy import CheckChoice, Policy, default_policy
 from ehr.decode import encode
 from ehr.history import Seen
 
@@ -32,10 +34,12 @@ def view() -> Callable[..., Any]:
     """`view(medications=[...])`: the judged answer when this patient's chart is opened."""
     numbers = itertools.count(1)
 
-    def run(*, background: Background | None = None, **told: Any) -> Any:
+    def run(
+        *, background: Background | None = None, policy: Policy | None = None, **told: Any
+    ) -> Any:
         request = cds.request([], hook="patient-view", **told)
         bench = Bench(
-            default_policy(),
+            policy or default_policy(),
             lambda: f"id-{next(numbers)}",
             "https://taperguard.example",
             background=background,
@@ -223,3 +227,37 @@ def test_signing_an_order_with_whole_lists_looks_for_no_history(ask) -> None:
 def test_another_hook_is_refused_by_name() -> None:
     with pytest.raises(BadRequest, match="this service answers patient-view"):
         read_request(json.dumps(cds.request([], hook="order-sign")).encode(), HOOKS)
+
+
+@pytest.mark.parametrize(
+    ("choice", "result"),
+    [
+        (CheckChoice(on=False, own_card=False), "set-aside"),
+        (CheckChoice(shadow=True, own_card=False), "fired"),
+    ],
+    ids=["off", "shadow mode"],
+)
+def test_there_is_no_card_where_the_check_of_long_term_use_is_off_or_in_shadow_mode(
+    view, choice: CheckChoice, result: str
+) -> None:
+    supplied = cds.order(
+        "now",
+        cds.CLONAZEPAM["1"],
+        2,
+        authoredOn="2026-01-01",
+        dispenseRequest={
+            "numberOfRepeatsAllowed": 0,
+            "expectedSupplyDuration": {
+                "value": 180,
+                "code": "d",
+                "system": "http://unitsofmeasure.org",
+            },
+        },
+    )
+    assert len(view(medications=[supplied])["cards"]) == 1
+    shipped = default_policy()
+    chosen = replace(shipped, checks={**shipped.checks, CheckId.LONG_TERM_USE: choice})
+    body = view(medications=[supplied], policy=chosen)
+    assert body["cards"] == []
+    checks = body["extension"]["org.taperguard.assessment"]["checks"]
+    assert {it["check"]: it["result"] for it in checks}["long-term-use"] == result

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -105,18 +102,6 @@ def test_what_a_service_cannot_start_with_is_said_in_one_sentence(
     assert said.splitlines()[-1].startswith(f"taperguard: {sentence}")
     assert "geheim" not in said
     assert "Traceback" not in said
-
-
-@pytest.fixture
-def quiet_log() -> Iterator[None]:
-    """A command configures logging for its process, here ours: put back what was."""
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    mask = os.umask(0o077)
-    yield
-    os.umask(mask)
-    root.handlers[:] = before[0]
-    root.setLevel(before[1])
 
 
 @pytest.mark.parametrize("command", ["dose", "taper"])

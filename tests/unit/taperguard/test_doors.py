@@ -7,8 +7,8 @@ import pytest
 from clinical.policy import default_policy
 from clinical.taper import default_products
 from ehr.registry import Registry, parse_registry
-from taperguard import settings
-from taperguard.doors import bench_of, policy_of
+from taperguard import settings, wiring
+from taperguard.doors import bench_of
 
 TWO_SITES = """\
 [[ehr]]
@@ -35,14 +35,16 @@ def registry() -> Registry:
 
 
 def test_each_site_has_its_own_tablets_and_else_the_same_policy(registry: Registry) -> None:
-    north, south = (policy_of(ehr) for ehr in registry)
+    policies = wiring.policies(settings.load(), registry)
+    north, south = (policies.of(ehr.id) for ehr in registry)
     assert [(t.rxcui, t.halvable) for t in north.tablets] == [("197527", True), ("349194", False)]
     assert south == default_policy()
     assert north.high_dose_mg_per_day == south.high_dose_mg_per_day
 
 
 def test_a_hook_of_a_site_is_answered_with_its_tablets(registry: Registry) -> None:
-    bench = bench_of(settings.load(), registry)
+    loaded = settings.load()
+    bench = bench_of(loaded, registry, wiring.policies(loaded, registry))
     assert len(bench("https://north.example.org/fhir").policy.tablets) == 2
     # One whose EHR is not registered (development) gets the shipped ones.
     assert bench("https://west.example.org/fhir").policy.tablets == default_products()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clinical.evidence import cite
-from clinical.taper import CannotTaper, pace, paces, recommended_pace
+from clinical.taper import CannotTaper, pace, paces
 
 
 def test_the_shipped_paces_are_those_of_the_table() -> None:
@@ -30,19 +30,3 @@ def test_every_pace_says_its_source_its_limits_and_for_whom() -> None:
 def test_an_unknown_pace_is_refused_with_the_paces_there_are() -> None:
     with pytest.raises(CannotTaper, match=r'no pace "fast"; the paces are asam-2025, .*bzra-25\.'):
         pace("fast")
-
-
-@pytest.mark.parametrize(
-    ("youngest_age", "long_use", "recommended"),
-    [
-        pytest.param(64, False, "asam-2025", id="under 65"),
-        pytest.param(65, False, "asam-2025-slow", id="from 65 on"),
-        pytest.param(40, True, "asam-2025-slow", id="long use at any age"),
-        pytest.param(None, False, "asam-2025", id="an unknown age recommends nothing"),
-        pytest.param(None, True, "asam-2025-slow", id="long use at an unknown age"),
-    ],
-)
-def test_the_slow_pace_is_for_age_65_and_for_long_use(
-    youngest_age: int | None, long_use: bool, recommended: str
-) -> None:
-    assert recommended_pace(youngest_age, long_use).id == recommended

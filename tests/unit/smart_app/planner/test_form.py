@@ -142,3 +142,33 @@ class TestWhatThePharmacyStocks:
     def test_anything_else_is_refused(self, client):
         response = ask(client, products=["197527", "349194"])
         assert "Choose tablets from the list" in response.text
+
+
+class TestWithAPolicyOfItsOwn:
+    @pytest.fixture
+    def policy(self):
+        return replace(
+            default_policy(),
+            recommended_pace="bzra-25",
+            recommended_slow_pace="asam-2025",
+            offered_pace=None,
+            planner_paces=("asam-2025", "bzra-25"),
+            pace_for_long_use_days=400,
+            pdmp_url="https://pdmp.example.org/?state=IL&from=ehr",
+        )
+
+    def test_the_planner_offers_the_paces_of_the_site_the_recommended_first(self, client):
+        page = client.get(PAGE).text
+        radios = re.findall(r'<input[^>]*type="radio"[^>]*name="pace"[^>]*>', page)
+        values = [re.search(r'value="([^"]+)"', radio)[1] for radio in radios]
+        assert values == ["bzra-25", "asam-2025", "custom"]
+
+    def test_the_reason_for_the_recommended_pace_has_the_numbers_of_the_site(self, client):
+        assert "no use of more than 400 days in the chart" in client.get(PAGE).text
+
+    def test_the_monitoring_programme_of_the_site_is_one_click_away(self, client):
+        page = ask(client).text
+        assert 'href="https://pdmp.example.org/?state=IL&amp;from=ehr"' in page
+
+    def test_a_pace_that_the_site_does_not_offer_is_none(self, client):
+        assert "Choose one of the paces" in ask(client, pace="nardi-2010").text

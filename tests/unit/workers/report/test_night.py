@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from small_clinic import of_days
 from sqlalchemy.engine import Engine
 
 from clinical.policy import Policy, default_policy
+from clinical.policy_file import Policies
 from ehr import seal
 from ehr.registry import Registry, TrustedEhr, parse_registry
 from store import report_runs, reports
@@ -91,7 +93,7 @@ class Site:
     reports_folder: Path
     exports: Shelf
     registry: Registry = field(default_factory=lambda: parse_registry(REGISTRY))
-    policy: Policy = field(default_factory=default_policy)
+    policies: Policies = field(default_factory=lambda: Policies(default_policy()))
     report_at: time = time(2)
     lease: timedelta = timedelta(minutes=1)
     moment: datetime = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)  # 2 o'clock in Chicago
@@ -99,6 +101,9 @@ class Site:
 
     def now(self) -> datetime:
         return self.moment
+
+    def policy_of(self, ehr_id: str) -> Policy:
+        return self.policies.of(ehr_id)
 
     def post(self, *task: Any) -> None:
         self.posted.append(task)
@@ -314,3 +319,17 @@ def test_the_folder_of_a_run_that_was_replaced_is_removed(site: Site) -> None:
     site.tick()
     assert not forgotten.exists()
     assert other.exists()
+
+
+def test_a_night_is_counted_and_worded_by_the_policy_of_its_ehr(site: Site) -> None:
+    """1 mg twice a day is 2 mg/day, once a day 1 mg/day: with a high dose of 1 both are high."""
+    lower = replace(default_policy(), high_dose_mg_per_day=Fraction(1))
+    site.policies = Policies(default_policy(), {"clinic": lower})
+    site.exports.sends(*ADA, *BOB)
+    site.tick()
+    site.tick()
+    assert site.numbers("high-dose") == (2, 2, None)
+    (row,) = [row for row in site.report()["measures"] if row["id"] == "high-dose"]
+    assert row["title"] == "1 mg a day or more"
+    assert row["definition"].endswith("come to at least 1 mg on one day.")
+    assert site.report()["overlaps"][0]["label"] == "1 mg a day or more, at 65 or older"
