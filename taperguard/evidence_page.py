@@ -40,6 +40,7 @@ class Section:
 
 SECTIONS = (
     Section("checks", "Checks"),
+    Section("kept-quiet", "What keeps a finding quiet"),
     Section(
         "before-a-taper",
         "Before a taper",
@@ -79,6 +80,8 @@ SECTIONS = (
 )
 
 _PLACED = {
+    "set_aside": "kept-quiet",
+    "gates": "gates",
     "cards": "cards",
     "dependence": "dependence",
     "paces": "conventions",
