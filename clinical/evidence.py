@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -11,7 +12,11 @@ from clinical.knowledge import document
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A publication, label or brief that a rule rests on; `called` is its name in passing."""
+    """A publication, label or brief that a rule rests on; `called` is its name in passing.
+
+    `checked_on` is the day on which title, year and identifier were found in a public index;
+    None where they were not.
+    """
 
     key: str
     called: str
@@ -20,6 +25,12 @@ class Source:
     url: str | None
     doi: str | None
     note: str | None
+    checked_on: date | None
+
+    @property
+    def address(self) -> str | None:
+        """Where it can be read: by its DOI, else by its URL."""
+        return self.url if self.doi is None else f"https://doi.org/{self.doi}"
 
 
 @cache
@@ -34,6 +45,7 @@ def _sources() -> dict[str, Source]:
             row.get("url"),
             row.get("doi"),
             row.get("note"),
+            row.get("checked_on"),
         )
         for key, row in rows.items()
     }

@@ -58,7 +58,7 @@ def create_app(house: House) -> ASGIApp:
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
-            *evidence_page.routes(development=development),
+            *evidence_page.routes(development=development, policy=house.policy),
             *door.routes(cds_hooks_collaborators(house)),
             *smart_routes(house),
         ],

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 
@@ -26,3 +27,16 @@ def document(name: str) -> Mapping[str, Any]:
     """A TOML document of this folder; numbers with a fraction arrive as exact decimals."""
     text = files(__name__).joinpath(name).read_text(encoding="utf-8")
     return tomllib.loads(text, parse_float=Decimal)
+
+
+def documents() -> tuple[str, ...]:
+    """The names of all TOML documents of this folder, as `document` takes them, by name."""
+    return tuple(sorted(_toml(files(__name__), "")))
+
+
+def _toml(folder: Traversable, path: str) -> Iterator[str]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _toml(entry, f"{path}{entry.name}/")
+        elif entry.name.endswith(".toml"):
+            yield f"{path}{entry.name}"

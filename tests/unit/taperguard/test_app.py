@@ -6,6 +6,7 @@ import cds
 import pytest
 from starlette.testclient import TestClient
 
+from clinical.findings import CheckId
 from ehr import log
 from taperguard import wiring
 from taperguard.app import create_app
@@ -190,13 +191,7 @@ def test_the_evidence_page_says_that_nobody_has_reviewed_it(client):
     assert "No clinician has reviewed this content yet" in page.text
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
     data = client.get("/evidence", headers={"accept": "application/json"}).json()
-    assert {check["id"] for check in data["checks"]} == {
-        "opioid-together",
-        "high-dose",
-        "older-adult-fall-risk",
-        "dose-escalation",
-        "long-term-use",
-    }
+    assert [check["id"] for check in data["checks"]] == [check.value for check in CheckId]
     assert all(check["sources"] for check in data["checks"])
 
 
