@@ -58,7 +58,15 @@ def create_app(house: House) -> ASGIApp:
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
-            *evidence_page.routes(development=development, policy=house.policy),
+            *evidence_page.routes(
+                development=development,
+                policy=house.policies.site,
+                by_ehr={
+                    ehr.name: house.policy_of(ehr.id)
+                    for ehr in house.registry
+                    if house.policy_of(ehr.id) != house.policies.site
+                },
+            ),
             *door.routes(cds_hooks_collaborators(house)),
             *smart_routes(house),
         ],
