@@ -6,7 +6,7 @@ clonazepam for the weakness of the breathing muscles.
 
 from __future__ import annotations
 
-from clinical.checks.charted import comfort_care, named, not_charted, sources_of, without_order
+from clinical.checks.charted import named, not_charted, sources_of, without_order
 from clinical.checks.opioid_together import current_opioids, opioids_ordered
 from clinical.checks.words import listed
 from clinical.findings import CheckId, Fired, Severity, Verdict
@@ -27,10 +27,10 @@ IMPAIRED = {
 
 def breathing(case: OrderCase) -> Verdict:
     """One finding that names every such condition that is active."""
-    found = case.facts.has_condition(*IMPAIRED)
-    quiet = without_order(case) or comfort_care(case.facts)
+    quiet = without_order(case)
     if quiet is not None:
         return quiet
+    found = case.facts.has_condition(*IMPAIRED)
     if not found:
         return not_charted(case, "impaired breathing")
     names = listed(named(found, IMPAIRED))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from clinical.checks.words import NO_CLONAZEPAM_ORDER, unidentified_draft
-from clinical.facts import ConditionFact, PatientFacts
-from clinical.findings import Clear, NotEvaluable, SetAside
+from clinical.facts import ConditionFact
+from clinical.findings import Clear, NotEvaluable
 from clinical.order_case import OrderCase
 
 
@@ -16,14 +16,6 @@ def without_order(case: OrderCase) -> Clear | NotEvaluable | None:
         return None
     unknown = unidentified_draft(case.facts)
     return Clear(NO_CLONAZEPAM_ORDER) if unknown is None else NotEvaluable(unknown)
-
-
-def comfort_care(facts: PatientFacts) -> SetAside | None:
-    """Sedation may be the aim in hospice or palliative care (CLINICAL 4, "kept quiet")."""
-    found = facts.has_condition("hospice", "palliative")
-    if not found:
-        return None
-    return SetAside("hospice or palliative care is in the chart", sources_of(found))
 
 
 def not_charted(case: OrderCase, what: str) -> Clear | NotEvaluable:

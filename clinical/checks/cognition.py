@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clinical.checks.charted import comfort_care, named, not_charted, sources_of, without_order
+from clinical.checks.charted import named, not_charted, sources_of, without_order
 from clinical.checks.words import listed
 from clinical.findings import CheckId, Fired, Severity, Verdict
 from clinical.order_case import OrderCase
@@ -22,11 +22,11 @@ WITHDRAWAL = ("alcohol_withdrawal", "benzodiazepine_withdrawal")
 
 def cognition(case: OrderCase) -> Verdict:
     """One finding that names every such condition that is active."""
-    facts = case.facts
-    found = facts.has_condition(*IMPAIRED)
-    quiet = without_order(case) or comfort_care(facts)
+    quiet = without_order(case)
     if quiet is not None:
         return quiet
+    facts = case.facts
+    found = facts.has_condition(*IMPAIRED)
     if not found:
         return not_charted(case, "impaired cognition")
     names = listed(named(found, IMPAIRED))

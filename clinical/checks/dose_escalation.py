@@ -7,6 +7,8 @@ the previous taper step, which is the label's own way back.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from clinical.baseline import earlier_doses
 from clinical.checks.high_dose import no_daily_dose_to_judge
 from clinical.checks.words import perhaps_clonazepam, uncounted_reasons
@@ -15,6 +17,7 @@ from clinical.findings import CheckId, Clear, Fired, NotEvaluable, Severity, Ver
 from clinical.order_case import OrderCase
 from clinical.rules import rule
 from clinical.signing import Effect, Signing
+from clinical.standing import stood
 from clinical.totals import Total
 
 EVIDENCE = rule(CheckId.DOSE_ESCALATION).sources
@@ -42,7 +45,10 @@ def dose_escalation(case: OrderCase) -> Verdict:
 
 
 def _without_baseline(case: OrderCase, effect: Effect) -> Verdict:
-    gap, unknown = case.facts.medications_gap, perhaps_clonazepam(case)
+    earliest = case.on - timedelta(days=case.policy.baseline_lookback_days)
+    lately = [it for it in stood(case.facts.medications) if it.ends is None or it.ends >= earliest]
+    unknown = perhaps_clonazepam(it.record for it in lately)
+    gap = case.facts.medications_gap
     if gap is not None:
         return NotEvaluable(f"the present dose is not known: {gap.why}")
     if unknown is not None:

@@ -248,8 +248,9 @@ def _nothing_found(case: OrderCase, not_known: Sequence[_NotKnown]) -> Verdict:
     if not_known:
         sources = tuple(dict.fromkeys(source for it in not_known for source in it.sources))
         return NotEvaluable(f"{asked}: {listed(it.said for it in not_known)}", sources)
-    current = [record for record in facts.medications if standing(record, case.on).counts]
-    unknown = unidentified([*current, *(draft.record for draft in facts.drafts)])
+    # One that has ended may have done so lately: it counts as much as one that is current.
+    charted = [it.record for it in stood(facts.medications)]
+    unknown = unidentified([*charted, *(draft.record for draft in facts.drafts)])
     if unknown:
         sources = _sources(unknown)
         return NotEvaluable(

@@ -51,7 +51,7 @@ def high_dose(case: OrderCase) -> Verdict:
             f"{facts.medications_gap.why}",
             effect.replacing.sources,
         )
-    unknown = perhaps_clonazepam(case)
+    unknown = perhaps_clonazepam(case.taken)
     if unknown is not None:
         return NotEvaluable(f"the new order is {effect.replacing}; {unknown}")
     return Clear(f"{effect.replacing} is under {plain(threshold)} mg/day", effect.replacing.sources)

@@ -11,6 +11,7 @@ from datetime import date
 
 from clinical import duration
 from clinical.checks.charted import without_order
+from clinical.checks.words import listed, unidentified
 from clinical.day_set import DaySet
 from clinical.duration import LongTermUse, clonazepam_days, window_of
 from clinical.facts import PatientFacts
@@ -18,6 +19,7 @@ from clinical.findings import CheckId, Clear, Fired, NotEvaluable, SetAside, Sev
 from clinical.order_case import OrderCase
 from clinical.policy import Policy
 from clinical.rules import rule
+from clinical.standing import stood
 
 EVIDENCE = rule(CheckId.LONG_TERM_USE).sources
 
@@ -59,6 +61,10 @@ def long_term_use(case: OrderCase) -> Verdict:
         return NotEvaluable(why, use.sources)
     if use.met is None:
         return NotEvaluable("; ".join((use.said, *unsaid)), use.sources)
+    nameless = unidentified(it.record for it in stood(facts.medications))
+    if nameless:
+        unknown = f"the drug of {listed(r.source for r in nameless)} could not be identified"
+        return NotEvaluable("; ".join((use.said, *unsaid, unknown)), use.sources)
     if not use.sources and not use.perhaps:
         return Clear("no clonazepam in the past year is in the chart")
     return Clear("; ".join((use.said, *unsaid, limit)), use.sources)

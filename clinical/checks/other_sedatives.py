@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from clinical.checks.charted import comfort_care, without_order
+from clinical.checks.charted import without_order
 from clinical.checks.words import listed, unidentified
 from clinical.drugs import SEDATING, Drug, is_local, sedating_ingredients
 from clinical.facts import CLONAZEPAM, MedicationRecord, RecordKind
@@ -29,7 +29,7 @@ NAMED_IN_SUMMARY = 3
 
 def other_sedatives(case: OrderCase) -> Verdict:
     """One finding that names every other sedative, current or in the same drafts."""
-    quiet = without_order(case) or comfort_care(case.facts)
+    quiet = without_order(case)
     if quiet is not None:
         return quiet
     going_on, replaced = _current(case)

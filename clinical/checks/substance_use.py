@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from clinical.checks.charted import comfort_care, named, not_charted, sources_of, without_order
+from clinical.checks.charted import named, not_charted, sources_of, without_order
 from clinical.checks.words import listed
 from clinical.findings import CheckId, Fired, Severity, Verdict
 from clinical.order_case import OrderCase
@@ -26,10 +26,10 @@ DISORDERS = {
 
 def substance_use(case: OrderCase) -> Verdict:
     """One finding that names every disorder, present or past."""
-    found = case.facts.has_had_condition(*DISORDERS)
-    quiet = without_order(case) or comfort_care(case.facts)
+    quiet = without_order(case)
     if quiet is not None:
         return quiet
+    found = case.facts.has_had_condition(*DISORDERS)
     if not found:
         return not_charted(case, "alcohol, sedative or opioid use disorder")
     present = {c.concept for c in found if c.active}

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from clinical.drugs import Unrecognised, named_ingredients
 from clinical.facts import MedicationRecord, PatientFacts
-from clinical.order_case import OrderCase
 from clinical.totals import Total
 
 NO_CLONAZEPAM_ORDER = "no clonazepam order"
@@ -44,9 +43,9 @@ def unidentified(records: Iterable[MedicationRecord]) -> tuple[MedicationRecord,
     return tuple(r for r in records if isinstance(r.drug, Unrecognised) and r.drug.named is None)
 
 
-def perhaps_clonazepam(case: OrderCase) -> str | None:
-    """Why a present medicine may be clonazepam without saying so, or None when none may be."""
-    unknown = unidentified(case.taken)
+def perhaps_clonazepam(records: Iterable[MedicationRecord]) -> str | None:
+    """Why one of these medicines may be clonazepam without saying so, or None when none may be."""
+    unknown = unidentified(records)
     if not unknown:
         return None
     return (

@@ -30,7 +30,6 @@ KEYS_OF_SOURCES = ("sources", "agrees", "disagrees")
 FIRST_DRAFT = {
     "Sees what the EHR sends.",
     "As the label and the guideline: adults.",
-    "Age and sex are not used.",
 }
 """Words with which a check's record is begun, and which tell a reader nothing."""
 

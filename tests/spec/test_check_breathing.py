@@ -4,7 +4,7 @@ import pytest
 
 from clinical.checks.breathing import breathing
 from clinical.facts import ConditionFact, Unknown
-from clinical.findings import Clear, Fired, NotEvaluable, SetAside, Severity
+from clinical.findings import Clear, Fired, NotEvaluable, Severity
 from clinical.order_case import OrderCase
 from clinical.policy import default_policy
 
@@ -98,7 +98,7 @@ def test_an_opioid_that_was_stopped_is_not(check, tell):
     assert not any("opioid" in line for line in verdict.details)
 
 
-# --- Clear, not evaluable, set aside ------------------------------------------
+# --- Clear, not evaluable -----------------------------------------------------
 
 
 def test_a_resolved_condition_is_not_counted(check):
@@ -135,10 +135,3 @@ def test_a_list_of_conditions_that_failed_is_not_an_empty_one(check):
 def test_a_list_that_is_partial_does_not_hide_what_is_known(check):
     verdict = check(conditions=["copd"], conditions_gap=Unknown("page 2 of the list failed"))
     assert isinstance(verdict, Fired)
-
-
-@pytest.mark.parametrize("concept", ["hospice", "palliative"])
-def test_comfort_care_sets_it_aside(check, concept):
-    assert check(conditions=[concept, "copd"]) == SetAside(
-        "hospice or palliative care is in the chart", (f"Condition/{concept}",)
-    )

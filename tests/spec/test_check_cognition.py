@@ -4,7 +4,7 @@ import pytest
 
 from clinical.checks.cognition import cognition
 from clinical.facts import ConditionFact, Unknown
-from clinical.findings import Clear, Fired, NotEvaluable, SetAside, Severity
+from clinical.findings import Clear, Fired, NotEvaluable, Severity
 from clinical.order_case import OrderCase
 from clinical.policy import default_policy
 
@@ -73,7 +73,7 @@ def test_a_delirium_that_is_over_is_not_counted(check):
     assert check(conditions=[over]) == Clear("no impaired cognition is in the chart")
 
 
-# --- Clear, not evaluable, set aside ------------------------------------------
+# --- Clear, not evaluable -----------------------------------------------------
 
 
 def test_without_a_clonazepam_order_it_is_clear(check):
@@ -100,8 +100,3 @@ def test_a_list_of_conditions_that_failed_is_not_an_empty_one(check):
 def test_a_list_that_is_partial_does_not_hide_what_is_known(check):
     gap = Unknown("page 2 of the list failed")
     assert isinstance(check(conditions=["mci"], conditions_gap=gap), Fired)
-
-
-@pytest.mark.parametrize("concept", ["hospice", "palliative"])
-def test_comfort_care_sets_it_aside(check, concept):
-    assert isinstance(check(conditions=[concept, "dementia"]), SetAside)

@@ -6,7 +6,7 @@ import pytest
 
 from clinical.checks.other_sedatives import other_sedatives
 from clinical.facts import RecordKind, Unknown
-from clinical.findings import Clear, Fired, NotEvaluable, SetAside, Severity
+from clinical.findings import Clear, Fired, NotEvaluable, Severity
 from clinical.order_case import OrderCase
 from clinical.policy import default_policy
 
@@ -278,7 +278,7 @@ def test_a_renewal_of_the_sedative_in_the_same_orders_stays_beside_it(check, tel
     assert verdict.sources == ("MedicationRequest/new", "MedicationRequest/y")
 
 
-# --- Clear, not evaluable, set aside ------------------------------------------
+# --- Clear, not evaluable -----------------------------------------------------
 
 
 def test_without_a_clonazepam_order_it_is_clear(check, tell):
@@ -314,11 +314,3 @@ def test_a_medicine_that_nothing_identifies_may_sedate(check, tell):
     assert isinstance(verdict, NotEvaluable)
     assert verdict.sources == ("MedicationRequest/m0",)
     assert isinstance(check("", "zolpidem 10 mg tablet"), Fired)
-
-
-@pytest.mark.parametrize("concept", ["hospice", "palliative"])
-def test_comfort_care_sets_it_aside(check, concept):
-    verdict = check("haloperidol 2 mg tablet", conditions=[concept])
-    assert verdict == SetAside(
-        "hospice or palliative care is in the chart", (f"Condition/{concept}",)
-    )

@@ -4,7 +4,7 @@ import pytest
 
 from clinical.checks.substance_use import substance_use
 from clinical.facts import ConditionFact, Unknown
-from clinical.findings import Clear, Fired, NotEvaluable, SetAside, Severity
+from clinical.findings import Clear, Fired, NotEvaluable, Severity
 from clinical.order_case import OrderCase
 from clinical.policy import default_policy
 
@@ -95,7 +95,7 @@ def test_present_drinking_adds_to_sedation_and_earlier_drinking_does_not(check):
     assert line not in past.details
 
 
-# --- Clear, not evaluable, set aside ------------------------------------------
+# --- Clear, not evaluable -----------------------------------------------------
 
 
 def test_without_one_it_is_clear(check):
@@ -120,8 +120,3 @@ def test_a_list_of_conditions_that_failed_is_not_an_empty_one(check):
     verdict = check(conditions_gap=Unknown("the list of conditions failed"))
     assert isinstance(verdict, NotEvaluable)
     assert verdict.why.endswith("is in the chart: the list of conditions failed")
-
-
-@pytest.mark.parametrize("concept", ["hospice", "palliative"])
-def test_comfort_care_sets_it_aside(check, concept):
-    assert isinstance(check(conditions=[concept, "alcohol_use_disorder"]), SetAside)

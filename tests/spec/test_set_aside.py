@@ -112,10 +112,28 @@ def test_a_dose_that_was_raised_in_a_plan_of_ours_is_no_accepted_plan(found, tel
 
 
 @pytest.mark.parametrize("concept", ["hospice", "palliative"])
-def test_comfort_care_quiets_what_looks_far_ahead(found, concept):
-    comfort = found(conditions=[concept, "fall_event", "pregnancy", "hepatic_impairment"])
-    quiet = {C.OLDER_ADULT, C.DOSE_ESCALATION, C.LONG_TERM_USE}
-    assert aside(comfort) == quiet
+def test_comfort_care_quiets_what_looks_far_ahead(found, tell, concept):
+    comfort = found(
+        drafts=[tell.draft("3"), tell.draft(None, key="z", name="zolpidem 5 mg tablet")],
+        conditions=[
+            concept,
+            "fall_event",
+            "pregnancy",
+            "hepatic_impairment",
+            "sleep_apnoea",
+            "mci",
+            "alcohol_use_disorder",
+        ],
+    )
+    assert aside(comfort) == {
+        C.OLDER_ADULT,
+        C.DOSE_ESCALATION,
+        C.OTHER_SEDATIVES,
+        C.BREATHING,
+        C.COGNITION,
+        C.SUBSTANCE_USE,
+        C.LONG_TERM_USE,
+    }
     assert fired(comfort) >= {C.HIGH_DOSE, C.PREGNANCY, C.CONTRAINDICATION}
     assert comfort.verdict(C.OLDER_ADULT) == SetAside(
         "hospice or palliative care is in the chart", (f"Condition/{concept}",)
