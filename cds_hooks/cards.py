@@ -226,8 +226,8 @@ class _Dealer:
             detail="\n\n".join(
                 (
                     wording.unknowns_part(unknown, own, words),
-                    "Nothing was found in what could be looked at. What is listed here is for you "
-                    "to look at before signing.",
+                    "The checks that could be made raise no warning; what is listed here is for "
+                    "you to look at before signing.",
                     wording.footer(self.assessment, "nothing is changed"),
                 )
             ),

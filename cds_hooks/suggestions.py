@@ -60,7 +60,7 @@ def taper_suggestion(desk: Desk, offer: TaperOffer, proposal: Proposal) -> JsonO
     first = proposal.schedule.steps[0]
     instead = " instead of stopping" if offer.about.stops else ""
     label = (
-        f"Taper{instead} from {proposal.schedule.from_mg}/day, {proposal.pace.called}: "
+        f"Taper from {proposal.schedule.from_mg}/day{instead}, {proposal.pace.called}: "
         f"{first.dose}/day from {day(first.starts)}"
     )
     stop = [drug_name(record) for record in discontinued(offer.about)]

@@ -33,7 +33,7 @@ _LOOKED_FOR = {
     CheckId.DOSE_ESCALATION: "a rise",
     CheckId.OLDER_ADULT: "age and falls",
     CheckId.CONTRAINDICATION: "contraindications",
-    CheckId.ABRUPT_STOP: "an abrupt stop",
+    CheckId.ABRUPT_STOP: "an abrupt cut",
     CheckId.OTHER_SEDATIVES: "other sedatives",
 }
 
@@ -69,7 +69,11 @@ def order_summary(findings: Sequence[Finding], case: OrderCase) -> str:
 def not_checked_summary(unknown: Iterable[Checked], case: OrderCase) -> str:
     """The line of the card that says what could not be checked."""
     looked_for = [_LOOKED_FOR.get(c.check, rule(c.check).called.lower()) for c in unknown]
-    return one_line(f"{_dose_words(case)}: not checked for {_some(looked_for)}")
+    about = replaced(case)
+    head = _dose_words(case)
+    if about.stops and about.endings:
+        head += " is being stopped"
+    return one_line(f"{head}: not checked for {_some(looked_for)}")
 
 
 def naloxone_summary(opioid: Finding) -> str:

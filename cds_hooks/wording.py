@@ -36,12 +36,13 @@ TITLES = {check: rule(check).called for check in CheckId}
 
 _MOST_ROWS = 12
 _MOST_ROWS_OF_A_SECOND_PACE = 6
+_MOST_CUTS_NAMED = 3
 
 
 def order_detail(
     case: OrderCase,
     assessment: Assessment,
-    findings: Iterable[Finding],
+    findings: Collection[Finding],
     offer: Offer | None,
     desk: Desk,
     quiet: Collection[CheckId] = (),
@@ -52,6 +53,11 @@ def order_detail(
     parts.append(_doses_part(case))
     if case.running is not None:
         parts.append(_running_part(case.running, offer))
+    told = {finding.check for finding in findings}
+    if isinstance(offer, TaperOffer) and CheckId.ABRUPT_STOP not in told:
+        # An abrupt stop is one because dependence is likely, and has said so.
+        lines = dependence_lines(offer.dependence)
+        parts.append("**Dependence**\n\n" + markdown.bullets(lines))
     parts += _offer_parts(offer, desk, words)
     parts.append(unknowns_part(not_evaluable(assessment, quiet), own_cards(case.policy), words))
     parts.append(footer(assessment, "every proposal is a draft that you sign"))
@@ -150,9 +156,7 @@ def not_evaluable(assessment: Assessment, quiet: Collection[CheckId] = ()) -> li
 def _offer_parts(offer: Offer | None, desk: Desk, words: Words) -> list[str]:
     match offer:
         case TaperOffer():
-            lines = dependence_lines(offer.dependence)
             return [
-                "**Dependence**\n\n" + markdown.bullets(lines),
                 *(_taper_part(offer, proposal) for proposal in offer.proposals),
                 _accepting_part(offer, desk),
             ]
@@ -247,12 +251,14 @@ def _taper_part(offer: TaperOffer, proposal: Proposal) -> str:
     schedule = proposal.schedule
     which = "recommended" if proposal.recommended else "second choice"
     most = _MOST_ROWS if proposal.recommended else _MOST_ROWS_OF_A_SECOND_PACE
+    rows = len(schedule.steps) + 1
+    if rows == most + 1:
+        most = rows  # a line that says "1 more row" is as long as the row
     parts = [
         f"**Taper from {schedule.from_mg}/day: {proposal.pace.called}** ({which})",
         _schedule_table(schedule, most),
     ]
-    left_out = len(schedule.steps) + 1 - most
-    more = f"{left_out} more rows; " if left_out > 0 else ""
+    more = f"{rows - most} more rows; " if rows > most else ""
     end = f"{schedule.to_mg}/day on {day(schedule.ends_on)}, after {schedule.days} days"
     parts.append(f"{sentence(f'{more}reaches {end}')} The whole plan is in the planner.")
     warnings = _warnings(proposal)
@@ -316,8 +322,11 @@ def _warnings(proposal: Proposal) -> list[str]:
         if percent > cap
     ]
     if cuts:
+        said = listed(cuts)
+        if len(cuts) > _MOST_CUTS_NAMED:
+            said = f"{len(cuts)} cuts, the first to {cuts[0]}"
         others.append(
-            f"More than {plain(cap)} % within 14 days: {listed(cuts)}. Hold the dose before such "
+            f"More than {plain(cap)} % within 14 days: {said}. Hold the dose before such "
             "a cut longer, use a product with a smaller unit, or ask a specialist."
         )
     return others
@@ -325,7 +334,11 @@ def _warnings(proposal: Proposal) -> list[str]:
 
 def _accepting_part(offer: TaperOffer, desk: Desk) -> str:
     about = offer.about
-    becomes = "the stop is withdrawn and" if about.stops else "the new order becomes step one and"
+    becomes = (
+        "the stop is withdrawn, and step one"
+        if about.stops
+        else "the new order becomes step one and"
+    )
     covers = (
         "Only the first step is drafted"
         if desk.first_step_only
@@ -334,7 +347,7 @@ def _accepting_part(offer: TaperOffer, desk: Desk) -> str:
     later = f"{covers}; later steps wait for the reassessment at each reduction."
     stop = discontinued(about)
     if not stop:
-        return f"**When accepting:** {becomes} the taper begins. {later}"
+        return f"**When accepting:** {becomes} begins the taper. {later}"
     names = markdown.bullets(markdown.text(order_name(record)) for record in stop)
     return (
         f"**When accepting:** {becomes} takes the place of what is taken now. {later} "

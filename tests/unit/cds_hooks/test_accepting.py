@@ -283,7 +283,7 @@ def test_instead_of_a_stop_a_taper_is_offered_and_the_stop_withdrawn(
 ) -> None:
     request, (taper, *_) = offered(deal_with, [stop])
     assert taper["label"] == (
-        "Taper instead of stopping from 2 mg/day, 10 % every 2 weeks (ASAM 2025): 1.875 mg/day "
+        "Taper from 2 mg/day instead of stopping, 10 % every 2 weeks (ASAM 2025): 1.875 mg/day "
         "from 23 Nov 2026; discontinue clonazepam 1 mg tablet"
     )
     withdrawn, *created = taper["actions"]

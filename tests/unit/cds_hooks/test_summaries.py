@@ -149,3 +149,10 @@ def test_what_could_not_be_looked_for_is_named(deal_with: Any) -> None:
     assert line(deal_with, ordered(per_day=1), verdicts) == (
         "Clonazepam 1 mg/day: not checked for opioids, other sedatives and pregnancy"
     )
+
+
+def test_a_stop_that_could_not_be_judged_says_that_it_is_one(deal_with: Any) -> None:
+    unknown = {CheckId.ABRUPT_STOP: NotEvaluable("since when it is taken is not stated")}
+    assert line(deal_with, stopped(), unknown) == (
+        "Clonazepam 2 mg/day is being stopped: not checked for an abrupt cut"
+    )
