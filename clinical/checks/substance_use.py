@@ -48,8 +48,8 @@ def substance_use(case: OrderCase) -> Verdict:
 
 def _details(ever: Collection[str], present: Collection[str]) -> tuple[str, ...]:
     lines = [
-        "The boxed warning asks for the risk of misuse, addiction and overdose to be assessed "
-        "before prescribing and throughout treatment."
+        "The boxed warning asks to assess the risk of misuse, addiction and overdose, now and "
+        "throughout treatment."
     ]
     if "alcohol_use_disorder" in present:
         lines.append("Alcohol adds to sedation and slows breathing.")
