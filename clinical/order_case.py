@@ -11,6 +11,7 @@ from datetime import date
 from functools import cached_property
 
 from clinical.dose_history import DoseHistory, dose_history
+from clinical.drugs import Drug
 from clinical.facts import MedicationRecord, PatientFacts
 from clinical.policy import Policy
 from clinical.signing import (
@@ -67,13 +68,17 @@ class OrderCase:
 
     @cached_property
     def taken(self) -> tuple[MedicationRecord, ...]:
-        """Every medicine that is current and goes on, and every one that the drafts will add."""
+        """Every medicine that is current and goes on, and every one that the drafts will add.
+
+        One without a name that a draft ends stays: it may be clonazepam that was taken until now.
+        """
         ended = ended_by_drafts(self.facts, self.on)
         return (
             *(
                 record
                 for record in self.facts.medications
-                if standing(record, self.on).counts and record.source not in ended
+                if standing(record, self.on).counts
+                and not (record.source in ended and isinstance(record.drug, Drug))
             ),
             *(d.record for d in self.facts.drafts if will_be_taken(d, self.on)),
         )
