@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 from clinical.codes import SnomedCode
 from clinical.drug.description import Coded
@@ -38,8 +38,13 @@ _SYSTEMS = {
 
 def system_of(coded: Coded) -> str | None:
     """The code system in one word, as the tables of `knowledge/` call it; None for another."""
-    uri = (coded.system or "").strip().lower()
-    bare = uri.removeprefix("https://").removeprefix("http://").rstrip("/")
+    return None if coded.system is None else _named(coded.system)
+
+
+@lru_cache(maxsize=256)
+def _named(uri: str) -> str | None:
+    """Kept, for a chart has few code systems and many codes of each."""
+    bare = uri.strip().lower().removeprefix("https://").removeprefix("http://").rstrip("/")
     return "snomed" if bare.startswith(_SNOMED) else _SYSTEMS.get(bare)
 
 

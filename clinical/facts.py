@@ -110,7 +110,8 @@ class DraftOrder:
 
 @dataclass(frozen=True, slots=True)
 class ConditionFact:
-    """A condition as a concept we know. `active` is false when it is resolved or inactive.
+    """A condition as a concept we know. `active` is false when it is resolved or inactive, has
+    abated, or passes by itself and was too long ago (`clinical.conditions.has_passed`).
 
     A refuted condition is no fact at all; `confirmed` is false for one that is provisional,
     differential or unconfirmed. `abated_on` is the last day that it can have lasted until.

@@ -51,7 +51,7 @@ def _read(resource: dict[str, Any]) -> AllergyFact | Absence | None:
     source = reference_key(f"AllergyIntolerance/{as_text(resource.get('id')) or 'without-id'}")
     return AllergyFact(
         source=source or "AllergyIntolerance",
-        agent=benzodiazepine or text or _display(codes) or "an agent that is not named",
+        agent=benzodiazepine or _short(text or _display(codes) or "an agent that is not named"),
         benzodiazepine=benzodiazepine is not None,
         intolerance="intolerance" in statuses(resource.get("type")),
         confirmed=not status & _SUSPECTED,
@@ -69,6 +69,15 @@ def _agent(resource: dict[str, Any]) -> tuple[tuple[Coded, ...], str | None]:
     codes = tuple(coded for part in (concept, *reactions) for coded in codes_of(part))
     words = [as_text(as_object(part).get("text")) for part in (concept, *reactions)]
     return codes, ", ".join(dict.fromkeys(word for word in words if word)) or None
+
+
+_LONGEST_AGENT = 80
+
+
+def _short(words: str) -> str:
+    """The words in one line, cut where nobody would read on."""
+    line = " ".join(words.split())
+    return line if len(line) <= _LONGEST_AGENT else f"{line[:_LONGEST_AGENT]}..."
 
 
 def _display(codes: tuple[Coded, ...]) -> str | None:

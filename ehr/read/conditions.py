@@ -64,12 +64,12 @@ def condition_facts(condition: dict[str, Any], on: date) -> tuple[ConditionFact,
     A fact is not active when the condition is resolved, has abated, can only be of the past
     (`clinical.conditions.has_passed`), or is told by its late effects alone.
     """
-    verification = statuses(condition.get("verificationStatus"))
-    if verification & _NOT_SO:
-        return ()
     codes = codes_of(condition.get("code"))
     concepts = concepts_of(codes)
     if not concepts:
+        return ()  # most conditions of a chart: nothing else of them is read
+    verification = statuses(condition.get("verificationStatus"))
+    if verification & _NOT_SO:
         return ()
     present = concepts_of(coded for coded in codes if not is_late_effect(coded))
     abated_on, is_over = _end(condition, on)
@@ -93,9 +93,9 @@ def condition_facts(condition: dict[str, Any], on: date) -> tuple[ConditionFact,
 
 def uncoded(condition: dict[str, Any], on: date) -> bool:
     """Whether its codes do not tell if this present condition is one that a check knows."""
-    if statuses(condition.get("verificationStatus")) & _NOT_SO or _end(condition, on)[1]:
+    if can_be_looked_up(codes_of(condition.get("code"))):
         return False
-    return not can_be_looked_up(codes_of(condition.get("code")))
+    return not (statuses(condition.get("verificationStatus")) & _NOT_SO or _end(condition, on)[1])
 
 
 def _onset(condition: dict[str, Any]) -> date | None:

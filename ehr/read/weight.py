@@ -34,7 +34,7 @@ def latest_weight_kg(observations: Iterable[dict[str, Any]]) -> Fraction | None:
     weighed = [
         (first_day(resource.get("effectiveDateTime")) or date.min, kg)
         for resource in observations
-        if resource.get("status") in MEASURED and (kg := _kg(resource)) is not None
+        if as_text(resource.get("status")) in MEASURED and (kg := _kg(resource)) is not None
     ]
     return max(weighed, default=(date.min, None))[1]
 

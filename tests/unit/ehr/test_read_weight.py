@@ -47,6 +47,7 @@ def test_the_weight_that_was_taken_last_counts() -> None:
     "observation",
     [
         weighed(20, status="entered-in-error"),
+        weighed(20, status=["final"]),
         weighed(20, code={"coding": [{"system": LOINC, "code": "8302-2"}]}),
         weighed(20, "stone"),
         weighed(0),

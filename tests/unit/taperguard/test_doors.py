@@ -8,7 +8,7 @@ from clinical.policy import default_policy
 from clinical.taper import default_products
 from ehr.registry import Registry, parse_registry
 from taperguard import settings, wiring
-from taperguard.doors import bench_of
+from taperguard.doors import bench_of, optional_needs
 
 TWO_SITES = """\
 [[ehr]]
@@ -19,6 +19,7 @@ fhir_base = "https://north.example.org/fhir"
 time_zone = "UTC"
 tablets_stocked = ["197527", "349194"]
 tablets_halved = ["197527"]
+prefetch = ["observations", "statements"]
 
 [[ehr]]
 id = "south"
@@ -49,3 +50,8 @@ def test_a_hook_of_a_site_is_answered_with_its_tablets(registry: Registry) -> No
     # One whose EHR is not registered (development) gets the shipped ones.
     assert bench("https://west.example.org/fhir").policy.tablets == default_products()
     assert bench(None).policy.tablets == default_products()
+
+
+def test_discovery_asks_for_what_some_site_sends(registry: Registry) -> None:
+    """It answers one thing to all sites; the south sends reported medications alone."""
+    assert optional_needs(registry) == ("statements", "observations")
