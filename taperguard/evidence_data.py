@@ -6,6 +6,7 @@ or with choices of a site is told without a change of this module.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
@@ -28,6 +29,11 @@ NOT_REVIEWED = "not reviewed by a clinician"
 
 _TABLES = "tables.toml"
 
+_FILLED_IN = re.compile(r"\{(\w+)\}")
+"""What a sentence of a document leaves open for a chart's words: {day}."""
+
+_SAID = {"gap": "what could not be read", "told": "what the chart says", "what": "a withdrawal"}
+
 Row = dict[str, Any]
 
 
@@ -43,11 +49,12 @@ def evidence(policy: Policy, by_ehr: Mapping[str, Policy]) -> Row:
         "reviews": _reviews(),
         "checks": [site.check(rule) for rule in rules()],
         "numbers": [site.number(row) for row in _numbers()],
-        "choices": [site.number(row) for row in _choices()],
+        "choices": [site.number(row) for row in _rows("choices")],
+        "kept_quiet": [_gate(row) for row in _rows("grounds")],
         "dependence": _dependence(),
         "paces": [_pace(row) for row in document("paces.toml")["paces"]],
         "custom_pace": document("paces.toml")["custom"],
-        "gates": [],
+        "gates": [_gate(row) for row in _rows("gates")],
         "not_shipped": document("not_shipped.toml")["not_shipped"],
         "follow_up": document("follow_up.toml")["check_ins"],
         "red_flags": _red_flags(),
@@ -117,13 +124,19 @@ def _with_conventions(name: str) -> Iterator[tuple[str, Row]]:
     yield from data.get("numbers", {}).items()
 
 
-def _choices() -> tuple[Row, ...]:
-    """What a site may choose that is no number."""
+def _rows(part: str) -> tuple[Row, ...]:
+    """The `[<part>.*]` of every document that has some, such as gates or a site's choices."""
     return tuple(
         {"of": _of(name), "id": key, **row}
         for name in _in_order()
-        for key, row in document(name).get("choices", {}).items()
+        for key, row in document(name).get(part, {}).items()
     )
+
+
+def _gate(row: Row) -> Row:
+    """A gate, or a ground that keeps a finding quiet; what a chart fills in stands in brackets."""
+    why = _FILLED_IN.sub(lambda found: f"[{_SAID.get(found[1], found[1])}]", row["why"])
+    return {**row, "why": why}
 
 
 @cache

@@ -26,8 +26,6 @@ from clinical.seed import Followed
 from ehr.decode import encode
 from taperguard.evidence_data import NOT_REVIEWED, evidence, site_tables
 
-__all__ = ["routes", "site_tables"]
-
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -40,6 +38,7 @@ class Section:
 
 SECTIONS = (
     Section("checks", "Checks"),
+    Section("kept-quiet", "What keeps a finding quiet"),
     Section(
         "before-a-taper",
         "Before a taper",
@@ -79,6 +78,8 @@ SECTIONS = (
 )
 
 _PLACED = {
+    "set_aside": "kept-quiet",
+    "gates": "gates",
     "cards": "cards",
     "dependence": "dependence",
     "paces": "conventions",
