@@ -32,6 +32,8 @@ _TABLES = "tables.toml"
 _FILLED_IN = re.compile(r"\{(\w+)\}")
 """What a sentence of a document leaves open for a chart's words: {day}."""
 
+_SAID = {"gap": "what could not be read", "told": "what the chart says", "what": "a withdrawal"}
+
 Row = dict[str, Any]
 
 
@@ -133,7 +135,8 @@ def _rows(part: str) -> tuple[Row, ...]:
 
 def _gate(row: Row) -> Row:
     """A gate, or a ground that keeps a finding quiet; what a chart fills in stands in brackets."""
-    return {**row, "why": _FILLED_IN.sub(r"[\1]", row["why"])}
+    why = _FILLED_IN.sub(lambda found: f"[{_SAID.get(found[1], found[1])}]", row["why"])
+    return {**row, "why": why}
 
 
 @cache

@@ -26,8 +26,6 @@ from clinical.seed import Followed
 from ehr.decode import encode
 from taperguard.evidence_data import NOT_REVIEWED, evidence, site_tables
 
-__all__ = ["routes", "site_tables"]
-
 
 @dataclass(frozen=True, slots=True)
 class Section:

@@ -128,7 +128,6 @@ def test_every_source_is_cited_and_can_be_found():
     assert {source.key for source in all_sources()} == cited
     for source in all_sources():
         assert source.address or source.note, source.key
-        assert source.checked_on or source.note, source.key
 
 
 # --- checks -----------------------------------------------------------------------------------

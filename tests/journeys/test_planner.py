@@ -295,13 +295,6 @@ def test_a_session_that_has_ended_says_what_is_safe_and_what_to_do(
     view.look("planner-session-ended")
 
 
-def test_the_evidence_page_is_accessible(demo: Any, window: Callable[[str], Any]) -> None:
-    view = window(demo.ehr)
-    view.page.goto(f"{demo.service}/evidence")
-    assert "Rules and sources" in view.page.title()
-    view.look("evidence")
-
-
 # --- what nobody may see ----------------------------------------------------------------------
 
 

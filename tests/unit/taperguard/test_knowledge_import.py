@@ -25,7 +25,7 @@ from clinical.drugs import (
 )
 from taperguard import wiring
 from taperguard.cli import run
-from taperguard.evidence_page import site_tables
+from taperguard.evidence_data import site_tables
 from taperguard.refusal import Refusal
 from taperguard.rxnorm import folder
 from taperguard.settings import Settings
