@@ -73,7 +73,7 @@ def deal(
         dealer.order_card(findings)
         return dealer.dealt(shown=frozenset(f.check for f in findings), unshown=unshown)
     if case.ordered:
-        dealer.not_checked_card()
+        dealer.not_checked_card(silenced)
     why = "information only, and no card of this answer has a detail that would carry it"
     unshown |= {f.check: why for f in findings}
     return dealer.dealt(shown=frozenset(), unshown=unshown)
@@ -85,19 +85,28 @@ def deal_review(
     desk: Desk,
     base_url: str,
     words: tuple[str, str] | None,
+    quiet: Mapping[CheckId, str] | None = None,
 ) -> Dealt:
     """One information card with this summary and detail, or none; it carries no suggestions.
 
-    The card speaks for long-term use first, then for whatever else was found.
+    The card speaks for long-term use first, then for whatever else was found. `quiet` are checks
+    that must not be told of, and why; where long-term use is one there is no card.
     """
+    silenced = quiet or {}
     dealer = _Dealer(case, assessment, desk, base_url)
     findings = assessment.findings
-    if words is None:
-        why = "the review shows a card only while a long-term user takes clonazepam"
-        return dealer.dealt(shown=frozenset(), unshown={f.check: why for f in findings})
-    others = [f.check for f in findings if f.check is not CheckId.LONG_TERM_USE]
+    unshown = {f.check: silenced[f.check] for f in findings if f.check in silenced}
+    told = [f.check for f in findings if f.check not in silenced]
+    if words is None or CheckId.LONG_TERM_USE in silenced:
+        why = (
+            "the review shows a card only while a long-term user takes clonazepam"
+            if words is None
+            else "the review's card is about long-term use, and that is not shown"
+        )
+        return dealer.dealt(shown=frozenset(), unshown=dict.fromkeys(told, why) | unshown)
+    others = [check for check in told if check is not CheckId.LONG_TERM_USE]
     dealer.review_card((CheckId.LONG_TERM_USE, *others), *words)
-    return dealer.dealt(shown=frozenset(f.check for f in findings), unshown={})
+    return dealer.dealt(shown=frozenset(told), unshown=unshown)
 
 
 class _Dealer:
@@ -160,13 +169,14 @@ class _Dealer:
             ),
         )
 
-    def not_checked_card(self) -> None:
+    def not_checked_card(self, quiet: Mapping[CheckId, str]) -> None:
         """One card that says what could not be checked: no card would read as "nothing found".
 
         Only for checks that would have interrupted; none when all of those were made.
         """
         own = [it for it in self.assessment.checks if self.case.policy.checks[it.check].own_card]
         unknown = [it for it in wording.not_evaluable(self.assessment) if it in own]
+        unknown = [it for it in unknown if it.check not in quiet]
         if not unknown:
             return
         names = [wording.TITLES[c.check].lower() for c in unknown]

@@ -9,7 +9,7 @@ from typing import Protocol
 from celery import Celery
 from sqlalchemy.engine import Engine
 
-from store import outbox
+from store import card_memory, follow_ups, outbox
 from store.database import writing
 from store.sealing import Sealer
 from workers import app as jobs
@@ -70,10 +70,17 @@ def register(app: Celery, tools: Callable[[], Tools]) -> None:
         with writing(at_hand.engine) as connection:
             outbox.forget_done(connection, at_hand.now() - KEEP_DONE_LETTERS)
 
+    def forget_old_cards() -> None:
+        at_hand = tools()
+        with writing(at_hand.engine) as connection:
+            card_memory.forget(connection, at_hand.now())
+            follow_ups.forget(connection, at_hand.now())
+
     app.task(record, name=jobs.RECORD_CARDS_SHOWN)
     app.task(read_history, name=jobs.READ_HISTORY)
     app.task(post_due, name=jobs.POST_DUE_LETTERS)
     app.task(forget_done, name=jobs.FORGET_DONE_LETTERS)
+    app.task(forget_old_cards, name=jobs.FORGET_OLD_CARDS)
 
     def look_at_exports() -> None:
         at_hand = tools()
