@@ -8,7 +8,7 @@ card of the chart aside has not answered for an order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
@@ -34,6 +34,9 @@ NOT_RECALLED = (
 
 Standing = Mapping[CheckId, str]
 """By check the facts on which its finding stands, or for which it could not be made."""
+
+Quiet = Mapping[CheckId, str]
+"""The checks that no card tells of, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +172,13 @@ def in_words(settled: Settled) -> str:
 
 
 def say_what_is_quiet(
-    cards: Sequence[dict[str, Any]], recalled: Recalled, quiet: Iterable[CheckId]
+    cards: Sequence[dict[str, Any]], assessment: Assessment, recalled: Recalled, quiet: Quiet
 ) -> None:
     """One line under the first card's detail: what was found too, and was settled earlier."""
     names = [
-        f"{rule(check).called} ({_day(recalled.settled[check].settled_on)})"
-        for check in quiet
-        if check in recalled.settled
+        f"{rule(finding.check).called} ({_day(recalled.settled[finding.check].settled_on)})"
+        for finding in assessment.findings
+        if finding.check in quiet and finding.check in recalled.settled
     ]
     if cards and names:
         line = f"Settled earlier and not repeated here: {', '.join(names)}."

@@ -87,7 +87,7 @@ def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
     quiet = memory.quiet_at_order(assessment, recalled, bench.policy)
     assessment = replace(assessment, notes=(*assessment.notes, *recalled.notes))
     dealt = deal(case, assessment, desk, bench.base_url, quiet)
-    memory.say_what_is_quiet(dealt.cards, recalled, quiet)
+    memory.say_what_is_quiet(dealt.cards, assessment, recalled, quiet)
     wording.say_how_fresh(dealt.cards, resources.background)
     body = {
         "cards": list(dealt.cards),
