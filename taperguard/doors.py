@@ -89,6 +89,8 @@ def cds_hooks_collaborators(house: House) -> Collaborators:
     keep = Impatient(KEEPING_SECONDS)
 
     def keep_shown(request: HookRequest, found: Answer) -> None:
+        if not found.dealt.cards:
+            return
         ehr = ehr_of(house.registry, request.fhir_server)
         cards = tuple(
             ShownCard(uuid=card, checks=tuple(c.value for c in checks), severity=severity.value)
