@@ -121,7 +121,6 @@ def _news(assessment: Assessment, recalled: Recalled, policy: Policy) -> list[Fi
         for finding in assessment.findings
         if finding.check not in recalled.settled
         and finding.check is not CheckId.LONG_TERM_USE
-        and not policy.checks[finding.check].shadow
         and not (policy.checks[finding.check].own_card and _is_information(finding))
     ]
 

@@ -49,12 +49,12 @@ class Policy:
     creep_percent: Fraction
     fracture_lookback_days: int
     card_horizon_days: int
-    settled_days: int
-    monitor_days: int
     pace_for_long_use_days: int
     long_term_days: int
     long_term_window_days: int
     use_gap_days: int
+    settled_days: int
+    monitor_days: int
     tablets: tuple[TabletProduct, ...]
     """What a taper is made of: the tablets that the site's pharmacy stocks."""
     checks: Mapping[CheckId, CheckChoice]

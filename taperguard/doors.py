@@ -85,7 +85,13 @@ def today_of(registry: Registry, now: Callable[[], datetime]) -> Callable[[str |
 
 def cds_hooks_collaborators(house: House) -> Collaborators:
     """The CDS Hooks door of this house."""
-    memory = HouseMemory(house.engine, house.sealer, house.registry, house.now, policy_of)
+    memory = HouseMemory(
+        house.engine,
+        house.sealer,
+        house.registry,
+        house.now,
+        policy_of=lambda ehr_id: policy_of(house.registry.get(ehr_id)),
+    )
     keep = Impatient(KEEPING_SECONDS)
 
     def keep_shown(request: HookRequest, found: Answer) -> None:

@@ -93,13 +93,13 @@ class Impatient:
 
 @dataclass(frozen=True)
 class HouseMemory:
-    """The memory of a house. `policy_of` says for how long an EHR's cards stay quiet."""
+    """The memory of a house. `policy_of` an EHR's id says for how long its cards stay quiet."""
 
     engine: Engine = field(repr=False)
     sealer: Sealer
     registry: Registry
     now: Callable[[], datetime]
-    policy_of: Callable[[TrustedEhr | None], Policy]
+    policy_of: Callable[[str], Policy]
     in_time: Impatient = field(
         default_factory=lambda: Impatient(RECALL_SECONDS, rest_seconds=_REST_SECONDS)
     )
@@ -121,7 +121,7 @@ class HouseMemory:
     def _settle(self, connection: Connection, card: card_memory.Card, report: Feedback) -> None:
         ehr = self.registry.get(card.ehr_id)
         zone: tzinfo = UTC if ehr is None else ehr.time_zone
-        policy = self.policy_of(ehr)
+        policy = self.policy_of(card.ehr_id)
         # An EHR's clock may be wrong: nobody answers a card before it is shown, or in the future.
         at = max(card.shown_at, min(report.outcome_timestamp, self.now()))
         on = at.astimezone(zone).date()

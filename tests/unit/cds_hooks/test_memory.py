@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -32,9 +31,6 @@ HIGH, OPIOID, BREATHING, LONG, OLDER = (
     CheckId.OLDER_ADULT,
 )
 POLICY = default_policy()
-IN_SHADOW = replace(
-    POLICY, checks={**POLICY.checks, BREATHING: replace(POLICY.checks[BREATHING], shadow=True)}
-)
 SETTLED = Settled(
     facts={},
     settled_at=datetime(2026, 11, 20, 15, 30, tzinfo=UTC),
@@ -104,11 +100,6 @@ def settled(*checks: CheckId) -> Recalled:
 )
 def test_at_an_order(assessment: Assessment, recalled: Recalled, quiet: set[CheckId]) -> None:
     assert set(memory.quiet_at_order(assessment, recalled, POLICY)) == quiet
-
-
-def test_a_check_in_shadow_brings_nothing_back() -> None:
-    assessment = found(high_dose=fired(), breathing=fired())
-    assert set(memory.quiet_at_order(assessment, settled(HIGH), IN_SHADOW)) == {HIGH}
 
 
 @pytest.mark.parametrize(
