@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
 
-from cds_hooks import markdown, wording
+from cds_hooks import markdown
 from cds_hooks.overrides import override_reasons
 from clinical.findings import Assessment, CheckId, Finding, NotEvaluable, Severity
 from clinical.fingerprint import stands_on
@@ -190,8 +190,8 @@ def with_follow_ups(words: tuple[str, str], due: Sequence[FollowUp]) -> tuple[st
         return words
     summary, detail = words
     lines = [
-        f"{wording.sentence(_promise(it))} Ask how it went: falls, memory, mood, new medicines, "
-        "and what is really taken."
+        f"S{_promise(it)[1:]}. Ask how it went: falls, memory, mood, new medicines, and what is "
+        "really taken."
         for it in due
     ]
     part = "**Follow-up due**\n\n" + markdown.bullets(map(markdown.text, lines))
@@ -199,6 +199,7 @@ def with_follow_ups(words: tuple[str, str], due: Sequence[FollowUp]) -> tuple[st
 
 
 def _promise(it: FollowUp) -> str:
+    """As a clause that begins with "since"."""
     reason = _displays().get(it.reason_code, it.reason_code)
     return (
         f"since {_day(it.due_on)}: the card about {rule(CheckId(it.checks[0])).called.lower()} was "

@@ -20,7 +20,6 @@ from taperguard.app import create_app
 from taperguard.settings import Settings
 
 SAFETY, REVIEW = "/cds-services/clonazepam-safety", "/cds-services/clonazepam-review"
-REASONS = "https://taperguard.org/fhir/CodeSystem/override-reasons"
 SANDBOX, ELSEWHERE = "http://localhost:8701/fhir", "http://ehr.example.org/fhir"
 COMMENT = "Synthetic-Alder fell in March"
 PRESENT = cds.order("now", cds.CLONAZEPAM["1"], 2)
@@ -44,7 +43,9 @@ class Clinic:
         return body
 
     def override(self, card: Any, code: str | None = None, *, path: str = SAFETY) -> None:
-        reason = {} if code is None else {"reason": {"system": REASONS, "code": code}}
+        """Override the card with a comment, and with one of its reasons where a code is given."""
+        offered = {it["code"]: it for it in card.get("overrideReasons", [])}
+        reason = {} if code is None else {"reason": offered[code]}
         self.report(
             {"card": card["uuid"], "outcome": "overridden"}
             | {"overrideReason": {**reason, "userComment": COMMENT}},
@@ -106,12 +107,14 @@ def notes(body: Any) -> list[str]:
 def test_an_overridden_card_stays_quiet_and_the_account_says_why(clinic: Clinic) -> None:
     """20 Nov 2026 and 90 days are 18 Feb 2027. The draft has another id the second time."""
     (card,) = clinic.ask(order())["cards"]
-    clinic.override(card, "benefit-outweighs-risk")
+    reason = card["overrideReasons"][0]
+    clinic.override(card, reason["code"])
     again = clinic.ask(order("another"))
     assert again["cards"] == []
+    display = reason["display"]
     why = (
-        "settled on 20 Nov 2026: overridden, benefit outweighs the risk for this patient; it "
-        "returns when dose, medicines, age band or risks change, or after 18 Feb 2027"
+        f"settled on 20 Nov 2026: overridden, {display[0].lower()}{display[1:]}; it returns when "
+        "dose, medicines, age band or risks change, or after 18 Feb 2027"
     )
     assert {it: unshown(again)[it] for it in ("high-dose", "dose-escalation")} == {
         "high-dose": why,
@@ -187,7 +190,7 @@ def test_a_new_finding_raises_its_card_without_what_was_settled(clinic: Clinic) 
 def test_putting_the_offer_of_naloxone_aside_does_not_settle_the_opioid(clinic: Clinic) -> None:
     request = order(medications=[PRESENT, cds.order("oxy", cds.OXYCODONE, 4)])
     card, naloxone = clinic.ask(request)["cards"]
-    clinic.override(naloxone, "naloxone-held")
+    clinic.override(naloxone)
     assert clinic.ask(request)["cards"][0]["summary"] == card["summary"]
     # The order's card speaks for the opioid: with it both are settled, critical as it is.
     assert card["indicator"] == "critical"
@@ -343,7 +346,7 @@ def test_a_follow_up_ends_when_the_next_card_about_the_same_is_answered(
 ) -> None:
     clinic.override(clinic.ask(NEW_START)["cards"][0], "will-monitor")
     now[0] += timedelta(days=30)
-    clinic.override(clinic.ask(NEW_START)["cards"][0], "benefit-outweighs-risk")
+    clinic.override(clinic.ask(NEW_START)["cards"][0], "other")
     assert clinic.ask(SIGNED)["cards"] == []
 
 
@@ -353,7 +356,7 @@ def test_an_answer_that_is_changed_takes_its_promise_back(
     (card,) = clinic.ask(NEW_START)["cards"]
     clinic.override(card, "will-monitor")
     now[0] += timedelta(minutes=1)
-    clinic.override(card, "benefit-outweighs-risk")
+    clinic.override(card, "other")
     now[0] += timedelta(days=30)
     assert clinic.ask(SIGNED)["cards"] == []
     assert clinic.ask(NEW_START)["cards"] == []
