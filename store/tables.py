@@ -177,3 +177,46 @@ reports = sa.Table(
     sa.Column("worklist", sa.LargeBinary, nullable=False),
     sa.Column("compared", sa.LargeBinary, nullable=False),
 )
+
+card_memory = sa.Table(
+    "card_memory",
+    metadata,
+    sa.Column("card_uuid", sa.String(36), primary_key=True),
+    sa.Column("ehr_id", sa.String(64), nullable=False),
+    sa.Column("service", sa.String(64), nullable=False),
+    sa.Column("patient_fingerprint", sa.String(64), nullable=False),
+    sa.Column("patient", sa.LargeBinary, nullable=False),
+    sa.Column("facts", sa.JSON, nullable=False),
+    sa.Column("shown_at", UtcDateTime, nullable=False),
+    sa.Column("settled_at", UtcDateTime, nullable=True),
+    sa.Column("settled_on", sa.Date, nullable=True),
+    sa.Column("quiet_until", sa.Date, nullable=True),
+    sa.Column("outcome", sa.String(16), nullable=True),
+    sa.Column("reason_code", sa.String(128), nullable=True),
+    sa.Column("kept_until", UtcDateTime, nullable=False),
+)
+sa.Index(
+    "card_memory_settled",
+    card_memory.c.patient_fingerprint,
+    card_memory.c.service,
+    sqlite_where=card_memory.c.settled_at.is_not(None),
+    postgresql_where=card_memory.c.settled_at.is_not(None),
+)
+sa.Index("card_memory_expiry", card_memory.c.kept_until)
+
+follow_ups = sa.Table(
+    "follow_ups",
+    metadata,
+    sa.Column("card_uuid", sa.String(36), primary_key=True),
+    sa.Column("ehr_id", sa.String(64), nullable=False),
+    sa.Column("patient_fingerprint", sa.String(64), nullable=False),
+    sa.Column("patient", sa.LargeBinary, nullable=False),
+    sa.Column("checks", sa.JSON, nullable=False),
+    sa.Column("reason_code", sa.String(128), nullable=False),
+    sa.Column("promised_on", sa.Date, nullable=False),
+    sa.Column("due_on", sa.Date, nullable=False),
+    sa.Column("kept_until", UtcDateTime, nullable=False),
+)
+sa.Index("follow_ups_patient", follow_ups.c.patient_fingerprint)
+sa.Index("follow_ups_due", follow_ups.c.ehr_id, follow_ups.c.due_on)
+sa.Index("follow_ups_expiry", follow_ups.c.kept_until)

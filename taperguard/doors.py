@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cds_hooks.door import Collaborators
 from cds_hooks.feedback import NotKept
 from cds_hooks.gather import Background
+from cds_hooks.memory import facts_of_cards
 from cds_hooks.request import HookRequest
 from cds_hooks.services.order_safety import Answer, Bench
 from clinical.policy_file import Policies
@@ -21,11 +22,12 @@ from store import feedback
 from store.cards_shown import CardsShown, ShownCard
 from store.database import writing
 from store.feedback import Feedback
+from taperguard.memory import UNREGISTERED, HouseMemory, Impatient
 from taperguard.settings import Settings
 from taperguard.wiring import House
 
-UNREGISTERED = "unregistered"
-"""The id under which calls of an EHR that is in no registry are kept (development only)."""
+KEEPING_SECONDS = 1.0
+"""So long a hook waits until it is kept what it shows; then it answers, and says so."""
 
 
 def new_id() -> str:
@@ -43,10 +45,11 @@ def bench_of(
     registry: Registry,
     policies: Policies,
     histories: Histories | None = None,
+    memory: HouseMemory | None = None,
 ) -> Callable[[str | None], Bench]:
     """What the services work with, by the FHIR base that a request names.
 
-    Without `histories` nothing is read in the background.
+    Without `histories` nothing is read in the background, without `memory` nothing is settled.
     """
 
     def bench(fhir_server: str | None) -> Bench:
@@ -57,6 +60,7 @@ def bench_of(
             base_url=settings.base_url,
             first_step_only=ehr is not None and ehr.drafts_on_card is DraftsOnCard.FIRST_STEP,
             background=None if histories is None or ehr is None else Background(histories, ehr.id),
+            memory=None if memory is None else memory.of(ehr, fhir_server),
         )
 
     return bench
@@ -74,38 +78,51 @@ def today_of(registry: Registry, now: Callable[[], datetime]) -> Callable[[str |
 
 def cds_hooks_collaborators(house: House) -> Collaborators:
     """The CDS Hooks door of this house."""
+    memory = HouseMemory(
+        house.engine,
+        house.sealer,
+        house.registry,
+        house.now,
+        policy_of=house.policies.of,
+    )
+    keep = Impatient(KEEPING_SECONDS)
 
     def keep_shown(request: HookRequest, found: Answer) -> None:
+        if not found.dealt.cards:
+            return
         ehr = ehr_of(house.registry, request.fhir_server)
         cards = tuple(
             ShownCard(uuid=card, checks=tuple(c.value for c in checks), severity=severity.value)
             for card, checks, severity in found.dealt.spoken_for
         )
-        house.promise_cards_shown(
-            CardsShown(
-                ehr_id=UNREGISTERED if ehr is None else ehr.id,
-                patient_id=request.patient_id,
-                hook_instance=request.hook_instance,
-                hook=request.hook,
-                service=found.service,
-                rules_version=found.assessment.rules_version,
-                cards=cards,
-                shown_at=house.now(),
-            )
+        shown = CardsShown(
+            ehr_id=UNREGISTERED if ehr is None else ehr.id,
+            patient_id=request.patient_id,
+            hook_instance=request.hook_instance,
+            hook=request.hook,
+            service=found.service,
+            rules_version=found.assessment.rules_version,
+            cards=cards,
+            shown_at=house.now(),
         )
+        facts = facts_of_cards(found.dealt.spoken_for, found.assessment, found.standing)
+        whose = memory.of(ehr, request.fhir_server).whose(request.patient_id, found.service)
+        keep(lambda: house.promise_cards_shown(shown, whose, facts))
 
     def keep_feedback(service: str, reports: tuple[Feedback, ...]) -> tuple[Feedback, ...]:
         try:
             with writing(house.engine) as connection:
-                return feedback.record(
+                new = feedback.record(
                     connection, service, reports, sealer=house.sealer, now=house.now()
                 )
+                memory.settle(connection, service, [it for it in reports if it in new])
+                return new
         except (SQLAlchemyError, OSError) as error:
             raise NotKept from error
 
     return Collaborators(
         today=today_of(house.registry, house.now),
-        bench=bench_of(house.settings, house.registry, house.policies, house.histories),
+        bench=bench_of(house.settings, house.registry, house.policies, house.histories, memory),
         keep_shown=keep_shown,
         keep_feedback=keep_feedback,
         new_event_id=new_id,

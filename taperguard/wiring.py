@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import ssl
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, cached_property
@@ -24,7 +24,8 @@ from ehr import seal
 from ehr.backend import BackendTokens, OwnMemory
 from ehr.keys import OurKeys, new_key_set
 from ehr.registry import ClientAuth, Registry, TrustedEhr, parse_registry, read_registry
-from store import cards_shown, migrate, outbox
+from store import card_memory, cards_shown, migrate, outbox
+from store.card_memory import Whose
 from store.cards_shown import CardsShown
 from store.database import make_engine, writing
 from store.histories import Histories
@@ -67,10 +68,16 @@ class House:
         """The date where the EHR's clinic is (CLINICAL 1)."""
         return self.clock().astimezone(ehr.time_zone).date()
 
-    def promise_cards_shown(self, cards: CardsShown) -> None:
-        """Keep that these cards were shown: one row in the outbox, in its own transaction.
+    def promise_cards_shown(
+        self,
+        cards: CardsShown,
+        whose: Whose | None = None,
+        facts: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """Keep that these cards were shown, and by card and check on which facts they stand.
 
-        No broker is touched. Raises what the database raises; then nothing was promised.
+        One row in the outbox and one a card in the memory, in one transaction. No broker is
+        touched. Raises what the database raises; then nothing was promised.
         """
         if not cards.cards:
             return
@@ -82,6 +89,8 @@ class House:
                 sealer=self.sealer,
                 now=self.now(),
             )
+            if whose is not None and facts:
+                card_memory.remember(connection, whose, facts, sealer=self.sealer, now=self.now())
         self.relay.wake()
 
     @cached_property

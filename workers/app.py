@@ -11,6 +11,7 @@ RECORD_CARDS_SHOWN = "taperguard.record_cards_shown"
 READ_HISTORY = "taperguard.read_history"
 POST_DUE_LETTERS = "taperguard.post_due_letters"
 FORGET_DONE_LETTERS = "taperguard.forget_done_letters"
+FORGET_OLD_CARDS = "taperguard.forget_old_cards"
 LOOK_AT_EXPORTS = "taperguard.look_at_exports"
 DOWNLOAD_EXPORT_FILE = "taperguard.download_export_file"
 LOOK_AT_REPORTS = "taperguard.look_at_reports"
@@ -88,6 +89,11 @@ def make_app(broker_url: str, *, posting_only: bool = False) -> Celery:
             },
             "forget done letters": {
                 "task": FORGET_DONE_LETTERS,
+                "schedule": BEAT_FORGETS_EVERY_SECONDS,
+                "options": {"expires": BEAT_FORGETS_EVERY_SECONDS},
+            },
+            "forget old cards": {
+                "task": FORGET_OLD_CARDS,
                 "schedule": BEAT_FORGETS_EVERY_SECONDS,
                 "options": {"expires": BEAT_FORGETS_EVERY_SECONDS},
             },

@@ -15,6 +15,7 @@ from store.sealing import Sealer
 from workers import app as jobs
 from workers.export import fetching, steps
 from workers.export.tools import ExportTools
+from workers.forgetting import forget_old_cards
 from workers.history.read import Reader, read_wanted
 from workers.recording import record_cards_shown
 from workers.relay import Relay
@@ -70,10 +71,15 @@ def register(app: Celery, tools: Callable[[], Tools]) -> None:
         with writing(at_hand.engine) as connection:
             outbox.forget_done(connection, at_hand.now() - KEEP_DONE_LETTERS)
 
+    def forget_cards() -> None:
+        at_hand = tools()
+        forget_old_cards(at_hand.engine, at_hand.now())
+
     app.task(record, name=jobs.RECORD_CARDS_SHOWN)
     app.task(read_history, name=jobs.READ_HISTORY)
     app.task(post_due, name=jobs.POST_DUE_LETTERS)
     app.task(forget_done, name=jobs.FORGET_DONE_LETTERS)
+    app.task(forget_cards, name=jobs.FORGET_OLD_CARDS)
 
     def look_at_exports() -> None:
         at_hand = tools()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from cds_hooks import wording
+from cds_hooks import memory, wording
 from cds_hooks.account import EXTENSION, account
 from cds_hooks.cards import Dealt, deal
 from cds_hooks.configuration import configured
@@ -34,7 +34,8 @@ class NothingDecided(Exception):
 class Bench:
     """What a service works with. `base_url` is ours, as the EHR's users reach it.
 
-    `background` is None where no history is read in the background (the command line).
+    `background` is None where no history is read in the background, `memory` where nothing is
+    kept of what was settled (both on the command line).
     """
 
     policy: Policy
@@ -42,16 +43,18 @@ class Bench:
     base_url: str
     first_step_only: bool = False
     background: Background | None = None
+    memory: memory.Memory | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The response's body, and what was shown."""
+    """The response's body, what was shown, and the facts on which that stands."""
 
     body: Mapping[str, Any]
     assessment: Assessment
     dealt: Dealt
     service: str = ORDER_SAFETY
+    standing: memory.Standing = field(default_factory=dict, repr=False)
 
 
 def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
@@ -82,13 +85,20 @@ def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
         first_step_only=bench.first_step_only,
     )
     shown = without(assessment, asked.hidden)
-    dealt = deal(case, shown, desk, bench.base_url).beside(asked.hidden)
+    standing = memory.standing_of(case, shown)
+    recalled = memory.Recalled()
+    if standing:  # else there is nothing that could have been settled
+        recalled = memory.recall(bench.memory, request.patient_id, ORDER_SAFETY, standing, on)
+    quiet = memory.quiet_at_order(shown, recalled, policy)
+    assessment = replace(assessment, notes=(*assessment.notes, *recalled.notes))
+    dealt = deal(case, shown, desk, bench.base_url, quiet).beside(asked.hidden)
+    memory.say_what_is_quiet(dealt.cards, shown, recalled, quiet)
     wording.say_how_fresh(dealt.cards, resources.background)
     body = {
         "cards": list(dealt.cards),
         "extension": {EXTENSION: account(assessment, dealt.shown, dealt.unshown_why)},
     }
-    return Answer(body, assessment, dealt)
+    return Answer(body, assessment, dealt, standing=standing)
 
 
 def _requester(user_id: str) -> str | None:

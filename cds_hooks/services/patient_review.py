@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
-from cds_hooks import review_wording, wording
+from cds_hooks import memory, review_wording, wording
 from cds_hooks.account import EXTENSION, account
 from cds_hooks.cards import deal_review
 from cds_hooks.configuration import configured
@@ -30,7 +31,8 @@ HOOKS = frozenset({PATIENT_VIEW})
 
 
 def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
-    """Review the present orders; a card only where clonazepam is, or may be, in long-term use.
+    """Review the present orders; a card only where clonazepam is, or may be, in long-term use,
+    or where a follow-up that was promised is due.
 
     Where supply that nobody states would decide, the check is not evaluable and the card says so:
     orders that stand for so long are worth a question. What could not be looked at is in the
@@ -45,15 +47,21 @@ def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
     case = OrderCase(facts, on, policy)
     assessment = review(facts, on, policy)
     shown = without(assessment, asked.hidden)
+    standing = memory.standing_of(case, shown)
+    recalled = memory.Recalled()
     words = None
-    its_check = CheckId.LONG_TERM_USE
-    told_of = policy.checks[its_check].on and its_check not in asked.hidden
-    if told_of and _is_asked_about(facts, on, policy):
-        use = present_use(facts, on, policy)
-        words = (
-            review_wording.summary(facts, on, use, told),
-            review_wording.detail(shown, use, told, facts),
-        )
+    if facts.deceased is not True and current_clonazepam(facts, on):
+        recalled = memory.recall(bench.memory, request.patient_id, PATIENT_REVIEW, standing, on)
+        assessment = replace(assessment, notes=(*assessment.notes, *recalled.notes))
+        its_check = CheckId.LONG_TERM_USE
+        told_of = policy.checks[its_check].on and its_check not in asked.hidden
+        if recalled.follow_ups or (told_of and _is_long(facts, on, policy)):
+            use = present_use(facts, on, policy)
+            told_in = (
+                review_wording.summary(facts, on, use, told),
+                review_wording.detail(shown, use, told, facts),
+            )
+            words = memory.with_follow_ups(told_in, recalled.follow_ups)
     desk = Desk(
         context=OrderContext(patient_id=request.patient_id, authored_on=on),
         new_id=bench.new_id,
@@ -61,16 +69,17 @@ def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
         horizon_days=policy.card_horizon_days,
         first_step_only=bench.first_step_only,
     )
-    dealt = deal_review(case, shown, desk, bench.base_url, words).beside(asked.hidden)
+    quiet = memory.quiet_at_review(shown, recalled, policy)
+    dealt = deal_review(case, shown, desk, bench.base_url, words, quiet).beside(asked.hidden)
     wording.say_how_fresh(dealt.cards, resources.background)
     body = {
         "cards": list(dealt.cards),
         "extension": {EXTENSION: account(assessment, dealt.shown, dealt.unshown_why)},
     }
-    return Answer(body, assessment, dealt, PATIENT_REVIEW)
+    return Answer(body, assessment, dealt, PATIENT_REVIEW, standing)
 
 
-def _is_asked_about(facts: PatientFacts, on: date, policy: Policy) -> bool:
+def _is_long(facts: PatientFacts, on: date, policy: Policy) -> bool:
+    """Whether the use is long-term, or may be: days that are not known are asked about."""
     use = year_of_use(facts, on, policy)
-    enough = use.covered + use.perhaps >= policy.long_term_days
-    return enough and facts.deceased is not True and bool(current_clonazepam(facts, on))
+    return use.covered + use.perhaps >= policy.long_term_days

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,26 +23,33 @@ from demo_tree import Demo
 
 pytestmark = pytest.mark.xdist_group("demo")
 
-ORDER = (Path(__file__).parents[2] / "examples" / "order-sign.json").read_bytes()
+ORDER = (Path(__file__).parents[2] / "examples" / "order-sign.json").read_text()
+PATIENT = "alder"
 PARTS = ["serve", "worker", "valkey-server"]
 
 
 @dataclass
 class Prescriber:
-    """Orders, gets cards, overrides the first of them - again and again, and remembers each 2xx."""
+    """Orders, gets cards, overrides the first of them - again and again, and remembers each 2xx.
+
+    For another patient each time: what was overridden stays quiet.
+    """
 
     base: str
     stop: threading.Event = field(default_factory=threading.Event)
     shown: set[str] = field(default_factory=set)
     overridden: set[str] = field(default_factory=set)
     unanswered: int = 0
+    patients: Iterator[int] = field(default_factory=itertools.count)
 
     def work(self) -> None:
         while not self.stop.is_set():
             try:
-                body = self._post("/cds-services/clonazepam-safety", ORDER)
-                cards = [card["uuid"] for card in json.loads(body)["cards"]]
-                self.shown.update(cards)
+                order = ORDER.replace(PATIENT, f"{PATIENT}-{next(self.patients)}").encode()
+                body = json.loads(self._post("/cds-services/clonazepam-safety", order))
+                cards = [card["uuid"] for card in body["cards"]]
+                if body["extension"].get("org.taperguard.recorded", True):
+                    self.shown.update(cards)
                 self._post("/cds-services/clonazepam-safety/feedback", self._feedback(cards[0]))
                 self.overridden.add(cards[0])
             except (OSError, urllib.error.URLError):
