@@ -44,13 +44,21 @@ from clinical.taper.replan import (
     change,
     stand,
 )
-from clinical.taper.request import CUT_ORDER, IntakeTime, TaperRequest, proposed_review
+from clinical.taper.request import (
+    CUT_ORDER,
+    TIMES_OF_DAY,
+    IntakeTime,
+    TaperRequest,
+    cut_order_from,
+    proposed_review,
+)
 from clinical.taper.schedule import DispenseLine, Intake, Schedule, TaperStep, Target
 from clinical.taper.tablets import Pieces, TabletProduct, default_products, products_of
 
 __all__ = [
     "CUSTOM",
     "CUT_ORDER",
+    "TIMES_OF_DAY",
     "BrokenLimit",
     "CannotChange",
     "CannotTaper",
@@ -88,6 +96,7 @@ __all__ = [
     "begin",
     "change",
     "custom_limits",
+    "cut_order_from",
     "default_pace",
     "default_products",
     "dispensing",

@@ -21,16 +21,23 @@ from ehr.read.json import as_list, as_object, as_text
 from ehr.read.medications import source_of
 from ehr.read.quantities import Findings, read_quantity
 
+_MAINTAINS = re.compile(re.escape(OWN_RULES) + r"/[^/]+/maintain")
 _MADE_BY = re.compile(re.escape(OWN_RULES) + r"/([^/]+)/pace/([^/]+)")
 
 
 def taper_plans(resources: Iterable[dict[str, Any]]) -> tuple[TaperCarePlan, ...]:
-    """Those of the CarePlans that are plans of ours. Never raises."""
+    """Those of the CarePlans that are tapers of ours. Never raises."""
     return tuple(
         _plan(resource, f"{OWN_PLAN}|{key}")
         for resource in resources
-        if (key := _own_key(resource)) is not None
+        if (key := _own_key(resource)) is not None and not _only_maintains(resource)
     )
+
+
+def _only_maintains(resource: dict[str, Any]) -> bool:
+    """Whether it keeps a dose until a review: a plan of ours, but no taper."""
+    uris = filter(None, map(as_text, as_list(resource.get("instantiatesUri"))))
+    return any(_MAINTAINS.fullmatch(uri) for uri in uris)
 
 
 def _own_key(resource: dict[str, Any]) -> str | None:

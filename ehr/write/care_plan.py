@@ -92,15 +92,64 @@ def care_plan(
     return plan
 
 
+def maintenance_plan(
+    stays: str,
+    review_on: date,
+    context: OrderContext,
+    rules_version: str,
+    *,
+    key: str,
+    supporting: Sequence[str] = (),
+) -> Resource:
+    """The plan to keep a dose until its review; the orders in the chart go on as they are.
+
+    `stays` says what stays: "at 2 mg/day". It names no dose as a step, for it is no taper.
+    """
+    title = f"Clonazepam stays {stays} until a review"
+    words = (
+        f"Planned with TaperGuard, rules {rules_version}. The present orders go on as they are; "
+        f"review on {review_on}."
+    )
+    plan: Resource = {
+        "resourceType": "CarePlan",
+        "text": {
+            "status": "generated",
+            "div": (
+                '<div xmlns="http://www.w3.org/1999/xhtml">'
+                f"<p>{escape(title)}</p><p>{escape(words)}</p></div>"
+            ),
+        },
+        "identifier": [{"system": OWN_PLAN, "value": key}],
+        "instantiatesUri": [f"{OWN_RULES}/{rules_version}/maintain"],
+        "status": "draft",
+        "intent": "plan",
+        "category": [_CATEGORY],
+        "title": title,
+        "description": words,
+        "subject": {"reference": f"Patient/{context.patient_id}"},
+        "period": {"start": context.authored_on.isoformat(), "end": review_on.isoformat()},
+        "created": context.authored_on.isoformat(),
+    }
+    if context.requester:
+        plan["author"] = {"reference": context.requester}
+    if supporting:
+        plan["supportingInfo"] = [{"reference": source} for source in supporting]
+    what = f"Review of clonazepam, which stays {stays}"
+    plan["activity"] = [_activity("Task", what, review_on, review_on)]
+    return plan
+
+
 def _title(schedule: Schedule) -> str:
     return f"Clonazepam taper from {schedule.from_words} to {schedule.to_mg}/day"
 
 
 def _description(schedule: Schedule, words: PlanWords) -> str:
+    order = f"Cut: {schedule.cut_first}. " if schedule.cut_first else ""
+    review = f", reviewed on {schedule.review_on}" if schedule.review_on is not None else ""
     return (
         f"Planned with TaperGuard, rules {words.rules_version}, pace {schedule.pace.in_words}. "
-        f"First cut on {schedule.starts_on}, {schedule.to_mg}/day from {schedule.ends_on}. A "
-        "draft: each step is ordered after a reassessment, and may be held or taken back."
+        f"First cut on {schedule.starts_on}, {schedule.to_mg}/day from {schedule.ends_on}{review}. "
+        f"{order}A draft: each step is ordered after a reassessment, and may be held or taken back."
     )
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from clinical.taper import CUSTOM, custom_limits, paces
 from smart_app.planner.as_needed import TypedUse, more_than_ordered
-from smart_app.planner.forms import AS_NOW, Goal, PlanForm, Planned
+from smart_app.planner.forms import AS_NOW, Goal, PlanForm, Planned, intake_times
 from smart_app.planner.own_pace import MG, PERCENT, OwnPace
 from smart_app.planner.situation import Situation
-from smart_app.planner.words import plural
+from smart_app.planner.words import day_in_plan, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,15 @@ class FormView:
     """The plan form: the choices of each field, what was typed, and the errors by field.
 
     `own` is what was typed of the pace of one's own, the last of `paces`; `units` are of its step.
+    `then_empty` says what an empty review date means; `firsts` are the intakes that may be cut
+    first, none with one intake a day.
     """
 
     use: UseView | None
     goals: tuple[Option, ...]
     to: str
+    then: str
+    then_empty: str
     review: str
     paces: tuple[Option, ...]
     own: OwnPace
@@ -55,6 +59,8 @@ class FormView:
     earliest: str
     products: tuple[Option, ...]
     times: tuple[Option, ...]
+    first: str
+    firsts: tuple[Option, ...]
     errors: dict[str, str]
     error_list: tuple[tuple[str, str], ...]
 
@@ -64,6 +70,7 @@ _FIELD_IDS = {
     "days": "days",
     "goal": "goal-discontinue",
     "to": "to",
+    "then": "then",
     "review": "review",
     "pace": "pace-0",
     "step": "step",
@@ -72,6 +79,7 @@ _FIELD_IDS = {
     "start": "start",
     "products": "product-0",
     "times": "times",
+    "first": "first",
     "confirm": "confirm-pdmp",
 }
 
@@ -92,6 +100,8 @@ def form_view(planned: Planned, found: Situation) -> FormView:
         use=None if form.use is None else _use_view(form.use, planned, found),
         goals=tuple(Option(g.value, words, form.goal == g.value) for g, words in goals.items()),
         to=form.to,
+        then=form.then,
+        then_empty=_then_empty(planned),
         review=form.review,
         paces=_paces(form, found),
         own=form.own,
@@ -105,8 +115,30 @@ def form_view(planned: Planned, found: Situation) -> FormView:
             Option(p.rxcui, p.short_name, p.rxcui in form.products) for p in found.tablets
         ),
         times=tuple(times),
+        first=form.first,
+        firsts=_firsts(form, found),
         errors=dict(form.errors),
         error_list=error_list(form.errors),
+    )
+
+
+def _then_empty(planned: Planned) -> str:
+    """What an empty review date means: the day where it is known."""
+    schedule = planned.schedule
+    if schedule is None or schedule.review_on is None or planned.form.then:
+        return "(empty: about three months after that dose begins)"
+    return f"(empty: {day_in_plan(schedule.review_on)})"
+
+
+def _firsts(form: PlanForm, found: Situation) -> tuple[Option, ...]:
+    """The intakes, the one that is usually cut first before the others."""
+    times = intake_times(form, found)
+    if len(times) < 2:
+        return ()
+    chosen = form.first if form.first in times else times[0]
+    return tuple(
+        Option(time.value, f"{time.capitalize()}{'' if number else ' (usual)'}", time == chosen)
+        for number, time in enumerate(times)
     )
 
 

@@ -16,12 +16,16 @@ from clinical.kinetics import DoseCurve, dose_curve
 from clinical.quantities import MalformedQuantity, Milligrams
 from clinical.taper import (
     CUSTOM,
+    CUT_ORDER,
+    TIMES_OF_DAY,
     CannotTaper,
+    IntakeTime,
     Pace,
     Schedule,
     TabletProduct,
     TakenAsNeeded,
     TaperRequest,
+    cut_order_from,
     paces,
     plan,
     proposed_review,
@@ -47,22 +51,25 @@ class Goal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlanForm:
-    """The fields as typed. `to` is mg/day, `start` and `review` are ISO dates as text.
+    """The fields as typed. `to` is mg/day, `then` when that is looked at again (empty: the proposed
+    day); `start`, `then` and `review` are ISO dates as text.
 
-    `times` is "now" or 1 to 4. `own` is what the pace of the prescriber's own is, where that is
-    the `pace`. `use` is what is really taken, None where the chart says it. `errors` are by field
-    name, each a sentence.
+    `times` is "now" or 1 to 4, `first` which intake is cut first (empty: the usual one). `own` is
+    what the pace of the prescriber's own is, where that is the `pace`. `use` is what is really
+    taken, None where the chart says it. `errors` are by field name, each a sentence.
     """
 
     use: TypedUse | None
     goal: str
     to: str
+    then: str
     review: str
     pace: str
     own: OwnPace
     start: str
     products: tuple[str, ...]
     times: str
+    first: str
     errors: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -78,12 +85,14 @@ class PlanForm:
             *(() if self.use is None else self.use.pairs),
             ("goal", self.goal),
             ("to", self.to),
+            ("then", self.then),
             ("review", self.review),
             ("pace", self.pace),
             *self.own.pairs,
             ("start", self.start),
             *(("products", code) for code in self.products),
             ("times", self.times),
+            ("first", self.first),
         )
 
 
@@ -124,12 +133,14 @@ def read_form(given: Fields, found: Situation) -> PlanForm:
         use=read_use(given) if found.as_needed else None,
         goal=text_of(given, "goal", Goal.DISCONTINUE),
         to=text_of(given, "to", ""),
+        then=text_of(given, "then", ""),
         review=text_of(given, "review", proposed_review(today).isoformat()),
         pace=text_of(given, "pace", found.recommended.id),
         own=read_own_pace(given, found.recommended),
         start=text_of(given, "start", today.isoformat()),
         products=tuple(dict.fromkeys(shortened(code) for code in products[:40])),
         times=text_of(given, "times", AS_NOW if found.intakes else "1"),
+        first=text_of(given, "first", ""),
     )
 
 
@@ -155,7 +166,7 @@ def make_plan(form: PlanForm, found: Situation) -> Planned:
     if request is None:
         return Planned(_with(form, errors), use)
     try:
-        schedule = plan(request)
+        schedule = _reviewed(request)
     except CannotTaper as refusal:
         return Planned(_with(form, {_blame(form, request, found): str(refusal)}), use)
     curve = None
@@ -180,9 +191,23 @@ def _at_recommended_pace(request: TaperRequest, found: Situation) -> Schedule | 
     if request.pace.id == found.recommended.id:
         return None
     try:
-        return plan(replace(request, pace=found.recommended))
+        return _reviewed(replace(request, pace=found.recommended, review_on=None))
     except CannotTaper:
         return None
+
+
+def _reviewed(request: TaperRequest) -> Schedule:
+    """The schedule; a dose that stays is looked at again, on the proposed day unless one is given.
+
+    Raises CannotTaper.
+    """
+    schedule = plan(request)
+    if request.to_mg.value == 0 or request.review_on is not None:
+        return schedule
+    try:
+        return plan(replace(request, review_on=proposed_review(schedule.ends_on)))
+    except OverflowError:
+        return schedule  # never: the calendar holds a year after every schedule
 
 
 def _request(
@@ -191,6 +216,9 @@ def _request(
     present = found.present_dose if use is None else use.average
     goal = _goal_dose(form, present, errors)
     starts_on = _day(form.start, "start", found.visit.today, errors)
+    review_on = None
+    if form.goal == Goal.REDUCE and form.then:
+        review_on = _day(form.then, "then", found.visit.today, errors)
     pace = _pace(form, errors)
     products = _products(form, found)
     if not products:
@@ -202,6 +230,8 @@ def _request(
     as_now = form.times == AS_NOW and bool(found.intakes)
     if not as_now and form.times not in {"1", "2", "3", "4"}:
         errors["times"] = "Choose 1 to 4 intakes a day."
+    if form.first not in {"", *IntakeTime}:
+        errors["first"] = "Choose which intake is cut first."
     if errors or goal is None or starts_on is None or pace is None:
         return None
     return TaperRequest(
@@ -212,8 +242,21 @@ def _request(
         products=products,
         intakes=found.intakes if as_now else (),
         times_per_day=1 if as_now else int(form.times),
+        cut_order=cut_order_from(IntakeTime(form.first)) if form.first else CUT_ORDER,
+        review_on=review_on,
         as_needed=use,
     )
+
+
+def intake_times(form: PlanForm, found: Situation) -> tuple[IntakeTime, ...]:
+    """The intakes of a day, in the order in which they are cut unless another one is first."""
+    count = (
+        len(found.intakes)
+        if form.times == AS_NOW
+        else (int(form.times) if form.times.isdecimal() else 0)
+    )
+    times = TIMES_OF_DAY.get(count, ())
+    return tuple(time for time in CUT_ORDER if time in times)
 
 
 def _pace(form: PlanForm, errors: dict[str, str]) -> Pace | None:
@@ -261,6 +304,8 @@ def _day(text: str, name: str, today: date, errors: dict[str, str]) -> date | No
 
 def _blame(form: PlanForm, request: TaperRequest, found: Situation) -> str:
     """The field that a refused plan is best mended at."""
+    if request.review_on is not None and _is_planned(replace(request, review_on=None)):
+        return "then"
     if form.goal == Goal.REDUCE and not request.box.makes(request.to_mg.value * 1000):
         return "to"
     if request.starts_on > found.visit.today + timedelta(days=36500):
@@ -269,13 +314,13 @@ def _blame(form: PlanForm, request: TaperRequest, found: Situation) -> str:
         return "products"
     if request.pace.id != CUSTOM:
         return "pace"
-    return "floor" if _floor_is_at_fault(request) else "step"
+    without_floor = replace(request, pace=replace(request.pace, floor_ug=0))
+    return "floor" if _is_planned(without_floor) else "step"
 
 
-def _floor_is_at_fault(request: TaperRequest) -> bool:
-    """Whether a plan at a pace by hand is refused with its floor only."""
+def _is_planned(request: TaperRequest) -> bool:
     try:
-        plan(replace(request, pace=replace(request.pace, floor_ug=0)))
+        plan(request)
     except CannotTaper:
         return False
     return True

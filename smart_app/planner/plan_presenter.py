@@ -17,7 +17,7 @@ from smart_app.planner.curve_presenter import CurveView, curve_view
 from smart_app.planner.form_presenter import Option, more_than_taken
 from smart_app.planner.forms import Planned
 from smart_app.planner.presenter import banner
-from smart_app.planner.save import InChart, Saving
+from smart_app.planner.save import CONFIRMATIONS, InChart, Saving
 from smart_app.planner.situation import Situation
 from smart_app.planner.taper_picture import taper_line, taper_picture
 from smart_app.planner.words import (
@@ -26,14 +26,6 @@ from smart_app.planner.words import (
     order_name,
     plural,
 )
-
-CONFIRMATIONS = {
-    "pdmp": "the prescription monitoring programme (PDMP) was reviewed",
-    "supply": "the supply at home was counted",
-    "treatment": "another treatment of the indication is in place",
-    "consent": "risks and benefits were discussed with the patient",
-}
-"""What is confirmed before saving (CLINICAL 6): field value and words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +54,8 @@ class ScheduleView:
     warnings: tuple[str, ...]
     check_ins: tuple[str, ...]
     about_check_ins: str
+    stays: str
+    cut_first: str
     outline: str
     curve: CurveView | None
 
@@ -88,6 +82,8 @@ def schedule_view(
         warnings=_warnings(schedule),
         check_ins=_check_ins(schedule),
         about_check_ins=_about_check_ins(),
+        stays=_stays(schedule),
+        cut_first=_cut_first(schedule),
         outline=(
             ""
             if beside is None
@@ -108,6 +104,18 @@ def _summary(schedule: Schedule) -> str:
         f"{schedule.to_mg}/day begins on {day_in_plan(schedule.ends_on)}, "
         f"after {plural(schedule.days, 'day')}."
     )
+
+
+def _stays(schedule: Schedule) -> str:
+    """When a dose that stays is looked at again."""
+    if schedule.review_on is None:
+        return ""
+    return f"{schedule.to_mg}/day stays until the review on {day_in_plan(schedule.review_on)}."
+
+
+def _cut_first(schedule: Schedule) -> str:
+    """Which intake gives way first, where there are several."""
+    return f"Cut: {schedule.cut_first}." if schedule.cut_first else ""
 
 
 def _rows(schedule: Schedule) -> tuple[Row, ...]:
@@ -176,47 +184,58 @@ class Preview:
 
 def preview(
     found: Situation,
-    schedule: Schedule,
+    schedule: Schedule | None,
     write: Saving,
     held: InChart,
     *,
     confirmed: tuple[str, ...] = (),
     saved_key: str | None = None,
 ) -> Preview:
-    """Exactly what will be written."""
+    """Exactly what will be written; without a schedule the present orders go on."""
     orders = write.drafts if write.rung == ladder.ORDERS_AND_PLAN else ()
-    contacts = check_ins(schedule)
-    plan = None
-    if write.rung != ladder.TEXT:
-        plan = (
-            f"Care plan, draft: {write.plan['title'][:1].lower() + write.plan['title'][1:]}, "
-            f"{plural(len(schedule.steps) + 1, 'step')} and {plural(len(contacts), 'check-in')}, "
-            f"{day_in_plan(schedule.starts_on)} to {day_in_plan(contacts[-1].on)}."
-        )
     saved = _saved(write, held, saved_key)
     can_save = saved is None and write.rung != ladder.TEXT
     last = orders[-1].fill.ends if orders else None
     return Preview(
-        rung=_RUNG_WORDS[write.rung],
+        rung=_RUNG_WORDS[write.rung] if schedule is not None else "",
         drafts=tuple(map(_draft_line, orders)),
         noted=f"Each order is noted: {orders[0].resource['note'][0]['text']}" if orders else "",
-        plan=plan,
-        discontinue=tuple(order_name(record) for record in found.to_discontinue),
+        plan=_plan_line(schedule, write),
+        discontinue=()
+        if schedule is None
+        else tuple(order_name(record) for record in found.to_discontinue),
         button=f"Save {plural(write.count, 'draft')} to the chart" if can_save else None,
         saved=saved,
         others=_others(held),
         confirmations=tuple(
             Option(value, words[:1].upper() + words[1:], value in confirmed)
             for value, words in CONFIRMATIONS.items()
+            if value in write.confirming
         ),
         seen=write.seen,
         key=write.key,
         later=(
             f"Orders reach until {day_in_plan(last)}. Later steps are ordered after the "
             "reassessment that each reduction asks for."
-            if last and last < schedule.ends_on
+            if last and schedule is not None and last < schedule.ends_on
             else ""
         ),
+    )
+
+
+def _plan_line(schedule: Schedule | None, write: Saving) -> str | None:
+    if write.rung == ladder.TEXT:
+        return None
+    title = f"Care plan, draft: {write.plan['title'][:1].lower() + write.plan['title'][1:]}"
+    if schedule is None:
+        review_on = date.fromisoformat(write.plan["period"]["end"])
+        return f"{title}, on {day_in_plan(review_on)}."
+    contacts = check_ins(schedule)
+    review = ", its review" if schedule.review_on is not None else ""
+    return (
+        f"{title}, {plural(len(schedule.steps) + 1, 'step')}{review} and "
+        f"{plural(len(contacts), 'check-in')}, "
+        f"{day_in_plan(schedule.starts_on)} to {day_in_plan(contacts[-1].on)}."
     )
 
 
@@ -280,14 +299,19 @@ def maintain_view(planned: Planned, found: Situation) -> Maintain | None:
     """The sentence for the goal to maintain; None for another goal."""
     if planned.review_on is None:
         return None
-    stays = f"at {found.present_dose}/day"
-    if found.as_needed:
-        stays = "as needed" + ("" if planned.use is None else f", {planned.use.in_words},")
     return Maintain(
-        f"Clonazepam stays {stays} until the review on {day_in_plan(planned.review_on)}.",
-        "Stopping is not right for everybody. Nothing is written to the chart: enter the review "
-        "date as your clinic does.",
+        f"Clonazepam stays {stays(planned, found)} until the review on "
+        f"{day_in_plan(planned.review_on)}.",
+        "Stopping is not right for everybody. The present orders go on as they are; the review "
+        "stands in the care plan.",
     )
+
+
+def stays(planned: Planned, found: Situation) -> str:
+    """What stays where the goal is to maintain: "at 2 mg/day"."""
+    if not found.as_needed:
+        return f"at {found.present_dose}/day"
+    return "as needed" + ("" if planned.use is None else f" ({planned.use.in_words})")
 
 
 def spoken(found: Situation, planned: Planned) -> str:
@@ -320,7 +344,8 @@ def plan_text(found: Situation, planned: Planned) -> str:
     if schedule is None:
         why = (f"- {words}" for words in planned.why_none)
         return "\n".join([*lines, "There is no plan:", *why, ""])
-    lines += [f"Clonazepam taper: {_title(schedule)}", _summary(schedule), ""]
+    lines += [f"Clonazepam taper: {_title(schedule)}", _summary(schedule)]
+    lines += [*filter(None, (_stays(schedule), _cut_first(schedule))), ""]
     for row in _rows(schedule):
         days = plural(int(row.days), "day") if row.days.isdigit() else "from then on"
         lines.append(f"{row.starts} ({days}): {row.dose} mg/day, {row.tablets} (-{row.cut} %)")

@@ -28,15 +28,22 @@ from smart_app.planner.form_presenter import error_list, form_view
 from smart_app.planner.forms import Planned, make_plan, read_form
 from smart_app.planner.handout import handout_pdf
 from smart_app.planner.plan_presenter import (
-    CONFIRMATIONS,
     maintain_view,
     plan_text,
     preview,
     schedule_view,
     spoken,
+    stays,
 )
 from smart_app.planner.presenter import patient_view, recipient
-from smart_app.planner.save import InChart, Saving, in_chart, saving
+from smart_app.planner.save import (
+    CONFIRMATIONS,
+    InChart,
+    Saving,
+    in_chart,
+    maintaining,
+    saving,
+)
 from smart_app.planner.situation import Situation, situation
 from smart_app.planner.typed import Fields
 from smart_app.posted import posted_fields
@@ -185,7 +192,7 @@ class _Desk:
     async def _write(
         self, request: Request, looked: _Looked, write: Saving, said: _Said
     ) -> Response:
-        words = [CONFIRMATIONS[value] for value in said.confirmed]
+        words = [CONFIRMATIONS[v] for v in said.confirmed if v in write.confirming]
         result = await self.given.chart.write(looked.found.visit, write.entries(words))
         if isinstance(result, NotWritten):
             event = self.given.new_id()
@@ -219,6 +226,9 @@ class _Desk:
         if planned.schedule is not None:
             allowed = await chart.can_write(visit)
             write = saving(found, planned.schedule, allowed, policy)
+        elif planned.review_on is not None:
+            allowed = await chart.can_write(visit)
+            write = maintaining(found, stays(planned, found), planned.review_on, allowed, policy)
         return _Looked(resources, found, planned, write)
 
     async def _render(
@@ -229,8 +239,9 @@ class _Desk:
         if found.blocked is None:
             plan["form"] = form_view(planned, found)
             plan["maintain"] = maintain_view(planned, found)
-        if planned.schedule is not None and looked.write is not None:
+        if planned.schedule is not None:
             plan["schedule"] = schedule_view(planned.schedule, planned.curve, planned.recommended)
+        if looked.write is not None:
             plan["preview"] = preview(
                 found,
                 planned.schedule,
@@ -311,7 +322,8 @@ def _refused(looked: _Looked, fields: Fields, said: _Said) -> tuple[_Said, int] 
             "it again below, then save."
         )
         return replace(said, refusal=why), 409
-    missing = [words for value, words in CONFIRMATIONS.items() if value not in said.confirmed]
+    asked = looked.write.confirming
+    missing = [CONFIRMATIONS[value] for value in asked if value not in said.confirmed]
     if missing:
         why = "Nothing was written. Before saving, confirm that " + "; that ".join(missing) + "."
         return replace(said, confirm_error=why), 422

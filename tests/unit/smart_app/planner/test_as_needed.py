@@ -155,7 +155,7 @@ def test_to_reduce_is_below_the_average(client):
 
 @pytest.mark.parametrize(
     ("answers", "stays"),
-    [({}, "as needed"), (ON_FIVE_DAYS, "as needed, 1 mg on 5 days a week,")],
+    [({}, "as needed"), (ON_FIVE_DAYS, "as needed (1 mg on 5 days a week)")],
 )
 def test_to_maintain_needs_no_answer_and_names_no_maximum(answers, stays, client):
     words = words_of(ask(client, **answers, goal="maintain", review="2027-02-22"))
