@@ -54,11 +54,13 @@ from clinical.taper.request import (
 )
 from clinical.taper.schedule import DispenseLine, Intake, Schedule, TaperStep, Target
 from clinical.taper.tablets import Pieces, TabletProduct, default_products, products_of
+from clinical.taper.typed import TYPED, Typed, read_typed
 
 __all__ = [
     "CUSTOM",
     "CUT_ORDER",
     "TIMES_OF_DAY",
+    "TYPED",
     "BrokenLimit",
     "CannotChange",
     "CannotTaper",
@@ -91,6 +93,7 @@ __all__ = [
     "TaperRequest",
     "TaperStep",
     "Target",
+    "Typed",
     "UrgentPathway",
     "as_known_on",
     "begin",
@@ -110,6 +113,7 @@ __all__ = [
     "plan",
     "products_of",
     "proposed_review",
+    "read_typed",
     "recommended_pace",
     "refuse_interval",
     "refuse_rare",

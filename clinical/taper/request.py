@@ -174,16 +174,16 @@ def _refuse_floor(request: TaperRequest) -> None:
                 "step is left before the goal. Choose a lower floor, or none."
             )
         return
-    highest = request.from_mg.value * 1000 * _abrupt_share()
+    highest = request.from_mg.value * 1000 * abrupt_share()
     if request.pace.floor_ug > highest:
         raise CannotTaper(
             f"To stop from a floor of {dose_text(request.pace.floor_ug)}/day, more than "
-            f"{plain(_abrupt_share() * 100)} % of the present {request.from_mg}/day, would be an "
+            f"{plain(abrupt_share() * 100)} % of the present {request.from_mg}/day, would be an "
             f"abrupt stop: choose a floor up to {dose_text(request.box.at_most(highest))}/day."
         )
 
 
 @lru_cache(maxsize=1)
-def _abrupt_share() -> Fraction:
+def abrupt_share() -> Fraction:
     """Use that ends above this share of the dose before ends abruptly (CLINICAL 9)."""
     return Fraction(document("measures.toml")["numbers"]["abrupt_percent"]["value"]) / 100

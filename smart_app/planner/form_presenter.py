@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clinical.taper import CUSTOM, custom_limits, paces
+from clinical.taper import CUSTOM, TYPED, custom_limits, paces
 from smart_app.planner.as_needed import TypedUse, more_than_ordered
 from smart_app.planner.forms import AS_NOW, Goal, PlanForm, Planned, intake_times
 from smart_app.planner.own_pace import MG, PERCENT, OwnPace
@@ -54,6 +54,7 @@ class FormView:
     review: str
     paces: tuple[Option, ...]
     own: OwnPace
+    course: str
     units: tuple[Option, ...]
     start: str
     earliest: str
@@ -76,6 +77,7 @@ _FIELD_IDS = {
     "step": "step",
     "weeks": "weeks",
     "floor": "floor",
+    "course": "course",
     "start": "start",
     "products": "product-0",
     "times": "times",
@@ -105,6 +107,7 @@ def form_view(planned: Planned, found: Situation) -> FormView:
         review=form.review,
         paces=_paces(form, found),
         own=form.own,
+        course=form.course,
         units=(
             Option(PERCENT, "% of the current dose", form.own.unit == PERCENT),
             Option(MG, "mg", form.own.unit == MG),
@@ -166,7 +169,7 @@ def more_than_taken(planned: Planned, found: Situation) -> str | None:
 
 
 def _paces(form: PlanForm, found: Situation) -> tuple[Option, ...]:
-    """The shipped paces, the recommended first, and last a pace of one's own."""
+    """The shipped paces, the recommended first; last a pace and a schedule of one's own."""
     shipped = [
         Option(
             each.id,
@@ -177,7 +180,17 @@ def _paces(form: PlanForm, found: Situation) -> tuple[Option, ...]:
         )
         for each in sorted(paces(), key=lambda p: p.id != found.recommended.id)
     ]
-    return (*shipped, Option(CUSTOM, "Own pace", form.pace == CUSTOM, custom_limits()))
+    return (
+        *shipped,
+        Option(CUSTOM, "Own pace", form.pace == CUSTOM, custom_limits()),
+        Option(TYPED, "Own schedule, typed in", form.pace == TYPED, _TYPED),
+    )
+
+
+_TYPED = (
+    "Each step is judged by the limits of every taper: a rise, a cut too large, a gap, a dose that "
+    "the tablets do not make, a fill that is too short, no end."
+)
 
 
 def error_list(errors: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

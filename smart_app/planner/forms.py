@@ -18,6 +18,7 @@ from clinical.taper import (
     CUSTOM,
     CUT_ORDER,
     TIMES_OF_DAY,
+    TYPED,
     CannotTaper,
     IntakeTime,
     Pace,
@@ -29,9 +30,11 @@ from clinical.taper import (
     paces,
     plan,
     proposed_review,
+    read_typed,
     refuse_rare,
 )
 from clinical.taper.intakes import present_regimen
+from clinical.taper.typed import typed_pace
 from smart_app.planner.as_needed import ASKED, TypedUse, read_use, use_of_answers
 from smart_app.planner.own_pace import OwnPace, own_pace, read_own_pace
 from smart_app.planner.situation import Situation
@@ -39,6 +42,7 @@ from smart_app.planner.typed import Fields, amount, shortened, text_of
 from smart_app.planner.words import day_in_plan
 
 AS_NOW = "now"
+_LONGEST_COURSE = 4000
 
 
 class Goal(StrEnum):
@@ -55,7 +59,8 @@ class PlanForm:
     day); `start`, `then` and `review` are ISO dates as text.
 
     `times` is "now" or 1 to 4, `first` which intake is cut first (empty: the usual one). `own` is
-    what the pace of the prescriber's own is, where that is the `pace`. `use` is what is really
+    what the pace of the prescriber's own is, where that is the `pace`; `course` the lines of a
+    schedule that is typed in. `use` is what is really
     taken, None where the chart says it. `errors` are by field name, each a sentence.
     """
 
@@ -66,6 +71,7 @@ class PlanForm:
     review: str
     pace: str
     own: OwnPace
+    course: str
     start: str
     products: tuple[str, ...]
     times: str
@@ -89,6 +95,7 @@ class PlanForm:
             ("review", self.review),
             ("pace", self.pace),
             *self.own.pairs,
+            *((("course", self.course),) if self.course else ()),
             ("start", self.start),
             *(("products", code) for code in self.products),
             ("times", self.times),
@@ -103,7 +110,8 @@ class Planned:
     `use` is what is taken as needed, where that was answered; `instead` is what to do where no
     daily schedule is made of it. `curve` is the illustrative level of the schedule, None where
     the present dose is not the same each day; `recommended` the schedule at the recommended
-    pace, where another one was chosen.
+    pace, where another one was chosen. `forbids` says why a schedule that was typed in is judged
+    only, and not saved.
     """
 
     form: PlanForm
@@ -113,11 +121,12 @@ class Planned:
     curve: DoseCurve | None = None
     recommended: Schedule | None = None
     review_on: date | None = None
+    forbids: tuple[str, ...] = ()
 
     @property
     def why_none(self) -> tuple[str, ...]:
         """Why there is nothing to show yet: what is wrong, or what is asked; else empty."""
-        if self.schedule or self.review_on or self.instead:
+        if self.schedule or self.review_on or self.instead or self.forbids:
             return ()
         return tuple(self.form.errors.values()) or (ASKED,)
 
@@ -137,6 +146,7 @@ def read_form(given: Fields, found: Situation) -> PlanForm:
         review=text_of(given, "review", proposed_review(today).isoformat()),
         pace=text_of(given, "pace", found.recommended.id),
         own=read_own_pace(given, found.recommended),
+        course=given.get("course", "")[:_LONGEST_COURSE],
         start=text_of(given, "start", today.isoformat()),
         products=tuple(dict.fromkeys(shortened(code) for code in products[:40])),
         times=text_of(given, "times", AS_NOW if found.intakes else "1"),
@@ -165,6 +175,8 @@ def make_plan(form: PlanForm, found: Situation) -> Planned:
     request = _request(form, found, use, errors)
     if request is None:
         return Planned(_with(form, errors), use)
+    if form.pace == TYPED:
+        return _typed_in(form, found, use, request)
     try:
         schedule = _reviewed(request)
     except CannotTaper as refusal:
@@ -175,6 +187,37 @@ def make_plan(form: PlanForm, found: Situation) -> Planned:
     return Planned(
         form, use, schedule=schedule, curve=curve, recommended=_at_recommended_pace(request, found)
     )
+
+
+def _typed_in(
+    form: PlanForm, found: Situation, use: TakenAsNeeded | None, request: TaperRequest
+) -> Planned:
+    """The schedule as it was typed, with what the limits say of it."""
+    try:
+        typed = read_typed(form.course, request)
+        starts_on, ends_on = typed.course[0].starts, typed.course[-1].starts
+        if request.to_mg.value and request.review_on is None:
+            request = replace(request, review_on=proposed_review(ends_on))
+            typed = read_typed(form.course, request)
+    except CannotTaper as refusal:
+        return Planned(_with(form, {"course": str(refusal)}), use)
+    errors = {}
+    if starts_on < found.visit.today:
+        errors["course"] = (
+            f"The first line begins on {day_in_plan(starts_on)}: choose today, "
+            f"{day_in_plan(found.visit.today)}, or a later day."
+        )
+    if request.review_on is not None and request.review_on <= ends_on:
+        errors["then"] = (
+            f"Choose a review later than {day_in_plan(ends_on)}, when {request.to_mg}/day begins."
+        )
+    if errors:
+        return Planned(_with(form, errors), use)
+    curve = None
+    if typed.schedule is not None and not typed.forbids and use is None:
+        curve = dose_curve(typed.schedule, present_regimen(request))
+    recommended = _at_recommended_pace(replace(request, starts_on=starts_on), found)
+    return Planned(form, use, None, typed.schedule, curve, recommended, forbids=typed.forbids)
 
 
 def _instead_of_a_schedule(use: TakenAsNeeded) -> str | None:
@@ -262,6 +305,8 @@ def intake_times(form: PlanForm, found: Situation) -> tuple[IntakeTime, ...]:
 def _pace(form: PlanForm, errors: dict[str, str]) -> Pace | None:
     if form.pace == CUSTOM:
         return own_pace(form.own, errors)
+    if form.pace == TYPED:
+        return typed_pace(Milligrams(Fraction(1)), 1)  # the lines say the pace
     known = {each.id: each for each in paces()}
     if form.pace not in known:
         errors["pace"] = "Choose one of the paces."

@@ -323,6 +323,8 @@ def spoken(found: Situation, planned: Planned) -> str:
         return kept.words
     if planned.instead is not None:
         return f"No daily schedule: {planned.instead}"
+    if planned.forbids:
+        return " ".join(["The schedule cannot be saved as it is.", *planned.forbids])
     if planned.schedule is None:
         return " ".join(["There is no schedule yet.", *planned.why_none])
     return f"{_title(planned.schedule)}: {_summary(planned.schedule)}"
@@ -341,8 +343,8 @@ def plan_text(found: Situation, planned: Planned) -> str:
         words = f"No daily clonazepam schedule: {planned.instead}"
         return "\n".join([*lines, words, *asked, "", _signature(found)])
     schedule = planned.schedule
-    if schedule is None:
-        why = (f"- {words}" for words in planned.why_none)
+    if schedule is None or planned.forbids:
+        why = (f"- {words}" for words in planned.forbids or planned.why_none)
         return "\n".join([*lines, "There is no plan:", *why, ""])
     lines += [f"Clonazepam taper: {_title(schedule)}", _summary(schedule)]
     lines += [*filter(None, (_stays(schedule), _cut_first(schedule))), ""]

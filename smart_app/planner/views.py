@@ -148,7 +148,8 @@ class _Desk:
         """The plan as text to copy."""
         visit = await self.given.visit_of(request)
         looked = await self._look(visit, request.query_params, again=True)
-        if looked.found.blocked is not None or looked.planned.why_none:
+        planned = looked.planned
+        if looked.found.blocked is not None or planned.why_none or planned.forbids:
             return _no_plan(looked)
         return PlainTextResponse(plan_text(looked.found, looked.planned))
 
@@ -157,7 +158,7 @@ class _Desk:
         visit = await self.given.visit_of(request)
         looked = await self._look(visit, request.query_params, again=True)
         schedule = looked.planned.schedule
-        if looked.found.blocked is not None or schedule is None:
+        if looked.found.blocked is not None or schedule is None or looked.planned.forbids:
             return _no_plan(looked)
         whose = recipient(looked.found, signed=looked.held.signed)
         pdf = await run_in_threadpool(handout_pdf, schedule, whose)
@@ -223,7 +224,7 @@ class _Desk:
             return _Looked(resources, found, Planned(form), None)
         planned = make_plan(form, found)
         write = None
-        if planned.schedule is not None:
+        if planned.schedule is not None and not planned.forbids:
             allowed = await chart.can_write(visit)
             write = saving(found, planned.schedule, allowed, policy)
         elif planned.review_on is not None:
@@ -250,13 +251,14 @@ class _Desk:
                 confirmed=said.confirmed,
                 saved_key=said.saved_key,
             )
-        has_plan = found.blocked is None and not planned.why_none
+        has_plan = found.blocked is None and not planned.why_none and not planned.forbids
         live = _is_live(request)
         body = (self._main if live else self._page).render(
             view=patient_view(found, self.given.policy_of(found.visit)),
             blocked=found.blocked,
             notices=found.notices,
             instead=planned.instead,
+            forbids=planned.forbids,
             asks=planned.why_none if not planned.form.errors else (),
             **plan,
             said=said,
@@ -310,7 +312,8 @@ def _refused(looked: _Looked, fields: Fields, said: _Said) -> tuple[_Said, int] 
     if looked.found.blocked is not None:
         return replace(said, refusal="Nothing was written. No plan can be saved here."), 409
     if looked.write is None:
-        return replace(said, refusal="Nothing was written. There is no plan to save."), 422
+        why = " ".join(["Nothing was written. There is no plan to save.", *looked.planned.forbids])
+        return replace(said, refusal=why), 422
     if looked.held.this_plan:
         return None
     if not looked.write.count:
