@@ -20,6 +20,7 @@ from clinical.taper.changes import (
     StepBack,
     Stop,
     UrgentPathway,
+    replan_rules,
     urgent_pathway,
 )
 from clinical.taper.custom import (
@@ -43,6 +44,7 @@ from clinical.taper.replan import (
     begin,
     change,
     stand,
+    under_way,
 )
 from clinical.taper.request import (
     CUT_ORDER,
@@ -54,7 +56,7 @@ from clinical.taper.request import (
 )
 from clinical.taper.schedule import DispenseLine, Intake, Schedule, TaperStep, Target
 from clinical.taper.tablets import Pieces, TabletProduct, default_products, products_of
-from clinical.taper.typed import TYPED, Typed, read_typed
+from clinical.taper.typed import TYPED, Typed, begin_from_course, read_typed
 
 __all__ = [
     "CUSTOM",
@@ -97,6 +99,7 @@ __all__ = [
     "UrgentPathway",
     "as_known_on",
     "begin",
+    "begin_from_course",
     "change",
     "custom_limits",
     "cut_order_from",
@@ -117,6 +120,8 @@ __all__ = [
     "recommended_pace",
     "refuse_interval",
     "refuse_rare",
+    "replan_rules",
     "stand",
+    "under_way",
     "urgent_pathway",
 ]

@@ -40,6 +40,9 @@ from clinical.taper.schedule import Intake, Schedule
 from clinical.taper.tablets import Pieces, TabletProduct
 from clinical.taper.typed import TYPED, typed_pace
 
+OWN_RECORD = "https://taperguard.org/fhir/StructureDefinition/taper-plan"
+"""The extension of a CarePlan that holds the plan with its changes."""
+
 Json = dict[str, Any]
 _T = TypeVar("_T")
 

@@ -28,6 +28,7 @@ from clinical.taper.limits import BrokenLimit, DoseOnDays, Limit, judge_course
 from clinical.taper.pace import Band, MilligramSteps, Pace
 from clinical.taper.planner import CALENDAR_AFTER, assemble
 from clinical.taper.refusal import CannotTaper
+from clinical.taper.replan import TaperPlan, under_way
 from clinical.taper.request import TaperRequest, abrupt_share, refuse_unusable
 from clinical.taper.schedule import Intake, Schedule
 from clinical.taper.tablets import Pieces
@@ -58,11 +59,13 @@ _PER_DAY = re.compile(r"\s*(?:mg)?\s*(?:/\s*day|a day|daily)?", re.ASCII | re.IG
 class Typed:
     """What was typed, as a course with its findings, and the schedule that it draws.
 
-    `findings` are in the order of the steps. `schedule` is drawn of what was typed whatever is
+    `request` is what was asked for, from the first day typed. `findings` are in the order of the
+    steps. `schedule` is drawn of what was typed whatever is
     found: where nothing says when the goal begins it ends with the last dose. None where the days
     do not follow on each other at all.
     """
 
+    request: TaperRequest
     course: tuple[DoseOnDays, ...]
     findings: tuple[BrokenLimit, ...]
     schedule: Schedule | None
@@ -83,7 +86,21 @@ def read_typed(text: str, request: TaperRequest) -> Typed:
     begins = replace(request, starts_on=course[0].starts, pace=_pace(request, course))
     judged = judge_course(begins.from_mg, begins.to_mg, course, begins.tablets)
     findings = sorted([*judged, *_abrupt_stop(begins, course)], key=lambda found: found.step)
-    return Typed(course, tuple(findings), _drawn(begins, course))
+    return Typed(begins, course, tuple(findings), _drawn(begins, course))
+
+
+def begin_from_course(request: TaperRequest, course: Sequence[DoseOnDays]) -> TaperPlan:
+    """A course that somebody else states, as a plan that can be changed; its tablets are chosen.
+
+    Raises CannotTaper where it is none of ours: it breaks more than the cap.
+    """
+    begins = replace(request, starts_on=course[0].starts, pace=_pace(request, course))
+    judged = judge_course(begins.from_mg, begins.to_mg, course, begins.tablets)
+    other = [found.text for found in judged if found.limit is not Limit.CUT_OVER_CAP]
+    schedule = _drawn(begins, course)
+    if other or schedule is None:
+        raise CannotTaper(other[0] if other else "The days of its steps do not follow each other.")
+    return under_way(begins, schedule)
 
 
 def typed_pace(cut: Milligrams, days: int) -> Pace:

@@ -6,6 +6,8 @@ orders point at the plan (`MedicationRequest.basedOn`), the plan holds the whole
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +17,8 @@ from typing import Any
 from clinical.facts import OWN_PLAN, OWN_RULES
 from clinical.follow_up import CheckIn, check_in_rules
 from clinical.quantities import as_decimal
-from clinical.taper import Schedule
+from clinical.taper import Schedule, TaperPlan
+from clinical.taper.plan_json import OWN_RECORD, to_json
 from ehr.write.draft_orders import UCUM, OrderContext
 
 Resource = dict[str, Any]
@@ -54,11 +57,13 @@ def care_plan(
     *,
     key: str,
     supporting: Sequence[str] = (),
+    kept: TaperPlan | None = None,
 ) -> Resource:
     """The plan with one activity for each step, for the target, its review and each check-in.
 
     `key` identifies this plan: saving it twice finds it. `supporting` are references to the
-    present orders that it was planned from.
+    present orders that it was planned from. `kept` is the plan with its changes, so that it can be
+    changed again; it travels as an attachment in an extension.
     """
     days = [schedule.ends_on, *(contact.on for contact in contacts)]
     last = max(days if schedule.review_on is None else [*days, schedule.review_on])
@@ -87,9 +92,21 @@ def care_plan(
         *_review(schedule),
         *(_check_in(contact) for contact in contacts),
     ]
+    if kept is not None:
+        plan["extension"] = [record_of(kept)]
     if words.confirmed:
         plan["note"] = [{"text": "Confirmed before saving: " + "; ".join(words.confirmed) + "."}]
     return plan
+
+
+def record_of(plan: TaperPlan) -> Resource:
+    """The extension that holds a plan with its changes (read by `ehr.read.care_plans`)."""
+    raw = json.dumps(to_json(plan), separators=(",", ":"), ensure_ascii=False).encode()
+    attachment = {
+        "contentType": "application/json",
+        "data": base64.b64encode(raw).decode("ascii"),
+    }
+    return {"url": OWN_RECORD, "valueAttachment": attachment}
 
 
 def maintenance_plan(

@@ -111,7 +111,7 @@ class Planned:
     daily schedule is made of it. `curve` is the illustrative level of the schedule, None where
     the present dose is not the same each day; `recommended` the schedule at the recommended
     pace, where another one was chosen. `forbids` says why a schedule that was typed in is judged
-    only, and not saved.
+    only, and not saved. `request` is what the schedule was asked with.
     """
 
     form: PlanForm
@@ -122,6 +122,7 @@ class Planned:
     recommended: Schedule | None = None
     review_on: date | None = None
     forbids: tuple[str, ...] = ()
+    request: TaperRequest | None = None
 
     @property
     def why_none(self) -> tuple[str, ...]:
@@ -185,7 +186,12 @@ def make_plan(form: PlanForm, found: Situation) -> Planned:
     if schedule.as_needed is None:
         curve = dose_curve(schedule, present_regimen(request))
     return Planned(
-        form, use, schedule=schedule, curve=curve, recommended=_at_recommended_pace(request, found)
+        form,
+        use,
+        schedule=schedule,
+        curve=curve,
+        recommended=_at_recommended_pace(request, found),
+        request=replace(request, review_on=schedule.review_on),
     )
 
 
@@ -217,7 +223,15 @@ def _typed_in(
     if typed.schedule is not None and not typed.forbids and use is None:
         curve = dose_curve(typed.schedule, present_regimen(request))
     recommended = _at_recommended_pace(replace(request, starts_on=starts_on), found)
-    return Planned(form, use, None, typed.schedule, curve, recommended, forbids=typed.forbids)
+    return Planned(
+        form,
+        use,
+        schedule=typed.schedule,
+        curve=curve,
+        recommended=recommended,
+        forbids=typed.forbids,
+        request=typed.request,
+    )
 
 
 def _instead_of_a_schedule(use: TakenAsNeeded) -> str | None:

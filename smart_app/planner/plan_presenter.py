@@ -198,7 +198,7 @@ def preview(
     last = orders[-1].fill.ends if orders else None
     return Preview(
         rung=_RUNG_WORDS[write.rung] if schedule is not None else "",
-        drafts=tuple(map(_draft_line, orders)),
+        drafts=tuple(map(draft_line, orders)),
         noted=f"Each order is noted: {orders[0].resource['note'][0]['text']}" if orders else "",
         plan=_plan_line(schedule, write),
         discontinue=()
@@ -252,7 +252,8 @@ _RUNG_WORDS = {
 }
 
 
-def _draft_line(draft: Draft) -> DraftLine:
+def draft_line(draft: Draft) -> DraftLine:
+    """A draft order in words."""
     order = draft.resource
     quantity = order["dispenseRequest"]["quantity"]["value"]
     return DraftLine(

@@ -14,7 +14,7 @@ from typing import Any
 from clinical.facts import OWN_PLAN, MedicationRecord, RecordKind
 from clinical.follow_up import check_ins
 from clinical.policy import Policy
-from clinical.taper import Schedule
+from clinical.taper import Schedule, TaperRequest, under_way
 from ehr.decode import encode
 from ehr.read.chart import Resources
 from ehr.read.json import as_list, as_object, as_text
@@ -83,7 +83,11 @@ class InChart:
 
 
 def saving(
-    found: Situation, schedule: Schedule, allowed: tuple[str, ...], policy: Policy
+    found: Situation,
+    schedule: Schedule,
+    allowed: tuple[str, ...],
+    policy: Policy,
+    request: TaperRequest,
 ) -> Saving:
     """What would be written for this plan on the best rung that is allowed."""
     context, visit = order_context(found.visit), found.visit
@@ -95,6 +99,7 @@ def saving(
         PlanWords(policy.rules_version),
         key=key,
         supporting=[record.source for record in _with_id(found)],
+        kept=under_way(request, schedule),
     )
     orders = [r.source for r in _with_id(found) if r.kind is RecordKind.REQUEST]
     present = orders[0] if orders else None

@@ -54,10 +54,11 @@ def taper_picture(
     width: int,
     last: date,
     beside: Schedule | None = None,
+    today: date | None = None,
 ) -> Markup:
     """The picture at a width, until a last day; `key` is unique on the page.
 
-    `beside` is drawn as an outline.
+    `beside` is drawn as an outline. Of a plan under way what is before `today` is drawn as past.
     """
     at = _Canvas(schedule, last, width)
     svg = Svg(width, at.bottom + _FLAGS + _DATES)
@@ -68,6 +69,8 @@ def taper_picture(
     if beside is not None:
         _outline(svg, at, beside)
     _labels(svg, at, schedule, treads)
+    if today is not None and schedule.starts_on < today <= at.axis.last:
+        _past(svg, at, today)
     _dates(svg, at, [day for day, _, _ in treads])
     _flags(svg, at, contacts)
     return svg.done(key, _title(schedule), _description(schedule, contacts))
@@ -112,6 +115,15 @@ def _treads(
         svg.rect(x, y, right - x, at.bottom - y, "tread")
         svg.path(f"M{x:.1f} {before:.1f}V{y:.1f}H{right:.1f}", "tread-edge")
         before = y
+
+
+def _past(svg: Svg, at: _Canvas, today: date) -> None:
+    x = at.x(today)
+    svg.rect(LEFT, _TOP - 8, x - LEFT, at.bottom - _TOP + 8, "past")
+    svg.line(x, _TOP - 14, x, at.bottom, "today")
+    words = "today"
+    right = x + 3 + text_width(words) > at.width
+    svg.text(x - 3 if right else x + 3, _TOP - 10, words, "soft", "end" if right else "start")
 
 
 def _outline(svg: Svg, at: _Canvas, beside: Schedule) -> None:

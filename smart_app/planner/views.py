@@ -6,13 +6,10 @@ text, the hand-out) may draw from what was read for this visit a moment ago.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
-from weakref import WeakValueDictionary
 
 import jinja2
 from starlette.concurrency import run_in_threadpool
@@ -22,11 +19,15 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from clinical.policy import Policy
 from ehr.read.chart import Resources
+from smart_app.planner.change_presenter import StandingView, standing_view
+from smart_app.planner.change_views import ChangeDesk
+from smart_app.planner.charted import ChartedPlan, charted_plan
+from smart_app.planner.collaborators import PlannerCollaborators
 from smart_app.planner.form_presenter import error_list, form_view
 from smart_app.planner.forms import Planned, make_plan, read_form
 from smart_app.planner.handout import handout_pdf
+from smart_app.planner.pages import PatientLocks, is_live, templates
 from smart_app.planner.plan_presenter import (
     maintain_view,
     plan_text,
@@ -47,40 +48,24 @@ from smart_app.planner.save import (
 from smart_app.planner.situation import Situation, situation
 from smart_app.planner.typed import Fields
 from smart_app.posted import posted_fields
-from smart_app.visit import Chart, NotWritten, Visit, Written
+from smart_app.visit import NotWritten, Visit, Written
 
 _LARGEST_FORM = 64 * 1024
 
-CsrfCheck = Callable[[Request, Visit, Fields], None]
-
-
-@dataclass(frozen=True, slots=True)
-class PlannerCollaborators:
-    """What the planner works with.
-
-    `visit_of` answers with the visit of a request, or raises an HTTPException with its page.
-    `check_csrf` raises when a form does not carry the visit's token (field "csrf_token").
-    `policy_of` is the policy where the visit's EHR is used.
-    `static_prefix` is the path under which the planner's style sheet is served.
-    """
-
-    visit_of: Callable[[Request], Awaitable[Visit]]
-    check_csrf: CsrfCheck
-    chart: Chart
-    policy_of: Callable[[Visit], Policy]
-    new_id: Callable[[], str]
-    static_prefix: str = "/planner-static"
-
 
 def routes(given: PlannerCollaborators) -> list[BaseRoute]:
-    """The page, the save, the text to copy, and the style sheet."""
-    desk = _Desk(given)
+    """The page, the save, the text to copy, the plan in the chart, and the style sheet."""
+    environment, locks = templates(), PatientLocks()
+    desk, changes = _Desk(given, environment, locks), ChangeDesk(given, environment, locks)
     static = _Static(directory=str(files("smart_app") / "static"))
     return [
         Route("/planner/{launch_id}", desk.page, methods=["GET"]),
         Route("/planner/{launch_id}/save", desk.save, methods=["POST"]),
         Route("/planner/{launch_id}/plan.txt", desk.text, methods=["GET"]),
         Route("/planner/{launch_id}/handout.pdf", desk.handout, methods=["GET"]),
+        Route("/planner/{launch_id}/change", changes.page, methods=["GET"]),
+        Route("/planner/{launch_id}/change", changes.save, methods=["POST"]),
+        Route("/planner/{launch_id}/change/handout.pdf", changes.handout, methods=["GET"]),
         Mount(given.static_prefix, static, name="planner-static"),
     ]
 
@@ -124,23 +109,18 @@ class _Said:
 class _Desk:
     """The handlers of one door."""
 
-    def __init__(self, given: PlannerCollaborators) -> None:
+    def __init__(
+        self, given: PlannerCollaborators, environment: jinja2.Environment, locks: PatientLocks
+    ) -> None:
         self.given = given
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        environment = jinja2.Environment(
-            loader=jinja2.PackageLoader("smart_app"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._locks = locks
         self._page = environment.get_template("planner/page.html")
         self._main = environment.get_template("planner/main.html")
 
     async def page(self, request: Request) -> Response:
         """The planner, with the plan that the address names; only its main part when live."""
         visit = await self.given.visit_of(request)
-        looked = await self._look(visit, request.query_params, again=_is_live(request))
+        looked = await self._look(visit, request.query_params, again=is_live(request))
         said = _Said(saved_key=request.query_params.get("saved"))
         return await self._render(request, looked, said, 422 if looked.planned.form.errors else 200)
 
@@ -177,9 +157,7 @@ class _Desk:
         self.given.check_csrf(request, visit, fields)
         confirmed = tuple(v for v in fields.getlist("confirm") if v in CONFIRMATIONS)
         said = _Said(confirmed=confirmed)
-        # One save at a time for one patient: the second click waits, and then finds the first.
-        key = f"{visit.ehr_id} {visit.patient_id}"
-        lock = self._locks.setdefault(key, asyncio.Lock())
+        lock = self._locks.of(visit)
         async with lock:
             looked = await self._look(visit, fields)
             refused = _refused(looked, fields, said)
@@ -224,9 +202,9 @@ class _Desk:
             return _Looked(resources, found, Planned(form), None)
         planned = make_plan(form, found)
         write = None
-        if planned.schedule is not None and not planned.forbids:
+        if planned.request is not None and planned.schedule is not None and not planned.forbids:
             allowed = await chart.can_write(visit)
-            write = saving(found, planned.schedule, allowed, policy)
+            write = saving(found, planned.schedule, allowed, policy, planned.request)
         elif planned.review_on is not None:
             allowed = await chart.can_write(visit)
             write = maintaining(found, stays(planned, found), planned.review_on, allowed, policy)
@@ -252,8 +230,11 @@ class _Desk:
                 saved_key=said.saved_key,
             )
         has_plan = found.blocked is None and not planned.why_none and not planned.forbids
-        live = _is_live(request)
+        live = is_live(request)
         body = (self._main if live else self._page).render(
+            main="planner/main.html",
+            page_title="Taper planner",
+            standing=_standing(looked),
             view=patient_view(found, self.given.policy_of(found.visit)),
             blocked=found.blocked,
             notices=found.notices,
@@ -276,9 +257,12 @@ class _Desk:
         return Response(body, status, {"Vary": "HX-Request-Type"}, media_type)
 
 
-def _is_live(request: Request) -> bool:
-    """Whether htmx asks for a part of the page (it asks for a whole one to go back to)."""
-    return request.method == "GET" and request.headers.get("hx-request-type") == "partial"
+def _standing(looked: _Looked) -> StandingView | None:
+    """Where the plan stands that the chart holds already."""
+    charted = charted_plan(looked.resources, looked.found)
+    if not isinstance(charted, ChartedPlan):
+        return None
+    return standing_view(charted, looked.found.visit.today)
 
 
 def _no_plan(looked: _Looked) -> Response:
@@ -298,6 +282,7 @@ def _paths(request: Request, looked: _Looked) -> dict[str, str]:
     return {
         "page": page,
         "save": f"{page}/save",
+        "change": f"{page}/change",
         "text": f"{page}/plan.txt?{query}",
         "handout": f"{page}/handout.pdf?{query}",
     }
