@@ -62,6 +62,7 @@ class FormView:
     times: tuple[Option, ...]
     first: str
     firsts: tuple[Option, ...]
+    agreed: bool
     errors: dict[str, str]
     error_list: tuple[tuple[str, str], ...]
 
@@ -83,6 +84,7 @@ _FIELD_IDS = {
     "times": "times",
     "first": "first",
     "confirm": "confirm-pdmp",
+    "specialist": "specialist",
 }
 
 
@@ -120,6 +122,7 @@ def form_view(planned: Planned, found: Situation) -> FormView:
         times=tuple(times),
         first=form.first,
         firsts=_firsts(form, found),
+        agreed=form.agreed,
         errors=dict(form.errors),
         error_list=error_list(form.errors),
     )

@@ -60,8 +60,9 @@ class PlanForm:
 
     `times` is "now" or 1 to 4, `first` which intake is cut first (empty: the usual one). `own` is
     what the pace of the prescriber's own is, where that is the `pace`; `course` the lines of a
-    schedule that is typed in. `use` is what is really
-    taken, None where the chart says it. `errors` are by field name, each a sentence.
+    schedule that is typed in. `use` is what is really taken, None where the chart says it.
+    `agreed`: a specialist has agreed to what stops a taper; who, and why, is asked when the plan is
+    saved and stands in no address. `errors` are by field name, each a sentence.
     """
 
     use: TypedUse | None
@@ -76,6 +77,7 @@ class PlanForm:
     products: tuple[str, ...]
     times: str
     first: str
+    agreed: bool = False
     errors: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -100,6 +102,7 @@ class PlanForm:
             *(("products", code) for code in self.products),
             ("times", self.times),
             ("first", self.first),
+            *((("agreed", "1"),) if self.agreed else ()),
         )
 
 
@@ -152,6 +155,7 @@ def read_form(given: Fields, found: Situation) -> PlanForm:
         products=tuple(dict.fromkeys(shortened(code) for code in products[:40])),
         times=text_of(given, "times", AS_NOW if found.intakes else "1"),
         first=text_of(given, "first", ""),
+        agreed=bool(found.overridden),
     )
 
 

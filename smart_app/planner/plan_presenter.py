@@ -355,6 +355,10 @@ def plan_text(found: Situation, planned: Planned) -> str:
         lines += [f"    Warning: {note}" for note in row.notes]
     lines += ["", *(f"Note: {words}" for words in _warnings(schedule)), *asked]
     lines += [f"Agree first: {gate.why}" for gate in found.notices]
+    lines += [
+        f"Stops a taper: {words} Planned because a specialist has agreed: ________ (who, and why)."
+        for words in found.overridden
+    ]
     lines += ["", "Discontinue when the taper is signed, or the doses add up:"]
     lines += [f"- {order_name(record)}" for record in found.to_discontinue]
     supply = dispensing(fills(schedule), found.visit.today)

@@ -60,14 +60,34 @@ class Saving:
         """How many resources are written."""
         return len(self.entries(()))
 
-    def entries(self, confirmed: Sequence[str]) -> tuple[Resource, ...]:
-        """The entries of the transaction, with the prescriber's confirmations in the plan."""
+    def entries(
+        self, confirmed: Sequence[str], agreement: str | None = None
+    ) -> tuple[Resource, ...]:
+        """The entries of the transaction, with the prescriber's confirmations in the plan.
+
+        `agreement` says which specialist agreed to what stops a taper: in the plan and each order.
+        """
         if self.rung == ladder.TEXT:
             return ()
-        note = "Confirmed before saving: " + "; ".join(confirmed) + "."
-        plan = {**self.plan, "note": [{"text": note}]} if confirmed else self.plan
+        notes = [f"Confirmed before saving: {'; '.join(confirmed)}."] if confirmed else []
+        notes += [agreement] if agreement else []
+        plan = {**self.plan, "note": [{"text": note} for note in notes]} if notes else self.plan
         orders = self.drafts if self.rung == ladder.ORDERS_AND_PLAN else ()
+        if agreement:
+            orders = tuple(_noted(draft, agreement) for draft in orders)
         return plan_entries(self.key, plan, orders)
+
+
+def _noted(draft: Draft, words: str) -> Draft:
+    order = draft.resource
+    return replace(draft, resource={**order, "note": [*order["note"], {"text": words}]})
+
+
+def agreement_of(found: Situation, specialist: str, why: str) -> str:
+    """Who agreed to a taper in spite of what stops one, and why, for the plan and its orders."""
+    stops = " ".join(found.overridden)
+    recorded = f" Recorded by {found.visit.user_name}." if found.visit.user_name else ""
+    return f"{stops} Planned all the same: agreed by {specialist}. Why: {why}{recorded}"
 
 
 @dataclass(frozen=True, slots=True)

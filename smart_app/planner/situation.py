@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clinical.dose_history import DoseHistory, dose_history
@@ -25,11 +25,15 @@ Resource = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Why no taper is planned here, what it means, and what can be done instead."""
+    """Why no taper is planned here, what it means, and what can be done instead.
+
+    `by_gates`: only because somebody else has to agree, so that a named specialist may.
+    """
 
     title: str
     why: tuple[str, ...]
     possible: tuple[str, ...]
+    by_gates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,8 @@ class Situation:
     `as_needed`: all of it is, so that what is really taken has to be asked, and `present` is only
     what is allowed. `intakes` are the present ones where they are known, else empty. `tablets`
     are those that the pharmacy stocks. `history_read` says how fresh the history is that a worker
-    read, None where there is none. `blocked` is None when a taper can be planned.
+    read, None where there is none. `blocked` is None when a taper can be planned. `overridden` says
+    what stops a taper where it is planned all the same, because a specialist has agreed.
     """
 
     visit: Visit
@@ -58,6 +63,13 @@ class Situation:
     history: DoseHistory
     history_read: str | None
     blocked: Blocked | None
+    overridden: tuple[str, ...] = ()
+
+    def agreed_by_specialist(self) -> Situation:
+        """The same where a specialist has agreed to what stops a taper (CLINICAL 6, Gates)."""
+        if self.blocked is None or not self.blocked.by_gates:
+            return self
+        return replace(self, blocked=None, overridden=self.blocked.why)
 
     @property
     def to_discontinue(self) -> tuple[MedicationRecord, ...]:
@@ -168,6 +180,7 @@ def _blocked(
             "No plan here: a taper needs somebody else first",
             tuple(sentence(gate.why) for gate in gates),
             _WHEN_STOPPED,
+            by_gates=True,
         )
     return None
 
@@ -180,8 +193,8 @@ _WHEN_UNKNOWN = (
 )
 _WHEN_STOPPED = (
     "Keep the present dose until then: an abrupt stop can cause seizures.",
-    "Agree a plan with the specialist whom the reason calls for, and write its orders in the "
-    "EHR as usual.",
+    "Agree a plan with the specialist whom the reason calls for: then it can be planned here, with "
+    "their name and reason in the plan and in its orders.",
     "If the chart is wrong or out of date, correct it and open the planner again.",
 )
 

@@ -41,6 +41,7 @@ from smart_app.planner.save import (
     CONFIRMATIONS,
     InChart,
     Saving,
+    agreement_of,
     in_chart,
     maintaining,
     saving,
@@ -51,6 +52,7 @@ from smart_app.posted import posted_fields
 from smart_app.visit import NotWritten, Visit, Written
 
 _LARGEST_FORM = 64 * 1024
+_LONGEST_WORDS = 300
 
 
 def routes(given: PlannerCollaborators) -> list[BaseRoute]:
@@ -103,6 +105,9 @@ class _Said:
     differences: tuple[Written, ...] = ()
     confirmed: tuple[str, ...] = ()
     confirm_error: str | None = None
+    specialist: str = ""
+    specialist_why: str = ""
+    specialist_error: str | None = None
     saved_key: str | None = None
 
 
@@ -156,7 +161,11 @@ class _Desk:
             return PlainTextResponse("The form is too large or not readable.\n", status_code=400)
         self.given.check_csrf(request, visit, fields)
         confirmed = tuple(v for v in fields.getlist("confirm") if v in CONFIRMATIONS)
-        said = _Said(confirmed=confirmed)
+        said = _Said(
+            confirmed=confirmed,
+            specialist=fields.get("specialist", "").strip()[:_LONGEST_WORDS],
+            specialist_why=fields.get("specialist_why", "").strip()[:_LONGEST_WORDS],
+        )
         lock = self._locks.of(visit)
         async with lock:
             looked = await self._look(visit, fields)
@@ -172,7 +181,10 @@ class _Desk:
         self, request: Request, looked: _Looked, write: Saving, said: _Said
     ) -> Response:
         words = [CONFIRMATIONS[v] for v in said.confirmed if v in write.confirming]
-        result = await self.given.chart.write(looked.found.visit, write.entries(words))
+        found, agreement = looked.found, None
+        if found.overridden:
+            agreement = agreement_of(found, said.specialist, said.specialist_why)
+        result = await self.given.chart.write(found.visit, write.entries(words, agreement))
         if isinstance(result, NotWritten):
             event = self.given.new_id()
             return await self._render(
@@ -197,6 +209,8 @@ class _Desk:
         resources = await (chart.read_again(visit) if again else chart.read(visit))
         policy = self.given.policy_of(visit)
         found = situation(resources, visit, policy)
+        if "agreed" in fields:
+            found = found.agreed_by_specialist()
         form = read_form(fields, found)
         if found.blocked is not None:
             return _Looked(resources, found, Planned(form), None)
@@ -237,6 +251,7 @@ class _Desk:
             standing=_standing(looked),
             view=patient_view(found, self.given.policy_of(found.visit)),
             blocked=found.blocked,
+            overridden=found.overridden,
             notices=found.notices,
             instead=planned.instead,
             forbids=planned.forbids,
@@ -249,9 +264,16 @@ class _Desk:
             pairs=planned.form.pairs,
             csrf_token=found.visit.csrf_token,
             paths={**_paths(request, looked), "static": self.given.static_prefix},
-            confirm_errors=error_list({"confirm": said.confirm_error})
-            if said.confirm_error
-            else (),
+            confirm_errors=error_list(
+                {
+                    name: words
+                    for name, words in (
+                        ("confirm", said.confirm_error),
+                        ("specialist", said.specialist_error),
+                    )
+                    if words
+                }
+            ),
         )
         media_type = "text/html; charset=utf-8"
         return Response(body, status, {"Vary": "HX-Request-Type"}, media_type)
@@ -315,4 +337,10 @@ def _refused(looked: _Looked, fields: Fields, said: _Said) -> tuple[_Said, int] 
     if missing:
         why = "Nothing was written. Before saving, confirm that " + "; that ".join(missing) + "."
         return replace(said, confirm_error=why), 422
+    if looked.found.overridden and not (said.specialist and said.specialist_why):
+        why = (
+            "Nothing was written. Name the specialist who agreed to this taper, and say why: both "
+            "stand in the plan and in its orders."
+        )
+        return replace(said, specialist_error=why), 422
     return None

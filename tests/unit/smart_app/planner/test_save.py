@@ -4,6 +4,7 @@ import asyncio
 import re
 from urllib.parse import parse_qs, urlsplit
 
+import cds
 import pytest
 from planner_screen import CONFIRMED, form_of
 
@@ -243,3 +244,58 @@ def test_to_maintain_a_care_plan_with_the_review_is_saved_and_no_order(client, c
     assert taper_plans([plan]) == ()
     again = client.get(PAGE, params={"form": "1", "goal": "maintain", "review": "2027-02-22"})
     assert "Saved: this plan is in the chart (1 record)" in again.text
+
+
+# --- what stops a taper, where a specialist has agreed ------------------------------------------
+
+
+@pytest.fixture
+def epilepsy(chart):
+    """The same patient with a seizure disorder."""
+    chart.resources.append(cds.condition("G40.909"))
+    return chart
+
+
+def agreed_form(client):
+    blocked = client.get(PAGE).text
+    assert f'href="{PAGE}?agreed=1"' in blocked
+    page = client.get(PAGE, params={"agreed": "1"})
+    assert "Planned because a specialist has agreed" in page.text
+    assert "A seizure disorder is in the chart" in page.text
+    return form_of(page)
+
+
+def test_a_named_specialist_may_agree_and_the_plan_and_each_order_say_so(client, epilepsy):
+    fields = agreed_form(client)
+    said = {
+        "specialist": "Dr Vera Neuro, neurology",
+        "specialist_why": "Seizure-free on levetiracetam",
+    }
+    response = client.post(f"{PAGE}/save", data={**fields, **said})
+    assert response.status_code == 303
+    assert "Neuro" not in response.headers["location"]
+    (entries,) = epilepsy.transactions
+    for entry in entries:
+        note = entry["resource"]["note"][-1]["text"]
+        assert "A seizure disorder is in the chart" in note
+        assert "agreed by Dr Vera Neuro, neurology. Why: Seizure-free on levetiracetam" in note
+        assert "Recorded by Dr One." in note
+    assert "Saved: this plan is in the chart" in client.get(response.headers["location"]).text
+
+
+@pytest.mark.parametrize("missing", ["specialist", "specialist_why"])
+def test_without_a_name_and_a_reason_nothing_is_written(missing, client, epilepsy):
+    said = {"specialist": "Dr Vera Neuro", "specialist_why": "Seizure-free", missing: " "}
+    response = client.post(f"{PAGE}/save", data={**agreed_form(client), **said})
+    assert response.status_code == 422
+    assert "Name the specialist who agreed to this taper, and say why" in response.text
+    kept = said["specialist" if missing == "specialist_why" else "specialist_why"]
+    assert f'value="{kept}"' in response.text
+    assert epilepsy.transactions == []
+
+
+def test_nobody_agrees_to_a_plan_from_a_dose_that_is_not_known(client, chart):
+    chart.resources[1].update(dosageInstruction=[{"text": "as directed"}])
+    page = client.get(PAGE, params={"agreed": "1"}).text
+    assert "the present dose cannot be computed" in page
+    assert "agreed=1" not in page
