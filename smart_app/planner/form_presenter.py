@@ -151,8 +151,8 @@ def _firsts(form: PlanForm, found: Situation) -> tuple[Option, ...]:
 def _use_view(typed: TypedUse, planned: Planned, found: Situation) -> UseView:
     return UseView(
         why=(
-            f"The chart allows up to {found.present}, as needed. Ask what is really taken: a "
-            "taper is made of that, never of the most that is allowed."
+            f"{_allowed(found)} Ask what is really taken: a taper is made of that, never of the "
+            "most that is allowed."
         ),
         taken=typed.taken,
         days=(
@@ -164,6 +164,15 @@ def _use_view(typed: TypedUse, planned: Planned, found: Situation) -> UseView:
         ),
         more=more_than_taken(planned, found),
     )
+
+
+def _allowed(found: Situation) -> str:
+    """What the orders allow, as far as they say it."""
+    if not found.present.complete:
+        return "A part is ordered as needed without a maximum, so the most is not known."
+    if found.daily_too:
+        return f"A part is ordered every day and a part as needed, up to {found.present} in all."
+    return f"The chart allows up to {found.present}, as needed."
 
 
 def more_than_taken(planned: Planned, found: Situation) -> str | None:

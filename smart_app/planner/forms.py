@@ -143,7 +143,7 @@ def read_form(given: Fields, found: Situation) -> PlanForm:
     if not products and "form" not in given:
         products = tuple(product.rxcui for product in found.tablets)
     return PlanForm(
-        use=read_use(given) if found.as_needed else None,
+        use=read_use(given, daily_too=found.daily_too) if found.as_needed else None,
         goal=text_of(given, "goal", Goal.DISCONTINUE),
         to=text_of(given, "to", ""),
         then=text_of(given, "then", ""),
@@ -166,7 +166,9 @@ def make_plan(form: PlanForm, found: Situation) -> Planned:
     if form.goal not in set(Goal):
         errors["goal"] = "Choose to discontinue, to reduce or to maintain."
     answered = form.use is not None and not form.use.is_empty
-    use = use_of_answers(form.use, errors) if form.use is not None and answered else None
+    use = None
+    if form.use is not None and answered:
+        use = use_of_answers(form.use, errors, daily_too=found.daily_too)
     if form.goal == Goal.MAINTAIN:
         review_on = _day(form.review, "review", today, errors)
         if review_on == today:

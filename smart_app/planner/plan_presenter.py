@@ -61,9 +61,16 @@ class ScheduleView:
 
 
 def schedule_view(
-    schedule: Schedule, curve: DoseCurve | None, beside: Schedule | None = None
+    schedule: Schedule,
+    curve: DoseCurve | None,
+    beside: Schedule | None = None,
+    *,
+    judged_only: bool = False,
 ) -> ScheduleView:
-    """The schedule in words and pictures; `beside` is drawn as an outline to compare with."""
+    """The schedule in words and pictures; `beside` is drawn as an outline to compare with.
+
+    `judged_only`: it was typed in, and is no plan.
+    """
     contacts = check_ins(schedule)
     last = contacts[-1].on
     if curve is not None:
@@ -74,15 +81,15 @@ def schedule_view(
 
     return ScheduleView(
         title=_title(schedule),
-        summary=_summary(schedule),
+        summary=_AS_TYPED if judged_only else _summary(schedule),
         line=taper_line(schedule),
         wide=picture("taper-wide", 600),
         narrow=picture("taper-narrow", 350),
         rows=_rows(schedule),
-        warnings=_warnings(schedule),
+        warnings=() if judged_only else _warnings(schedule),
         check_ins=_check_ins(schedule),
         about_check_ins=_about_check_ins(),
-        stays=_stays(schedule),
+        stays="" if judged_only else _stays(schedule),
         cut_first=_cut_first(schedule),
         outline=(
             ""
@@ -92,6 +99,9 @@ def schedule_view(
         ),
         curve=None if curve is None else curve_view(schedule, curve, last),
     )
+
+
+_AS_TYPED = "As it was typed, with what the limits say of each step. It is no plan yet."
 
 
 def _title(schedule: Schedule) -> str:
@@ -312,7 +322,8 @@ def stays(planned: Planned, found: Situation) -> str:
     """What stays where the goal is to maintain: "at 2 mg/day"."""
     if not found.as_needed:
         return f"at {found.present_dose}/day"
-    return "as needed" + ("" if planned.use is None else f" ({planned.use.in_words})")
+    ordered = "partly as needed, as ordered" if found.daily_too else "as needed"
+    return ordered + ("" if planned.use is None else f" ({planned.use.in_words})")
 
 
 def spoken(found: Situation, planned: Planned) -> str:

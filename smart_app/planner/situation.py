@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from clinical.dose_history import DoseHistory, dose_history
@@ -10,7 +11,13 @@ from clinical.facts import MedicationRecord, PatientFacts, Unknown
 from clinical.findings import Assessment
 from clinical.gates import Gate, coordinate_gates, stop_gates
 from clinical.policy import Policy
-from clinical.present import Use, only_as_needed, present_intakes, use_of, why_not_steady
+from clinical.present import (
+    Use,
+    partly_as_needed,
+    present_intakes,
+    use_of,
+    why_not_steady,
+)
 from clinical.quantities import Milligrams
 from clinical.review import review, why_perhaps_current
 from clinical.signing import current_clonazepam, planned_clonazepam
@@ -40,8 +47,9 @@ class Blocked:
 class Situation:
     """One patient on one day: the facts, the checks, the present dose and the way to plan.
 
-    `as_needed`: all of it is, so that what is really taken has to be asked, and `present` is only
-    what is allowed. `intakes` are the present ones where they are known, else empty. `tablets`
+    `as_needed`: some of it is, so that what is really taken has to be asked, and `present` is only
+    what is allowed, as far as a maximum is given. `daily_too`: another part is taken every day.
+    `intakes` are the present ones where they are known, else empty. `tablets`
     are those that the pharmacy stocks. `history_read` says how fresh the history is that a worker
     read, None where there is none. `blocked` is None when a taper can be planned. `overridden` says
     what stops a taper where it is planned all the same, because a specialist has agreed.
@@ -54,6 +62,7 @@ class Situation:
     current: tuple[MedicationRecord, ...]
     present: Total
     as_needed: bool
+    daily_too: bool
     intakes: tuple[Milligrams, ...]
     tablets: tuple[TabletProduct, ...]
     recommended: Pace
@@ -91,7 +100,7 @@ def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
     current = current_clonazepam(facts, on)
     present = total_on(current, on)
     intakes = present_intakes(current)
-    as_needed = only_as_needed(current, on)
+    as_needed = partly_as_needed(current, on)
     known = sum(part.value for part in intakes) == present.mg_per_day and present.complete
     patients = resources.by_type.get("Patient", ())
     kept = resources.background
@@ -106,6 +115,7 @@ def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
         current=current,
         present=present,
         as_needed=as_needed,
+        daily_too=as_needed and _is_daily_too(current, on),
         intakes=intakes if known and not as_needed else (),
         tablets=policy.tablets,
         recommended=recommended,
@@ -116,6 +126,10 @@ def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
         history_read=None if kept is None else kept.words,
         blocked=_blocked(facts, current, present, visit, policy),
     )
+
+
+def _is_daily_too(current: tuple[MedicationRecord, ...], on: date) -> bool:
+    return any(not partly_as_needed([record], on) for record in current)
 
 
 def _recommended(facts: PatientFacts, use: Use, visit: Visit, policy: Policy) -> tuple[Pace, str]:
@@ -161,14 +175,14 @@ def _blocked(
             tuple(sentence(order_name(r)) for r in current),
             ("Plan a taper once the dose at home is ordered.",),
         )
-    if not present.complete:
+    if not present.complete and not partly_as_needed(current, on):
         return Blocked(
             "No plan: the present dose cannot be computed",
             (sentence(not_counted(current, present)),),
             _WHEN_UNKNOWN,
         )
     unsteady = why_not_steady(current, on)
-    if unsteady is not None and not only_as_needed(current, on):
+    if unsteady is not None and not partly_as_needed(current, on):
         return Blocked(
             "No plan: what is taken each day is not known",
             (sentence(unsteady), "A daily taper from its highest day could raise the dose."),

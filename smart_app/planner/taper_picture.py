@@ -29,7 +29,7 @@ class _Canvas:
         self.width, self.right = width, width - RIGHT
         self.axis = DayAxis(schedule.starts_on, last, LEFT, self.right)
         self.x = self.axis.x
-        self.most = float(schedule.from_mg.value) * 1.12
+        self.most = _highest(schedule) * 1.12
         self.bottom = _TOP + _PLOT
         self._written: list[tuple[float, float, float, float]] = []
 
@@ -76,12 +76,18 @@ def taper_picture(
     return svg.done(key, _title(schedule), _description(schedule, contacts))
 
 
+def _highest(schedule: Schedule) -> float:
+    """The highest dose of a picture; a schedule that was typed in may begin with a rise."""
+    doses = [schedule.from_mg, schedule.to_mg, *(step.dose for step in schedule.steps)]
+    return float(max(dose.value for dose in doses))
+
+
 def taper_line(schedule: Schedule) -> Markup:
     """The same as a small line without words, for beside the sentence that says it."""
     width, height = 120, 36
-    days, most = max(schedule.days, 1) * 1.12, float(schedule.from_mg.value)
+    days, most = max(schedule.days, 1) * 1.12, _highest(schedule)
     svg = Svg(width, height)
-    points = [f"M1 {2:.1f}"]
+    points = [f"M1 {2 + (height - 4) * (1 - float(schedule.from_mg.value) / most):.1f}"]
     falls = [*((s.starts, s.dose.value) for s in schedule.steps)]
     for day, mg in [*falls, (schedule.ends_on, schedule.to_mg.value)]:
         x = 8 + (width - 8) * (day - schedule.starts_on).days / days
@@ -92,7 +98,7 @@ def taper_line(schedule: Schedule) -> Markup:
 
 def _axes(svg: Svg, at: _Canvas, schedule: Schedule) -> None:
     svg.text(2, _TOP - 10, "mg/day", "soft")
-    most = float(schedule.from_mg.value)
+    most = _highest(schedule)
     step = next(s for s in (0.25, 0.5, 1, 2, 5, 10) if most / s <= 5)
     for number in range(int(most / step) + 1):
         mg = Fraction(step) * number

@@ -233,7 +233,12 @@ class _Desk:
             plan["form"] = form_view(planned, found)
             plan["maintain"] = maintain_view(planned, found)
         if planned.schedule is not None:
-            plan["schedule"] = schedule_view(planned.schedule, planned.curve, planned.recommended)
+            plan["schedule"] = schedule_view(
+                planned.schedule,
+                planned.curve,
+                planned.recommended,
+                judged_only=bool(planned.forbids),
+            )
         if looked.write is not None:
             plan["preview"] = preview(
                 found,
