@@ -61,7 +61,7 @@ class ChangedRow:
     """A step of the changed plan: `past` is over and stays; `was` is the dose as it was planned."""
 
     starts: str
-    ends: str
+    days: str
     dose: str
     was: str
     tablets: str
@@ -81,6 +81,7 @@ class ChangedView:
     drafts: tuple[DraftLine, ...]
     withdrawn: tuple[str, ...]
     discontinue: tuple[str, ...]
+    when_to_discontinue: str
     covered: str
     plan: str
     button: str | None
@@ -179,6 +180,7 @@ def changed_view(
         drafts=tuple(map(draft_line, write.drafts)),
         withdrawn=tuple(map(_withdrawn, write.withdrawn)),
         discontinue=tuple(map(order_name, write.discontinue)),
+        when_to_discontinue=_when_to_discontinue(standing, write),
         covered=(
             ""
             if write.covered_until is None
@@ -206,7 +208,7 @@ def _rows(standing: StandingPlan, before: StandingPlan, today: date) -> list[Cha
     rows = [
         ChangedRow(
             day_in_plan(step.starts),
-            day_in_plan(step.ends),
+            str(step.days),
             plain(step.dose.value),
             _was(before, step.starts),
             intakes_in_words(step.intakes),
@@ -234,6 +236,19 @@ def _rows(standing: StandingPlan, before: StandingPlan, today: date) -> list[Cha
 def _was(before: StandingPlan, day: date) -> str:
     dose = before.dose_on(day)
     return "stopped" if dose is None else plain(dose.value)
+
+
+def _when_to_discontinue(standing: StandingPlan, write: ChangeSaving) -> str:
+    """From when the signed orders that do not fit any more would add up with the plan."""
+    if standing.schedule is None:
+        return "Signed orders that have not begun: discontinue them. What is taken now goes on"
+    if not write.drafts:
+        return "Signed orders that say something else than the changed plan: discontinue them"
+    first = min(draft.fill.starts for draft in write.drafts)
+    return (
+        f"Signed orders to discontinue on {day_in_plan(first)}, when the new ones begin, or the "
+        "doses add up"
+    )
 
 
 def _withdrawn(order: dict[str, object]) -> str:

@@ -133,11 +133,11 @@ def _past(svg: Svg, at: _Canvas, today: date) -> None:
 
 
 def _outline(svg: Svg, at: _Canvas, beside: Schedule) -> None:
-    points = [f"M{at.x(beside.starts_on):.1f} {at.y(beside.from_mg.value):.1f}"]
+    points = [f"M{max(at.x(beside.starts_on), LEFT):.1f} {at.y(beside.from_mg.value):.1f}"]
     falls = [(step.starts, step.dose.value) for step in beside.steps]
     for day, mg in [*falls, (beside.ends_on, beside.to_mg.value)]:
         if day <= at.axis.last:
-            points.append(f"H{at.x(day):.1f}V{at.y(mg):.1f}")
+            points.append(f"H{max(at.x(day), LEFT):.1f}V{at.y(mg):.1f}")
     points.append(f"H{at.right}")
     svg.path("".join(points), "outline")
 

@@ -188,7 +188,9 @@ def test_signed_orders_that_still_say_the_same_go_on(client, saved, clock):
     clock["today"] = date(2026, 11, 30)
     page = client.get(CHANGE, params={"kind": "slow-down"}).text
     assert "The signed orders say the same until Sun 6 Dec 2026 and go on" in page
-    discontinue = page[page.index("Signed orders to discontinue") :]
+    discontinue = page[
+        page.index("Signed orders to discontinue on Mon 7 Dec 2026, when the new ones begin") :
+    ]
     assert "from 2026-11-23 to 2026-12-06" not in discontinue
     assert "from 2026-12-07 to 2026-12-20" in discontinue
     change(client, kind="slow-down")
@@ -298,7 +300,7 @@ def test_of_an_active_plan_a_draft_says_that_it_was_stopped(client, saved, clock
     signed(saved)
     clock["today"] = date(2026, 11, 30)
     page = client.get(CHANGE, params={"kind": "stop", "flag": "seizure"}).text
-    discontinue = page[page.index("Signed orders to discontinue") :]
+    discontinue = page[page.index("Signed orders that have not begun") :]
     assert "from 2026-11-23 to 2026-12-06" not in discontinue  # what is taken now goes on
     assert "from 2026-12-07 to 2026-12-20" in discontinue
     change(client, kind="stop", flag="seizure", why="Seizure last night")
@@ -338,3 +340,11 @@ def test_the_hand_out_is_of_the_plan_as_it_stands(client, saved, clock):
     response = client.get(f"{CHANGE}/handout.pdf")
     assert response.headers["content-type"] == "application/pdf"
     assert response.content.startswith(b"%PDF")
+
+
+def test_before_the_first_cut_the_present_order_goes_on_until_the_new_ones_begin(client, saved):
+    """Held on the first day for 14: 2 mg goes on, 1.875 begins on 7 Dec 2026."""
+    page = client.get(CHANGE, params={"kind": "hold", "days": "14"}).text
+    assert "2 mg/day is held from 2026-11-23 to 2026-12-06." in page
+    words = "Signed orders to discontinue on Mon 7 Dec 2026, when the new ones begin"
+    assert "clonazepam 1 mg tablet" in page[page.index(words) :]
