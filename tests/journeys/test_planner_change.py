@@ -47,7 +47,7 @@ def test_a_saved_plan_is_held_and_then_stopped_and_the_chart_follows(
     expect(page.locator("#spoken")).to_contain_text("mg/day is held from")
     assert page.evaluate("window.sameDocument === true")
     view.look("planner-change")
-    page.get_by_label("Why").fill("Sleepless for four nights")
+    page.get_by_role("textbox", name="Why").fill("Sleepless for four nights")
     page.get_by_role("button", name="Save this change to the chart").click()
     expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
     expect(page.get_by_text("Why: Sleepless for four nights")).to_be_visible()
@@ -66,7 +66,7 @@ def test_a_saved_plan_is_held_and_then_stopped_and_the_chart_follows(
     page.get_by_label("which red flag").select_option(label="A seizure")
     expect(page.get_by_role("heading", name="Urgent: the taper is stopped")).to_be_visible()
     # One change a day, but a red flag never waits.
-    page.get_by_label("Why").fill("Seizure this morning")
+    page.get_by_role("textbox", name="Why").fill("Seizure this morning")
     view.look("planner-red-flag")
     page.get_by_role("button", name="Save this change to the chart").click()
     expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
