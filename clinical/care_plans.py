@@ -22,7 +22,8 @@ class TaperCarePlan:
 
     `group` is the identifier that its orders carry too, as "system|value". `steps` are its doses
     in turn, the last one the goal; empty where they cannot be read. `pace_id` and `rules_version`
-    say by what it was made; None where it does not say.
+    say by what it was made; None where it does not say. `replaces` are the sources of the plans
+    whose place it takes.
     """
 
     source: str
@@ -32,6 +33,7 @@ class TaperCarePlan:
     pace_id: str | None = None
     rules_version: str | None = None
     created_on: date | None = None
+    replaces: tuple[str, ...] = ()
 
     @property
     def is_draft(self) -> bool:

@@ -28,10 +28,14 @@ class DailyDose:
 
 @dataclass(frozen=True, slots=True)
 class NotComputable:
-    """No daily dose can be said; `why` is a sentence. A known ceiling may stand in `warnings`."""
+    """No daily dose can be said; `why` is a sentence. A known ceiling may stand in `warnings`.
+
+    `as_needed`: only because the order is as needed without a maximum.
+    """
 
     why: str
     warnings: tuple[str, ...] = ()
+    as_needed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,7 +193,8 @@ def _why_not(gaps: list[tuple[int, LineGap]], known: list[LineDose], lines: int)
             warnings.append(
                 f"the lines that could be read come to at most {plain(dose.high)} {dose.unit}/day"
             )
-    return NotComputable(why, _few(warnings))
+    as_needed = all(each.result.as_needed for _, each in gaps)
+    return NotComputable(why, _few(warnings), as_needed)
 
 
 def _few(warnings: Sequence[str]) -> tuple[str, ...]:

@@ -87,10 +87,14 @@ def why_not_steady(current: Sequence[MedicationRecord], on: date) -> str | None:
     return None
 
 
-def only_as_needed(current: Sequence[MedicationRecord], on: date) -> bool:
-    """Whether all that is ordered for the day is as needed, so that what is taken can be asked."""
+def partly_as_needed(current: Sequence[MedicationRecord], on: date) -> bool:
+    """Whether what is taken can be asked: a part is as needed, and of the rest the dose is known.
+
+    As needed without a maximum counts too: nobody needs the most where it is asked what is taken.
+    """
     doses = [dose for record in current if (dose := dose_on(record.course, on)) is not None]
-    return bool(doses) and all(isinstance(it, DailyDose) and it.as_needed for it in doses)
+    known = all(isinstance(it, DailyDose) or it.as_needed for it in doses)
+    return known and any(it.as_needed for it in doses)
 
 
 def present_intakes(current: Sequence[MedicationRecord]) -> tuple[Milligrams, ...]:

@@ -32,6 +32,7 @@ _SECONDS_PER_LIST = 40
 _MOST_MEDICATIONS = 60
 _CAPABILITY_KEPT = timedelta(minutes=10)
 _NOT_OFFERED = (404, 405, 501)
+_CHANGED_MEANWHILE = (409, 412)
 
 
 @dataclass(slots=True)
@@ -124,6 +125,16 @@ class SmartChart:
 
         An EHR whose CapabilityStatement cannot be read is written nothing: text to copy.
         """
+        stated = await self._capability(visit)
+        return (ladder.TEXT,) if stated is None else ladder.rungs(stated, visit.scopes)
+
+    async def can_change(self, visit: Visit) -> bool:
+        """Whether orders and care plans may be made and changed, both together."""
+        stated = await self._capability(visit)
+        return stated is not None and ladder.can_change(stated, visit.scopes)
+
+    async def _capability(self, visit: Visit) -> Mapping[str, Any] | None:
+        """What the EHR states, kept for a while; None where it cannot be read."""
         kept = self._capabilities.get(visit.ehr_id)
         if kept is None or self._given.now() - kept[0] > _CAPABILITY_KEPT:
             token = await self._sessions.token_of(visit)
@@ -132,13 +143,13 @@ class SmartChart:
                     stated = await EhrClient(http, visit.fhir_base, token).metadata()
             except EhrError:
                 log.get(__name__).warning("capabilities not read", ehr=visit.ehr_id, exc_info=True)
-                return (ladder.TEXT,)
+                return None
             kept = (self._given.now(), stated)
             self._capabilities[visit.ehr_id] = kept
-        return ladder.rungs(kept[1], visit.scopes)
+        return kept[1]
 
     async def write(
-        self, visit: Visit, entries: Sequence[Resource]
+        self, visit: Visit, entries: Sequence[Resource], why: str = "taper-planner"
     ) -> tuple[Written, ...] | NotWritten:
         """Send the entries as one transaction, read them again and compare.
 
@@ -150,7 +161,7 @@ class SmartChart:
         transaction = Transaction.of(visit, entries)
         if transaction.why_not is not None:
             return NotWritten(f"Nothing was sent: {transaction.why_not}.")
-        deed = await self._deed(visit, Action.WRITE, transaction.types)
+        deed = await self._deed(visit, Action.WRITE, transaction.types, why)
         line = await self._audit(deed, Stage.ASKED)
         stage, references = Stage.UNKNOWN, transaction.types
         try:
@@ -331,5 +342,10 @@ def _not_known(error: EhrError) -> str:
 
 
 def _not_written(error: EhrError) -> str:
+    if error.status in _CHANGED_MEANWHILE:
+        return (
+            "Nothing was written: somebody has changed the plan in the chart in the meantime. Look "
+            "at it again, then save."
+        )
     said = f' It says: "{error.said}".' if error.said else ""
     return f"Nothing was written: {error}.{said}"

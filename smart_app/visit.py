@@ -68,8 +68,15 @@ class Chart(Protocol):
         """The rungs of the ladder that this EHR and these scopes allow, best first."""
         ...
 
+    async def can_change(self, visit: Visit) -> bool:
+        """Whether orders and care plans may be made and changed, both together."""
+        ...
+
     async def write(
-        self, visit: Visit, entries: Sequence[Resource]
+        self, visit: Visit, entries: Sequence[Resource], why: str = "taper-planner"
     ) -> tuple[Written, ...] | NotWritten:
-        """Create the resources as one transaction, read them again and compare."""
+        """Write the resources as one transaction, read them again and compare.
+
+        `why` is the static name of the purpose, for the audit.
+        """
         ...

@@ -16,7 +16,8 @@ from ehr.write.compare import differences
 from smart_app.visit import Visit, Written
 
 _URL = re.compile(r"[A-Z][A-Za-z]{1,63}(?:/[A-Za-z0-9.-]{1,64})?")
-_DRAFTED = ("MedicationRequest", "CarePlan")
+# What is written as a draft, and how a draft is taken back.
+_WITHDRAWN = {"MedicationRequest": "cancelled", "CarePlan": "revoked"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def _resource(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _why_not(entry: Mapping[str, Any], visit: Visit) -> str | None:
-    """Why an entry may not be sent: only drafts, only this patient's, only made or changed."""
+    """Why an entry may not be sent: only drafts, made, changed or taken back, of this patient."""
     resource, request = _resource(entry), as_object(entry.get("request"))
     kind = as_text(resource.get("resourceType"))
     url = as_text(request.get("url")) or ""
@@ -111,6 +112,7 @@ def _why_not(entry: Mapping[str, Any], visit: Visit) -> str | None:
         f"Patient/{visit.patient_id}"
     ):
         return "an entry is not about the patient of this visit"
-    if kind in _DRAFTED and resource.get("status") != "draft":
+    allowed = ("draft", _WITHDRAWN.get(kind)) if request["method"] == "PUT" else ("draft",)
+    if kind in _WITHDRAWN and resource.get("status") not in allowed:
         return "an entry is not a draft"
     return None

@@ -218,6 +218,10 @@ def taper(  # noqa: PLR0913, PLR0917 - the options of the command, one each
     times_per_day: Annotated[
         str, typer.Option("--times-per-day", metavar="N", help="Intakes a day.")
     ] = "1",
+    cut_first: Annotated[
+        str | None,
+        typer.Option("--cut-first", metavar="TIME", help="morning, midday, evening or night."),
+    ] = None,
     output_format: Annotated[
         str,
         typer.Option("--format", metavar="FORMAT", help="table, json, csv, ics, pdf or fhir."),
@@ -241,6 +245,7 @@ def taper(  # noqa: PLR0913, PLR0917 - the options of the command, one each
         pace_id=pace,
         products=products,
         times_per_day=times_per_day,
+        cut_first=cut_first,
         output_format=output_format,
         patient=patient,
         on=_date(on, "--on"),

@@ -9,10 +9,9 @@ import httpx2
 from starlette.routing import BaseRoute
 
 from ehr.keys import IssuerKeys, OurKeys
-from smart_app import door
+from smart_app import door, planner
 from smart_app.chart import SmartChart
 from smart_app.collaborators import Collaborators
-from smart_app.planner import views
 from smart_app.planner.typed import Fields
 from smart_app.session import Sessions, check_csrf
 from smart_app.visit import Visit
@@ -39,8 +38,8 @@ def smart_routes(house: House, *, http: HttpFactory | None = None) -> list[BaseR
         token = fields.get("csrf_token")
         check_csrf(visit, token if isinstance(token, str) else None)
 
-    pages = views.routes(
-        views.PlannerCollaborators(
+    pages = planner.routes(
+        planner.PlannerCollaborators(
             visit_of=sessions.visit_of,
             check_csrf=check_form,
             chart=SmartChart(given, sessions),

@@ -288,7 +288,7 @@ def _as_needed_up_to(
     caps = [(c, _ceiling_in(intake.unit, c, product)) for c in line.ceilings]
     known = [(most / c.days, c) for c, most in caps if most]
     if not known:
-        return LineGap(NotComputable("as needed, no maximum given", notes))
+        return LineGap(NotComputable("as needed, no maximum given", notes, as_needed=True))
     high, ceiling = min(known, key=lambda pair: pair[0])
     peak = max(high, high * ceiling.days) if ceiling.days > 1 else high
     working = (

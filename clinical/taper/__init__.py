@@ -20,6 +20,7 @@ from clinical.taper.changes import (
     StepBack,
     Stop,
     UrgentPathway,
+    replan_rules,
     urgent_pathway,
 )
 from clinical.taper.custom import (
@@ -43,14 +44,25 @@ from clinical.taper.replan import (
     begin,
     change,
     stand,
+    under_way,
 )
-from clinical.taper.request import CUT_ORDER, IntakeTime, TaperRequest, proposed_review
+from clinical.taper.request import (
+    CUT_ORDER,
+    TIMES_OF_DAY,
+    IntakeTime,
+    TaperRequest,
+    cut_order_from,
+    proposed_review,
+)
 from clinical.taper.schedule import DispenseLine, Intake, Schedule, TaperStep, Target
 from clinical.taper.tablets import Pieces, TabletProduct, default_products, products_of
+from clinical.taper.typed import TYPED, Typed, begin_from_course, read_typed
 
 __all__ = [
     "CUSTOM",
     "CUT_ORDER",
+    "TIMES_OF_DAY",
+    "TYPED",
     "BrokenLimit",
     "CannotChange",
     "CannotTaper",
@@ -83,11 +95,14 @@ __all__ = [
     "TaperRequest",
     "TaperStep",
     "Target",
+    "Typed",
     "UrgentPathway",
     "as_known_on",
     "begin",
+    "begin_from_course",
     "change",
     "custom_limits",
+    "cut_order_from",
     "default_products",
     "dispensing",
     "fills",
@@ -100,8 +115,11 @@ __all__ = [
     "plan",
     "products_of",
     "proposed_review",
+    "read_typed",
     "refuse_interval",
     "refuse_rare",
+    "replan_rules",
     "stand",
+    "under_way",
     "urgent_pathway",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -36,20 +36,33 @@ class Fill:
         return (self.ends - self.starts).days + 1
 
 
-def fills(schedule: Schedule, max_days: int | None = None) -> tuple[Fill, ...]:
+def fills(
+    schedule: Schedule, max_days: int | None = None, first_day: date | None = None
+) -> tuple[Fill, ...]:
     """The fills of all steps in the order of their days; each step's add up to its dispense.
 
     `max_days` is the longest fill (default 28, CLINICAL 6). A longer step is divided as
     evenly as whole weeks allow, so that no short remainder is left. An order holds exactly one
-    dosage instruction, so one product in different counts is one fill for each count. Raises
+    dosage instruction, so one product in different counts is one fill for each count. From
+    `first_day` on only: a step under way on that day is filled for what is left of it. Raises
     ValueError when `max_days` is not positive.
     """
     longest = conventions().longest_fill_days if max_days is None else max_days
     if longest < 1:
         raise ValueError("a fill lasts at least a day")
     return tuple(
-        fill for place, step in enumerate(schedule.steps) for fill in _of_step(place, step, longest)
+        fill
+        for place, step in enumerate(schedule.steps)
+        if first_day is None or first_day <= step.ends
+        for fill in _of_step(place, _rest(step, first_day), longest)
     )
+
+
+def _rest(step: TaperStep, first_day: date | None) -> TaperStep:
+    """A step from a day on."""
+    if first_day is None or first_day <= step.starts:
+        return step
+    return replace(step, starts=first_day)
 
 
 def _of_step(place: int, step: TaperStep, longest: int) -> Iterator[Fill]:

@@ -28,6 +28,7 @@ class Limit(StrEnum):
     UNMAKEABLE = "unmakeable-dose"
     STEP_LONGER_THAN_FILL = "step-longer-than-its-fill"
     FILL_TOO_LONG = "fill-too-long"
+    ABRUPT_STOP = "abrupt-stop"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,10 @@ from clinical.taper.replan import TaperPlan, change
 from clinical.taper.request import IntakeTime, TaperRequest, refuse_unusable
 from clinical.taper.schedule import Intake, Schedule
 from clinical.taper.tablets import Pieces, TabletProduct
+from clinical.taper.typed import TYPED, typed_pace
+
+OWN_RECORD = "https://taperguard.org/fhir/StructureDefinition/taper-plan"
+"""The extension of a CarePlan that holds the plan with its changes."""
 
 Json = dict[str, Any]
 _T = TypeVar("_T")
@@ -63,7 +67,7 @@ class MalformedPlan(ValueError):
 def to_json(given: TaperPlan) -> Json:
     """Objects, lists, texts and whole numbers; a dose is a fraction of mg/day ("15/8").
 
-    Raises CannotTaper for a pace that is neither a shipped one nor chosen by hand within the
+    Raises CannotTaper for a pace that is neither a shipped one nor made by hand within the
     limits: it could not be read back.
     """
     request, planned = given.request, given.planned
@@ -142,7 +146,7 @@ def _value(name: str, kept: Any) -> Any:
 
 
 def _pace_json(given: Pace) -> str | Json:
-    if given.id != CUSTOM:
+    if given.id not in {CUSTOM, TYPED}:
         if given != pace(given.id):
             raise CannotTaper(f'The pace "{given.id}" is not as shipped: it cannot be kept.')
         return given.id
@@ -152,6 +156,8 @@ def _pace_json(given: Pace) -> str | Json:
             return {"cut_percent": str(cut * 100), "interval_days": days, "floor_mg": floor_mg}
         case MilligramSteps(bands=(band,)):
             cut_mg = str(Fraction(band.cut_ug) / 1000)
+            if given.id == TYPED:
+                return {"typed_first_cut_mg": cut_mg, "first_days": band.hold_days}
             return {"cut_mg": cut_mg, "interval_days": band.hold_days, "floor_mg": floor_mg}
     raise CannotTaper("A pace that was chosen by hand has one step at each interval.")
 
@@ -213,6 +219,9 @@ def _request(kept: Mapping[str, Any]) -> TaperRequest:
 def _pace(kept: Any) -> Pace:
     if isinstance(kept, str):
         return pace(kept)
+    if "typed_first_cut_mg" in kept:
+        cut, first = _milligrams(kept["typed_first_cut_mg"]), _typed(kept["first_days"], int)
+        return typed_pace(cut, first)
     days, floor = _typed(kept["interval_days"], int), _milligrams(kept["floor_mg"])
     if "cut_mg" in kept:
         return milligram_pace(_milligrams(kept["cut_mg"]), days, floor)

@@ -114,6 +114,7 @@ def assemble(
         products=request.tablets,
         review_on=review_on,
         as_needed=None if use is None or use.is_daily else use,
+        cut_order=request.order_of_cuts,
     )
     return _with_warnings(schedule, request, stepped_back_on)
 

@@ -86,8 +86,12 @@ class StandingPlan:
 
 def begin(request: TaperRequest) -> TaperPlan:
     """A plan without changes. Raises CannotTaper where there is no schedule."""
+    return under_way(request, plan(request))
+
+
+def under_way(request: TaperRequest, planned: Schedule) -> TaperPlan:
+    """A schedule as a plan without changes, for one that `plan` did not make."""
     pinned = replace(request, products=request.tablets)
-    planned = plan(pinned)
     made = _most_makeable(pinned)
     first = planned.steps[0].dose if planned.steps else planned.to_mg
     if made <= first.value * 1000:

@@ -37,6 +37,11 @@ CUT_ORDER = (IntakeTime.MIDDAY, IntakeTime.MORNING, IntakeTime.EVENING, IntakeTi
 """Which intake is cut first: each is used up before the next is touched, the night's last."""
 
 
+def cut_order_from(time: IntakeTime) -> tuple[IntakeTime, ...]:
+    """An order of cuts that begins with this intake; the others as usual."""
+    return (time, *(other for other in CUT_ORDER if other is not time))
+
+
 @dataclass(frozen=True, slots=True)
 class TaperRequest:
     """A taper to plan: from what the patient takes now to the goal, starting with the first cut.
@@ -74,6 +79,12 @@ class TaperRequest:
     def times(self) -> tuple[IntakeTime, ...]:
         """The times of day of the present regimen."""
         return TIMES_OF_DAY[len(self.intakes) or self.times_per_day]
+
+    @property
+    def order_of_cuts(self) -> tuple[IntakeTime, ...]:
+        """Its intakes in the order in which they are cut; none where there is only one."""
+        times = self.times
+        return () if len(times) == 1 else tuple(t for t in self.cut_order if t in times)
 
 
 def proposed_review(stays_from: date) -> date:
@@ -163,16 +174,16 @@ def _refuse_floor(request: TaperRequest) -> None:
                 "step is left before the goal. Choose a lower floor, or none."
             )
         return
-    highest = request.from_mg.value * 1000 * _abrupt_share()
+    highest = request.from_mg.value * 1000 * abrupt_share()
     if request.pace.floor_ug > highest:
         raise CannotTaper(
             f"To stop from a floor of {dose_text(request.pace.floor_ug)}/day, more than "
-            f"{plain(_abrupt_share() * 100)} % of the present {request.from_mg}/day, would be an "
+            f"{plain(abrupt_share() * 100)} % of the present {request.from_mg}/day, would be an "
             f"abrupt stop: choose a floor up to {dose_text(request.box.at_most(highest))}/day."
         )
 
 
 @lru_cache(maxsize=1)
-def _abrupt_share() -> Fraction:
+def abrupt_share() -> Fraction:
     """Use that ends above this share of the dose before ends abruptly (CLINICAL 9)."""
     return Fraction(document("measures.toml")["numbers"]["abrupt_percent"]["value"]) / 100

@@ -94,6 +94,7 @@ class Schedule:
     may be made of. `warnings` are of the whole; those of a step stand on the step. A dose that
     stays is reviewed on `review_on`, where that day was given. Of clonazepam
     taken as needed, `as_needed` is what is really taken on some days; `from_mg` is its average.
+    `cut_order` are the intakes of a day in the order in which they are cut, none where it is one.
     """
 
     pace: Pace
@@ -107,6 +108,15 @@ class Schedule:
     warnings: tuple[str, ...] = ()
     review_on: date | None = None
     as_needed: TakenAsNeeded | None = None
+    cut_order: tuple[IntakeTime, ...] = ()
+
+    @property
+    def cut_first(self) -> str:
+        """Which intake is cut first: "the night intake first, then the morning"; or nothing."""
+        if not self.cut_order:
+            return ""
+        first, *others = self.cut_order
+        return f"the {first} intake first" + "".join(f", then the {time}" for time in others)
 
     @property
     def from_words(self) -> str:

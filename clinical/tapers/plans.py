@@ -77,11 +77,9 @@ def charted_plans(
     usable = [r for r in each_once(facts.medications) if _may_be_of_a_plan(r, drafts=drafts)]
     held = waiting(usable)
     orders = [record for record in usable if record.source not in held]
-    care_plans = {
-        plan.group: plan
-        for plan in facts.taper_plans
-        if plan.counts and (drafts or not plan.is_draft)
-    }
+    counting = [it for it in facts.taper_plans if it.counts and (drafts or not it.is_draft)]
+    replaced = {source for plan in counting for source in plan.replaces}
+    care_plans = {plan.group: plan for plan in counting if plan.source not in replaced}
     found = [
         *_grouped(orders, usable, held, care_plans),
         *(_plan(Shape.ONE_ORDER, r.source, [r], steps) for r, steps in _single_orders(orders)),

@@ -7,6 +7,8 @@ course with a hole in it would be another course.
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -16,21 +18,30 @@ from typing import Any
 from clinical.care_plans import PlannedStep, TaperCarePlan
 from clinical.dosage import UnitKind
 from clinical.facts import OWN_PLAN, OWN_RULES
+from clinical.taper import CannotTaper, TaperPlan
+from clinical.taper.plan_json import OWN_RECORD, from_json
 from ehr.read.dates import first_day, last_day
-from ehr.read.json import as_list, as_object, as_text
+from ehr.read.json import as_list, as_object, as_text, reference_key
 from ehr.read.medications import source_of
 from ehr.read.quantities import Findings, read_quantity
 
+_MAINTAINS = re.compile(re.escape(OWN_RULES) + r"/[^/]+/maintain")
 _MADE_BY = re.compile(re.escape(OWN_RULES) + r"/([^/]+)/pace/([^/]+)")
 
 
 def taper_plans(resources: Iterable[dict[str, Any]]) -> tuple[TaperCarePlan, ...]:
-    """Those of the CarePlans that are plans of ours. Never raises."""
+    """Those of the CarePlans that are tapers of ours. Never raises."""
     return tuple(
         _plan(resource, f"{OWN_PLAN}|{key}")
         for resource in resources
-        if (key := _own_key(resource)) is not None
+        if (key := _own_key(resource)) is not None and not _only_maintains(resource)
     )
+
+
+def _only_maintains(resource: dict[str, Any]) -> bool:
+    """Whether it keeps a dose until a review: a plan of ours, but no taper."""
+    uris = filter(None, map(as_text, as_list(resource.get("instantiatesUri"))))
+    return any(_MAINTAINS.fullmatch(uri) for uri in uris)
 
 
 def _own_key(resource: dict[str, Any]) -> str | None:
@@ -50,7 +61,25 @@ def _plan(resource: dict[str, Any], group: str) -> TaperCarePlan:
         pace_id=pace_id,
         rules_version=rules_version,
         created_on=first_day(resource.get("created")),
+        replaces=tuple(filter(None, map(reference_key, as_list(resource.get("replaces"))))),
     )
+
+
+def kept_plan(resource: dict[str, Any]) -> TaperPlan | None:
+    """The plan with its changes, as a CarePlan of ours carries it; None where it does not.
+
+    An EHR may drop an extension, or somebody may have changed it: then there is none.
+    """
+    for extension in map(as_object, as_list(resource.get("extension"))):
+        if extension.get("url") != OWN_RECORD:
+            continue
+        data = as_text(as_object(extension.get("valueAttachment")).get("data"))
+        try:
+            kept = json.loads(base64.b64decode(data or "", validate=True))
+            return from_json(kept)
+        except (ValueError, TypeError, RecursionError, CannotTaper):
+            return None
+    return None
 
 
 def _made_by(resource: dict[str, Any]) -> tuple[str | None, str | None]:

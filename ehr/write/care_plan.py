@@ -6,6 +6,8 @@ orders point at the plan (`MedicationRequest.basedOn`), the plan holds the whole
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +17,8 @@ from typing import Any
 from clinical.facts import OWN_PLAN, OWN_RULES
 from clinical.follow_up import CheckIn, check_in_rules
 from clinical.quantities import as_decimal
-from clinical.taper import Schedule
+from clinical.taper import Schedule, TaperPlan
+from clinical.taper.plan_json import OWN_RECORD, to_json
 from ehr.write.draft_orders import UCUM, OrderContext
 
 Resource = dict[str, Any]
@@ -54,11 +57,13 @@ def care_plan(
     *,
     key: str,
     supporting: Sequence[str] = (),
+    kept: TaperPlan | None = None,
 ) -> Resource:
     """The plan with one activity for each step, for the target, its review and each check-in.
 
     `key` identifies this plan: saving it twice finds it. `supporting` are references to the
-    present orders that it was planned from.
+    present orders that it was planned from. `kept` is the plan with its changes, so that it can be
+    changed again; it travels as an attachment in an extension.
     """
     days = [schedule.ends_on, *(contact.on for contact in contacts)]
     last = max(days if schedule.review_on is None else [*days, schedule.review_on])
@@ -87,8 +92,67 @@ def care_plan(
         *_review(schedule),
         *(_check_in(contact) for contact in contacts),
     ]
+    if kept is not None:
+        plan["extension"] = [record_of(kept)]
     if words.confirmed:
         plan["note"] = [{"text": "Confirmed before saving: " + "; ".join(words.confirmed) + "."}]
+    return plan
+
+
+def record_of(plan: TaperPlan) -> Resource:
+    """The extension that holds a plan with its changes (read by `ehr.read.care_plans`)."""
+    raw = json.dumps(to_json(plan), separators=(",", ":"), ensure_ascii=False).encode()
+    attachment = {
+        "contentType": "application/json",
+        "data": base64.b64encode(raw).decode("ascii"),
+    }
+    return {"url": OWN_RECORD, "valueAttachment": attachment}
+
+
+def maintenance_plan(
+    stays: str,
+    review_on: date,
+    context: OrderContext,
+    rules_version: str,
+    *,
+    key: str,
+    supporting: Sequence[str] = (),
+) -> Resource:
+    """The plan to keep a dose until its review; the orders in the chart go on as they are.
+
+    `stays` says what stays: "at 2 mg/day". It names no dose as a step, for it is no taper.
+    """
+    title = f"Clonazepam stays {stays} until a review"
+    words = (
+        f"Planned with TaperGuard, rules {rules_version}. The present orders go on as they are; "
+        f"review on {review_on}."
+    )
+    plan: Resource = {
+        "resourceType": "CarePlan",
+        "text": {
+            "status": "generated",
+            "div": (
+                '<div xmlns="http://www.w3.org/1999/xhtml">'
+                f"<p>{escape(title)}</p><p>{escape(words)}</p></div>"
+            ),
+        },
+        "identifier": [{"system": OWN_PLAN, "value": key}],
+        "instantiatesUri": [f"{OWN_RULES}/{rules_version}/maintain"],
+        "status": "draft",
+        "intent": "plan",
+        "category": [_CATEGORY],
+        "title": title,
+        "description": words,
+        "subject": {"reference": f"Patient/{context.patient_id}"},
+        "period": {"start": context.authored_on.isoformat(), "end": review_on.isoformat()},
+        "created": context.authored_on.isoformat(),
+    }
+    if context.requester:
+        plan["author"] = {"reference": context.requester}
+    if supporting:
+        plan["supportingInfo"] = [{"reference": source} for source in supporting]
+    what = f"Review of clonazepam, which stays {stays}"
+    plan["activity"] = [_activity("Task", what, review_on, review_on)]
     return plan
 
 
@@ -97,10 +161,12 @@ def _title(schedule: Schedule) -> str:
 
 
 def _description(schedule: Schedule, words: PlanWords) -> str:
+    order = f"Cut: {schedule.cut_first}. " if schedule.cut_first else ""
+    review = f", reviewed on {schedule.review_on}" if schedule.review_on is not None else ""
     return (
         f"Planned with TaperGuard, rules {words.rules_version}, pace {schedule.pace.in_words}. "
-        f"First cut on {schedule.starts_on}, {schedule.to_mg}/day from {schedule.ends_on}. A "
-        "draft: each step is ordered after a reassessment, and may be held or taken back."
+        f"First cut on {schedule.starts_on}, {schedule.to_mg}/day from {schedule.ends_on}{review}. "
+        f"{order}A draft: each step is ordered after a reassessment, and may be held or taken back."
     )
 
 

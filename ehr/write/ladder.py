@@ -23,7 +23,7 @@ def rungs(capability: Mapping[str, Any], granted: Collection[str]) -> tuple[str,
     The last one is text to copy, which needs nobody's leave. What is written together is written
     as a transaction; and what cannot be read again is not written, for it could not be compared.
     """
-    created = _created(capability)
+    created = _with_interactions(capability, "create", "read")
     found = []
     if _has_transaction(capability):
         for rung, kinds in (
@@ -37,6 +37,15 @@ def rungs(capability: Mapping[str, Any], granted: Collection[str]) -> tuple[str,
             ):
                 found.append(rung)
     return (*found, TEXT)
+
+
+def can_change(capability: Mapping[str, Any], granted: Collection[str]) -> bool:
+    """Whether a plan in the chart may be changed: its orders and its CarePlan, new and updated."""
+    kinds = ("MedicationRequest", "CarePlan")
+    updated = _with_interactions(capability, "update")
+    return ORDERS_AND_PLAN in rungs(capability, granted) and all(
+        kind in updated and allows(granted, kind, "u") for kind in kinds
+    )
 
 
 def _servers(capability: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -55,8 +64,8 @@ def _has_transaction(capability: Mapping[str, Any]) -> bool:
     )
 
 
-def _created(capability: Mapping[str, Any]) -> set[str]:
-    """The types that can be created and read again."""
+def _with_interactions(capability: Mapping[str, Any], *wanted: str) -> set[str]:
+    """The types with all of these interactions."""
     found = set()
     for rest in _servers(capability):
         for resource in map(as_object, as_list(rest.get("resource"))):
@@ -64,6 +73,6 @@ def _created(capability: Mapping[str, Any]) -> set[str]:
                 as_text(as_object(one).get("code")) for one in as_list(resource.get("interaction"))
             }
             kind = as_text(resource.get("type"))
-            if kind is not None and {"create", "read"} <= codes:
+            if kind is not None and codes.issuperset(wanted):
                 found.add(kind)
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -28,6 +28,18 @@ class Draft:
 
     fill: Fill
     resource: Resource
+
+
+@dataclass(frozen=True, slots=True)
+class RestOfPlan:
+    """What is ordered anew after a change: from which day, of the change of which number.
+
+    `plan` is the reference of the CarePlan that the orders belong to.
+    """
+
+    first_day: date
+    number: int
+    plan: str
 
 
 def plan_key(schedule: Schedule, *whose: str) -> str:
@@ -56,27 +68,35 @@ def fingerprint(raw: bytes) -> str:
 
 
 def first_orders(
-    schedule: Schedule, context: OrderContext, key: str, horizon_days: int, present: str | None
+    schedule: Schedule,
+    context: OrderContext,
+    key: str,
+    horizon_days: int,
+    present: str | None,
+    rest: RestOfPlan | None = None,
 ) -> tuple[Draft, ...]:
-    """Draft orders of the fills that begin within the first days of a schedule.
+    """Draft orders of the fills that begin within the first days of a schedule, or of its `rest`.
 
     Later steps are ordered after the reassessment that each asks for. `key` is the plan's;
     `present` the order that the first ones replace ("MedicationRequest/d1"), None where none is.
     """
-    last = schedule.starts_on + timedelta(days=horizon_days - 1)
-    within = [fill for fill in fills(schedule) if fill.starts <= last]
+    first_day = schedule.starts_on if rest is None else max(rest.first_day, schedule.starts_on)
+    last = first_day + timedelta(days=horizon_days - 1)
+    within = [fill for fill in fills(schedule, first_day=first_day) if fill.starts <= last]
+    numbered = key if rest is None else f"{key}-{rest.number}"
+    plan = _urn(key) if rest is None else rest.plan
     drafts: list[Draft] = []
     for number, fill in enumerate(within, start=1):
         order = taper_order(
             fill,
             context,
-            draft_id=f"{key}-{number}",
+            draft_id=f"{numbered}-{number}",
             group=key,
             prior=_prior(fill, drafts, present),
         )
         del order["id"]
-        order["identifier"] = [{"system": OWN_PLAN, "value": f"{key}-{number}"}]
-        order["basedOn"] = [{"reference": _urn(key)}]
+        order["identifier"] = [{"system": OWN_PLAN, "value": f"{numbered}-{number}"}]
+        order["basedOn"] = [{"reference": plan}]
         order["note"] = [{"text": f"Part of a clonazepam taper: {schedule.pace.title}."}]
         drafts.append(Draft(fill, order))
     return tuple(drafts)
@@ -93,10 +113,44 @@ def _prior(fill: Fill, drafts: Sequence[Draft], present: str | None) -> str | No
     return _urn(_key_of((same or last)[0].resource))
 
 
+def changed_plan_entry(key: str, number: int, plan: Resource, base: str) -> Resource:
+    """The entry of a CarePlan after a change: an update of the version that was read, or, of one
+    without an id, a new draft.
+    """
+    if "id" in plan:
+        return update_entry(plan, base)
+    return _entry(changed_plan_key(key, number), plan)
+
+
+def changed_plan_key(key: str, number: int) -> str:
+    """The identifier of a plan's draft after a change, beside the plan's own."""
+    return f"{key}-change-{number}"
+
+
+def changed_plan_reference(key: str, number: int, plan: Resource) -> str:
+    """How the orders of the same transaction point at it."""
+    return f"CarePlan/{plan['id']}" if "id" in plan else _urn(changed_plan_key(key, number))
+
+
+def update_entry(resource: Resource, base: str) -> Resource:
+    """The entry that puts a resource in the place of the version that was read."""
+    where = f"{resource['resourceType']}/{resource['id']}"
+    version = resource["meta"]["versionId"]
+    return {
+        "fullUrl": f"{base.rstrip('/')}/{where}",
+        "resource": resource,
+        "request": {"method": "PUT", "url": where, "ifMatch": f'W/"{version}"'},
+    }
+
+
+def order_entries(drafts: Sequence[Draft]) -> tuple[Resource, ...]:
+    """The entries of new draft orders."""
+    return tuple(_entry(_key_of(draft.resource), draft.resource) for draft in drafts)
+
+
 def plan_entries(key: str, plan: Resource, drafts: Sequence[Draft]) -> tuple[Resource, ...]:
     """The entries of the transaction: the CarePlan with its key, and the orders."""
-    orders = (_entry(_key_of(draft.resource), draft.resource) for draft in drafts)
-    return (_entry(key, plan), *orders)
+    return (_entry(key, plan), *order_entries(drafts))
 
 
 def _entry(key: str, resource: Resource) -> Resource:

@@ -12,6 +12,8 @@ from clinical.taper import CannotTaper, TakenAsNeeded
 from clinical.totals import Total
 from smart_app.planner.typed import Fields, amount, text_of
 
+_WEEK = 7
+
 ASKED = (
     "Say how much clonazepam is taken on a day with it, and on how many days a week: a taper is "
     "made of that, never of the most that the order allows."
@@ -34,17 +36,26 @@ class TypedUse:
     @property
     def is_empty(self) -> bool:
         """Whether neither question is answered: that is asked for, and no mistake."""
-        return not self.taken and not self.days
+        return not self.taken and self.days in {"", str(_WEEK)}
 
 
-def read_use(given: Fields) -> TypedUse:
-    """The answers as typed; empty where none came."""
-    return TypedUse(taken=text_of(given, "taken", ""), days=text_of(given, "days", ""))
+def read_use(given: Fields, *, daily_too: bool) -> TypedUse:
+    """The answers as typed; empty where none came. What is taken every day is on 7 days a week."""
+    usual = str(_WEEK) if daily_too else ""
+    return TypedUse(taken=text_of(given, "taken", ""), days=text_of(given, "days", usual))
 
 
-def use_of_answers(typed: TypedUse, errors: dict[str, str]) -> TakenAsNeeded | None:
-    """What is taken, or None with what is wrong by field."""
+def use_of_answers(
+    typed: TypedUse, errors: dict[str, str], *, daily_too: bool = False
+) -> TakenAsNeeded | None:
+    """What is taken, or None with what is wrong by field. `daily_too`: a part is, every day."""
     taken, days = _taken(typed, errors), _days(typed, errors)
+    if daily_too and days is not None and days != _WEEK:
+        errors["days"] = (
+            "A part is ordered for every day: say how much is taken on an average day, on 7 days a "
+            "week."
+        )
+        return None
     if taken is None or days is None:
         return None
     try:
@@ -74,8 +85,8 @@ def _days(typed: TypedUse, errors: dict[str, str]) -> int | None:
 
 
 def more_than_ordered(use: TakenAsNeeded, most: Total) -> str | None:
-    """What to ask where more is taken on a day than the orders allow."""
-    if use.on_a_day.value <= most.mg_per_day:
+    """What to ask where more is taken on a day than the orders allow, as far as they say it."""
+    if not most.complete or use.on_a_day.value <= most.mg_per_day:
         return None
     return (
         f"{use.on_a_day} on a day is more than the {most} that the chart allows: ask again what "

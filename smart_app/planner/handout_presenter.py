@@ -294,9 +294,19 @@ def _steps(schedule: Schedule, times: Sequence[IntakeTime]) -> Iterator[Json]:
         "ends": "and from then on",
         "dose": "0 mg a day" if stops else f"{target.dose} a day",
         "intakes": None if stops else _intakes(target.intakes, times),
-        "words": "No more clonazepam." if stops else "",
+        "words": "No more clonazepam." if stops else _stays(schedule),
         "weeks": [],
     }
+
+
+def _stays(schedule: Schedule) -> str:
+    """How long the dose of the goal is taken."""
+    if schedule.review_on is None:
+        return ""
+    return (
+        f"This dose stays. On {day_in_full(schedule.review_on)} you and your prescriber look at "
+        "it again."
+    )
 
 
 def _intakes(intakes: Sequence[Intake], times: Sequence[IntakeTime]) -> list[Json | None]:

@@ -17,7 +17,7 @@ from smart_app.planner.curve_presenter import CurveView, curve_view
 from smart_app.planner.form_presenter import Option, more_than_taken
 from smart_app.planner.forms import Planned
 from smart_app.planner.presenter import banner
-from smart_app.planner.save import InChart, Saving
+from smart_app.planner.save import CONFIRMATIONS, InChart, Saving
 from smart_app.planner.situation import Situation
 from smart_app.planner.taper_picture import taper_line, taper_picture
 from smart_app.planner.words import (
@@ -26,14 +26,6 @@ from smart_app.planner.words import (
     order_name,
     plural,
 )
-
-CONFIRMATIONS = {
-    "pdmp": "the prescription monitoring programme (PDMP) was reviewed",
-    "supply": "the supply at home was counted",
-    "treatment": "another treatment of the indication is in place",
-    "consent": "risks and benefits were discussed with the patient",
-}
-"""What is confirmed before saving (CLINICAL 6): field value and words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +54,23 @@ class ScheduleView:
     warnings: tuple[str, ...]
     check_ins: tuple[str, ...]
     about_check_ins: str
+    stays: str
+    cut_first: str
     outline: str
     curve: CurveView | None
 
 
 def schedule_view(
-    schedule: Schedule, curve: DoseCurve | None, beside: Schedule | None = None
+    schedule: Schedule,
+    curve: DoseCurve | None,
+    beside: Schedule | None = None,
+    *,
+    judged_only: bool = False,
 ) -> ScheduleView:
-    """The schedule in words and pictures; `beside` is drawn as an outline to compare with."""
+    """The schedule in words and pictures; `beside` is drawn as an outline to compare with.
+
+    `judged_only`: it was typed in, and is no plan.
+    """
     contacts = check_ins(schedule)
     last = contacts[-1].on
     if curve is not None:
@@ -80,14 +81,16 @@ def schedule_view(
 
     return ScheduleView(
         title=_title(schedule),
-        summary=_summary(schedule),
+        summary=_AS_TYPED if judged_only else _summary(schedule),
         line=taper_line(schedule),
         wide=picture("taper-wide", 600),
         narrow=picture("taper-narrow", 350),
         rows=_rows(schedule),
-        warnings=_warnings(schedule),
+        warnings=() if judged_only else _warnings(schedule),
         check_ins=_check_ins(schedule),
         about_check_ins=_about_check_ins(),
+        stays="" if judged_only else _stays(schedule),
+        cut_first=_cut_first(schedule),
         outline=(
             ""
             if beside is None
@@ -96,6 +99,9 @@ def schedule_view(
         ),
         curve=None if curve is None else curve_view(schedule, curve, last),
     )
+
+
+_AS_TYPED = "As it was typed, with what the limits say of each step. It is no plan yet."
 
 
 def _title(schedule: Schedule) -> str:
@@ -108,6 +114,18 @@ def _summary(schedule: Schedule) -> str:
         f"{schedule.to_mg}/day begins on {day_in_plan(schedule.ends_on)}, "
         f"after {plural(schedule.days, 'day')}."
     )
+
+
+def _stays(schedule: Schedule) -> str:
+    """When a dose that stays is looked at again."""
+    if schedule.review_on is None:
+        return ""
+    return f"{schedule.to_mg}/day stays until the review on {day_in_plan(schedule.review_on)}."
+
+
+def _cut_first(schedule: Schedule) -> str:
+    """Which intake gives way first, where there are several."""
+    return f"Cut: {schedule.cut_first}." if schedule.cut_first else ""
 
 
 def _rows(schedule: Schedule) -> tuple[Row, ...]:
@@ -177,38 +195,33 @@ class Preview:
 
 def preview(
     found: Situation,
-    schedule: Schedule,
+    schedule: Schedule | None,
     write: Saving,
     held: InChart,
     *,
     confirmed: tuple[str, ...] = (),
     saved_key: str | None = None,
 ) -> Preview:
-    """Exactly what will be written."""
+    """Exactly what will be written; without a schedule the present orders go on."""
     orders = write.drafts if write.rung == ladder.ORDERS_AND_PLAN else ()
-    contacts = check_ins(schedule)
-    plan = None
-    if write.rung != ladder.TEXT:
-        plan = (
-            f"Care plan, draft: {write.plan['title'][:1].lower() + write.plan['title'][1:]}, "
-            f"{plural(len(schedule.steps) + 1, 'step')} and {plural(len(contacts), 'check-in')}, "
-            f"{day_in_plan(schedule.starts_on)} to {day_in_plan(contacts[-1].on)}."
-        )
     saved = _saved(write, held, saved_key)
     can_save = saved is None and write.rung != ladder.TEXT
     last = orders[-1].fill.ends if orders else None
     return Preview(
-        rung=_RUNG_WORDS[write.rung],
-        drafts=tuple(map(_draft_line, orders)),
+        rung=_RUNG_WORDS[write.rung] if schedule is not None else "",
+        drafts=tuple(map(draft_line, orders)),
         noted=f"Each order is noted: {orders[0].resource['note'][0]['text']}" if orders else "",
-        plan=plan,
-        discontinue=tuple(order_name(record) for record in found.to_discontinue),
+        plan=_plan_line(schedule, write),
+        discontinue=()
+        if schedule is None
+        else tuple(order_name(record) for record in found.to_discontinue),
         button=f"Save {plural(write.count, 'draft')} to the chart" if can_save else None,
         saved=saved,
         others=_others(held),
         confirmations=tuple(
             Option(value, words[:1].upper() + words[1:], value in confirmed)
             for value, words in CONFIRMATIONS.items()
+            if value in write.confirming
         ),
         pdmp_url=found.pdmp_url,
         seen=write.seen,
@@ -216,9 +229,25 @@ def preview(
         later=(
             f"Orders reach until {day_in_plan(last)}. Later steps are ordered after the "
             "reassessment that each reduction asks for."
-            if last and last < schedule.ends_on
+            if last and schedule is not None and last < schedule.ends_on
             else ""
         ),
+    )
+
+
+def _plan_line(schedule: Schedule | None, write: Saving) -> str | None:
+    if write.rung == ladder.TEXT:
+        return None
+    title = f"Care plan, draft: {write.plan['title'][:1].lower() + write.plan['title'][1:]}"
+    if schedule is None:
+        review_on = date.fromisoformat(write.plan["period"]["end"])
+        return f"{title}, on {day_in_plan(review_on)}."
+    contacts = check_ins(schedule)
+    review = ", its review" if schedule.review_on is not None else ""
+    return (
+        f"{title}, {plural(len(schedule.steps) + 1, 'step')}{review} and "
+        f"{plural(len(contacts), 'check-in')}, "
+        f"{day_in_plan(schedule.starts_on)} to {day_in_plan(contacts[-1].on)}."
     )
 
 
@@ -235,7 +264,8 @@ _RUNG_WORDS = {
 }
 
 
-def _draft_line(draft: Draft) -> DraftLine:
+def draft_line(draft: Draft) -> DraftLine:
+    """A draft order in words."""
     order = draft.resource
     quantity = order["dispenseRequest"]["quantity"]["value"]
     return DraftLine(
@@ -282,14 +312,20 @@ def maintain_view(planned: Planned, found: Situation) -> Maintain | None:
     """The sentence for the goal to maintain; None for another goal."""
     if planned.review_on is None:
         return None
-    stays = f"at {found.present_dose}/day"
-    if found.as_needed:
-        stays = "as needed" + ("" if planned.use is None else f", {planned.use.in_words},")
     return Maintain(
-        f"Clonazepam stays {stays} until the review on {day_in_plan(planned.review_on)}.",
-        "Stopping is not right for everybody. Nothing is written to the chart: enter the review "
-        "date as your clinic does.",
+        f"Clonazepam stays {stays(planned, found)} until the review on "
+        f"{day_in_plan(planned.review_on)}.",
+        "Stopping is not right for everybody. The present orders go on as they are; the review "
+        "stands in the care plan.",
     )
+
+
+def stays(planned: Planned, found: Situation) -> str:
+    """What stays where the goal is to maintain: "at 2 mg/day"."""
+    if not found.as_needed:
+        return f"at {found.present_dose}/day"
+    ordered = "partly as needed, as ordered" if found.daily_too else "as needed"
+    return ordered + ("" if planned.use is None else f" ({planned.use.in_words})")
 
 
 def spoken(found: Situation, planned: Planned) -> str:
@@ -301,6 +337,8 @@ def spoken(found: Situation, planned: Planned) -> str:
         return kept.words
     if planned.instead is not None:
         return f"No daily schedule: {planned.instead}"
+    if planned.forbids:
+        return " ".join(["The schedule cannot be saved as it is.", *planned.forbids])
     if planned.schedule is None:
         return " ".join(["There is no schedule yet.", *planned.why_none])
     return f"{_title(planned.schedule)}: {_summary(planned.schedule)}"
@@ -319,16 +357,21 @@ def plan_text(found: Situation, planned: Planned) -> str:
         words = f"No daily clonazepam schedule: {planned.instead}"
         return "\n".join([*lines, words, *asked, "", _signature(found)])
     schedule = planned.schedule
-    if schedule is None:
-        why = (f"- {words}" for words in planned.why_none)
+    if schedule is None or planned.forbids:
+        why = (f"- {words}" for words in planned.forbids or planned.why_none)
         return "\n".join([*lines, "There is no plan:", *why, ""])
-    lines += [f"Clonazepam taper: {_title(schedule)}", _summary(schedule), ""]
+    lines += [f"Clonazepam taper: {_title(schedule)}", _summary(schedule)]
+    lines += [*filter(None, (_stays(schedule), _cut_first(schedule))), ""]
     for row in _rows(schedule):
         days = plural(int(row.days), "day") if row.days.isdigit() else "from then on"
         lines.append(f"{row.starts} ({days}): {row.dose} mg/day, {row.tablets} (-{row.cut} %)")
         lines += [f"    Warning: {note}" for note in row.notes]
     lines += ["", *(f"Note: {words}" for words in _warnings(schedule)), *asked]
     lines += [f"Agree first: {gate.why}" for gate in found.notices]
+    lines += [
+        f"Stops a taper: {words} Planned because a specialist has agreed: ________ (who, and why)."
+        for words in found.overridden
+    ]
     lines += ["", "Discontinue when the taper is signed, or the doses add up:"]
     lines += [f"- {order_name(record)}" for record in found.to_discontinue]
     supply = dispensing(fills(schedule), found.visit.today)

@@ -220,8 +220,9 @@ def headline(found: Situation) -> str:
         return "Whether clonazepam is taken is not known" if unknown else "No current clonazepam"
     words = "Clonazepam"
     if found.present.sources:
-        most = " as needed, at most" if found.as_needed else ""
-        words += f"{most} {'' if found.present.complete else 'at least '}{found.present}"
+        words += f" {_dose_words(found)}"
+    elif found.as_needed:
+        words += " as needed, no maximum given"
     else:
         words += ", dose not computable"
     for finding in found.assessment.findings:
@@ -233,15 +234,25 @@ def headline(found: Situation) -> str:
     return words
 
 
+def _dose_words(found: Situation) -> str:
+    """The known part of the present dose, and what it is of all that may be taken."""
+    total = found.present
+    if not found.as_needed:
+        return str(total) if total.complete else f"at least {total}"
+    if not total.complete:
+        return f"{total}, and more as needed without a maximum"
+    return f"{'partly ' if found.daily_too else ''}as needed, at most {total}"
+
+
 def present_dose(found: Situation) -> PresentDose:
     """The present dose and the orders that it is made of."""
     total = found.present
     if not found.current:
         words = "no current order" if found.facts.medications_gap is None else "not known"
     elif total.sources:
-        words = str(total) if total.complete else f"at least {total}"
-        if found.as_needed:
-            words = f"at most {total}"
+        words = _dose_words(found)
+    elif found.as_needed:
+        words = "as needed, no maximum given"
     else:
         words = "not computable"
     notes = []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from clinical.dose_history import DoseHistory, dose_history
@@ -10,7 +11,13 @@ from clinical.facts import MedicationRecord, PatientFacts, Unknown
 from clinical.findings import Assessment
 from clinical.gates import Gate, coordinate_gates, stop_gates
 from clinical.policy import Policy
-from clinical.present import Use, only_as_needed, present_intakes, use_of, why_not_steady
+from clinical.present import (
+    Use,
+    partly_as_needed,
+    present_intakes,
+    use_of,
+    why_not_steady,
+)
 from clinical.quantities import Milligrams
 from clinical.review import review, why_perhaps_current
 from clinical.shadow import shadow_reasons, without
@@ -26,23 +33,28 @@ Resource = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Why no taper is planned here, what it means, and what can be done instead."""
+    """Why no taper is planned here, what it means, and what can be done instead.
+
+    `by_gates`: only because somebody else has to agree, so that a named specialist may.
+    """
 
     title: str
     why: tuple[str, ...]
     possible: tuple[str, ...]
+    by_gates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
     """One patient on one day: the facts, the checks, the present dose and the way to plan.
 
-    `as_needed`: all of it is, so that what is really taken has to be asked, and `present` is only
-    what is allowed. `intakes` are the present ones where they are known, else empty. `tablets`
-    are those that the pharmacy stocks, `paces` those that the site offers. `history_read` says
-    how fresh the history is that a worker read, None where there is none. `blocked` is None when
-    a taper can be planned. `pdmp_url` is where the site looks at the prescription monitoring
-    programme.
+    `as_needed`: some of it is, so that what is really taken has to be asked, and `present` is only
+    what is allowed, as far as a maximum is given. `daily_too`: another part is taken every day.
+    `intakes` are the present ones where they are known, else empty. `tablets` are those that the
+    pharmacy stocks, `paces` those that the site offers. `history_read` says how fresh the history
+    is that a worker read, None where there is none. `blocked` is None when a taper can be planned.
+    `overridden` says what stops a taper where it is planned all the same, because a specialist has
+    agreed. `pdmp_url` is where the site looks at the prescription monitoring programme.
     """
 
     visit: Visit
@@ -52,6 +64,7 @@ class Situation:
     current: tuple[MedicationRecord, ...]
     present: Total
     as_needed: bool
+    daily_too: bool
     intakes: tuple[Milligrams, ...]
     tablets: tuple[TabletProduct, ...]
     paces: tuple[Pace, ...]
@@ -63,6 +76,13 @@ class Situation:
     history_read: str | None
     blocked: Blocked | None
     pdmp_url: str | None
+    overridden: tuple[str, ...] = ()
+
+    def agreed_by_specialist(self) -> Situation:
+        """The same where a specialist has agreed to what stops a taper (CLINICAL 6, Gates)."""
+        if self.blocked is None or not self.blocked.by_gates:
+            return self
+        return replace(self, blocked=None, overridden=self.blocked.why)
 
     @property
     def to_discontinue(self) -> tuple[MedicationRecord, ...]:
@@ -85,7 +105,7 @@ def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
     current = current_clonazepam(facts, on)
     present = total_on(current, on)
     intakes = present_intakes(current)
-    as_needed = only_as_needed(current, on)
+    as_needed = partly_as_needed(current, on)
     known = sum(part.value for part in intakes) == present.mg_per_day and present.complete
     patients = resources.by_type.get("Patient", ())
     kept = resources.background
@@ -100,6 +120,7 @@ def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
         current=current,
         present=present,
         as_needed=as_needed,
+        daily_too=as_needed and _is_daily_too(current, on),
         intakes=intakes if known and not as_needed else (),
         tablets=policy.tablets,
         paces=tuple(pace(each) for each in policy.planner_paces),
@@ -112,6 +133,10 @@ def situation(resources: Resources, visit: Visit, policy: Policy) -> Situation:
         blocked=_blocked(facts, current, present, visit, policy),
         pdmp_url=policy.pdmp_url,
     )
+
+
+def _is_daily_too(current: tuple[MedicationRecord, ...], on: date) -> bool:
+    return any(not partly_as_needed([record], on) for record in current)
 
 
 def _recommended(facts: PatientFacts, use: Use, visit: Visit, policy: Policy) -> tuple[Pace, str]:
@@ -162,14 +187,14 @@ def _blocked(
             tuple(sentence(order_name(r)) for r in current),
             ("Plan a taper once the dose at home is ordered.",),
         )
-    if not present.complete:
+    if not present.complete and not partly_as_needed(current, on):
         return Blocked(
             "No plan: the present dose cannot be computed",
             (sentence(not_counted(current, present)),),
             _WHEN_UNKNOWN,
         )
     unsteady = why_not_steady(current, on)
-    if unsteady is not None and not only_as_needed(current, on):
+    if unsteady is not None and not partly_as_needed(current, on):
         return Blocked(
             "No plan: what is taken each day is not known",
             (sentence(unsteady), "A daily taper from its highest day could raise the dose."),
@@ -181,6 +206,7 @@ def _blocked(
             "No plan here: a taper needs somebody else first",
             tuple(sentence(gate.why) for gate in gates),
             _WHEN_STOPPED,
+            by_gates=True,
         )
     return None
 
@@ -193,8 +219,8 @@ _WHEN_UNKNOWN = (
 )
 _WHEN_STOPPED = (
     "Keep the present dose until then: an abrupt stop can cause seizures.",
-    "Agree a plan with the specialist whom the reason calls for, and write its orders in the "
-    "EHR as usual.",
+    "Agree a plan with the specialist whom the reason calls for: then it can be planned here, with "
+    "their name and reason in the plan and in its orders.",
     "If the chart is wrong or out of date, correct it and open the planner again.",
 )
 

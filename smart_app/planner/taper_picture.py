@@ -29,7 +29,7 @@ class _Canvas:
         self.width, self.right = width, width - RIGHT
         self.axis = DayAxis(schedule.starts_on, last, LEFT, self.right)
         self.x = self.axis.x
-        self.most = float(schedule.from_mg.value) * 1.12
+        self.most = _highest(schedule) * 1.12
         self.bottom = _TOP + _PLOT
         self._written: list[tuple[float, float, float, float]] = []
 
@@ -54,10 +54,11 @@ def taper_picture(
     width: int,
     last: date,
     beside: Schedule | None = None,
+    today: date | None = None,
 ) -> Markup:
     """The picture at a width, until a last day; `key` is unique on the page.
 
-    `beside` is drawn as an outline.
+    `beside` is drawn as an outline. Of a plan under way what is before `today` is drawn as past.
     """
     at = _Canvas(schedule, last, width)
     svg = Svg(width, at.bottom + _FLAGS + _DATES)
@@ -68,17 +69,25 @@ def taper_picture(
     if beside is not None:
         _outline(svg, at, beside)
     _labels(svg, at, schedule, treads)
+    if today is not None and schedule.starts_on < today <= at.axis.last:
+        _past(svg, at, today)
     _dates(svg, at, [day for day, _, _ in treads])
     _flags(svg, at, contacts)
     return svg.done(key, _title(schedule), _description(schedule, contacts))
 
 
+def _highest(schedule: Schedule) -> float:
+    """The highest dose of a picture; a schedule that was typed in may begin with a rise."""
+    doses = [schedule.from_mg, schedule.to_mg, *(step.dose for step in schedule.steps)]
+    return float(max(dose.value for dose in doses))
+
+
 def taper_line(schedule: Schedule) -> Markup:
     """The same as a small line without words, for beside the sentence that says it."""
     width, height = 120, 36
-    days, most = max(schedule.days, 1) * 1.12, float(schedule.from_mg.value)
+    days, most = max(schedule.days, 1) * 1.12, _highest(schedule)
     svg = Svg(width, height)
-    points = [f"M1 {2:.1f}"]
+    points = [f"M1 {2 + (height - 4) * (1 - float(schedule.from_mg.value) / most):.1f}"]
     falls = [*((s.starts, s.dose.value) for s in schedule.steps)]
     for day, mg in [*falls, (schedule.ends_on, schedule.to_mg.value)]:
         x = 8 + (width - 8) * (day - schedule.starts_on).days / days
@@ -89,7 +98,7 @@ def taper_line(schedule: Schedule) -> Markup:
 
 def _axes(svg: Svg, at: _Canvas, schedule: Schedule) -> None:
     svg.text(2, _TOP - 10, "mg/day", "soft")
-    most = float(schedule.from_mg.value)
+    most = _highest(schedule)
     step = next(s for s in (0.25, 0.5, 1, 2, 5, 10) if most / s <= 5)
     for number in range(int(most / step) + 1):
         mg = Fraction(step) * number
@@ -114,12 +123,21 @@ def _treads(
         before = y
 
 
+def _past(svg: Svg, at: _Canvas, today: date) -> None:
+    x = at.x(today)
+    svg.rect(LEFT, _TOP - 8, x - LEFT, at.bottom - _TOP + 8, "past")
+    svg.line(x, _TOP - 14, x, at.bottom, "today")
+    words = "today"
+    right = x + 3 + text_width(words) > at.width
+    svg.text(x - 3 if right else x + 3, _TOP - 10, words, "soft", "end" if right else "start")
+
+
 def _outline(svg: Svg, at: _Canvas, beside: Schedule) -> None:
-    points = [f"M{at.x(beside.starts_on):.1f} {at.y(beside.from_mg.value):.1f}"]
+    points = [f"M{max(at.x(beside.starts_on), LEFT):.1f} {at.y(beside.from_mg.value):.1f}"]
     falls = [(step.starts, step.dose.value) for step in beside.steps]
     for day, mg in [*falls, (beside.ends_on, beside.to_mg.value)]:
         if day <= at.axis.last:
-            points.append(f"H{at.x(day):.1f}V{at.y(mg):.1f}")
+            points.append(f"H{max(at.x(day), LEFT):.1f}V{at.y(mg):.1f}")
     points.append(f"H{at.right}")
     svg.path("".join(points), "outline")
 

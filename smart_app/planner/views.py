@@ -6,13 +6,10 @@ text, the hand-out) may draw from what was read for this visit a moment ago.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
-from weakref import WeakValueDictionary
 
 import jinja2
 from starlette.concurrency import run_in_threadpool
@@ -22,58 +19,55 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from clinical.policy import Policy
 from ehr.read.chart import Resources
+from smart_app.planner.change_presenter import StandingView, standing_view
+from smart_app.planner.change_views import ChangeDesk
+from smart_app.planner.charted import ChartedPlan, charted_plan
+from smart_app.planner.collaborators import PlannerCollaborators
 from smart_app.planner.form_presenter import error_list, form_view
 from smart_app.planner.forms import Planned, make_plan, read_form
 from smart_app.planner.handout import handout_pdf
+from smart_app.planner.pages import PatientLocks, is_live, templates
 from smart_app.planner.plan_presenter import (
-    CONFIRMATIONS,
     maintain_view,
     plan_text,
     preview,
     schedule_view,
     spoken,
+    stays,
 )
 from smart_app.planner.presenter import patient_view, recipient
-from smart_app.planner.save import InChart, Saving, in_chart, saving
+from smart_app.planner.save import (
+    CONFIRMATIONS,
+    InChart,
+    Saving,
+    agreement_of,
+    in_chart,
+    maintaining,
+    saving,
+)
 from smart_app.planner.situation import Situation, situation
 from smart_app.planner.typed import Fields
 from smart_app.posted import posted_fields
-from smart_app.visit import Chart, NotWritten, Visit, Written
+from smart_app.visit import NotWritten, Visit, Written
 
 _LARGEST_FORM = 64 * 1024
-
-CsrfCheck = Callable[[Request, Visit, Fields], None]
-
-
-@dataclass(frozen=True, slots=True)
-class PlannerCollaborators:
-    """What the planner works with.
-
-    `visit_of` answers with the visit of a request, or raises an HTTPException with its page.
-    `check_csrf` raises when a form does not carry the visit's token (field "csrf_token").
-    `policy_of` is the policy where the visit's EHR is used.
-    `static_prefix` is the path under which the planner's style sheet is served.
-    """
-
-    visit_of: Callable[[Request], Awaitable[Visit]]
-    check_csrf: CsrfCheck
-    chart: Chart
-    policy_of: Callable[[Visit], Policy]
-    new_id: Callable[[], str]
-    static_prefix: str = "/planner-static"
+_LONGEST_WORDS = 300
 
 
 def routes(given: PlannerCollaborators) -> list[BaseRoute]:
-    """The page, the save, the text to copy, and the style sheet."""
-    desk = _Desk(given)
+    """The page, the save, the text to copy, the plan in the chart, and the style sheet."""
+    environment, locks = templates(), PatientLocks()
+    desk, changes = _Desk(given, environment, locks), ChangeDesk(given, environment, locks)
     static = _Static(directory=str(files("smart_app") / "static"))
     return [
         Route("/planner/{launch_id}", desk.page, methods=["GET"]),
         Route("/planner/{launch_id}/save", desk.save, methods=["POST"]),
         Route("/planner/{launch_id}/plan.txt", desk.text, methods=["GET"]),
         Route("/planner/{launch_id}/handout.pdf", desk.handout, methods=["GET"]),
+        Route("/planner/{launch_id}/change", changes.page, methods=["GET"]),
+        Route("/planner/{launch_id}/change", changes.save, methods=["POST"]),
+        Route("/planner/{launch_id}/change/handout.pdf", changes.handout, methods=["GET"]),
         Mount(given.static_prefix, static, name="planner-static"),
     ]
 
@@ -111,29 +105,27 @@ class _Said:
     differences: tuple[Written, ...] = ()
     confirmed: tuple[str, ...] = ()
     confirm_error: str | None = None
+    specialist: str = ""
+    specialist_why: str = ""
+    specialist_error: str | None = None
     saved_key: str | None = None
 
 
 class _Desk:
     """The handlers of one door."""
 
-    def __init__(self, given: PlannerCollaborators) -> None:
+    def __init__(
+        self, given: PlannerCollaborators, environment: jinja2.Environment, locks: PatientLocks
+    ) -> None:
         self.given = given
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        environment = jinja2.Environment(
-            loader=jinja2.PackageLoader("smart_app"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._locks = locks
         self._page = environment.get_template("planner/page.html")
         self._main = environment.get_template("planner/main.html")
 
     async def page(self, request: Request) -> Response:
         """The planner, with the plan that the address names; only its main part when live."""
         visit = await self.given.visit_of(request)
-        looked = await self._look(visit, request.query_params, again=_is_live(request))
+        looked = await self._look(visit, request.query_params, again=is_live(request))
         said = _Said(saved_key=request.query_params.get("saved"))
         return await self._render(request, looked, said, 422 if looked.planned.form.errors else 200)
 
@@ -141,7 +133,8 @@ class _Desk:
         """The plan as text to copy."""
         visit = await self.given.visit_of(request)
         looked = await self._look(visit, request.query_params, again=True)
-        if looked.found.blocked is not None or looked.planned.why_none:
+        planned = looked.planned
+        if looked.found.blocked is not None or planned.why_none or planned.forbids:
             return _no_plan(looked)
         return PlainTextResponse(plan_text(looked.found, looked.planned))
 
@@ -150,7 +143,7 @@ class _Desk:
         visit = await self.given.visit_of(request)
         looked = await self._look(visit, request.query_params, again=True)
         schedule = looked.planned.schedule
-        if looked.found.blocked is not None or schedule is None:
+        if looked.found.blocked is not None or schedule is None or looked.planned.forbids:
             return _no_plan(looked)
         whose = recipient(looked.found, signed=looked.held.signed)
         pdf = await run_in_threadpool(handout_pdf, schedule, whose)
@@ -168,10 +161,12 @@ class _Desk:
             return PlainTextResponse("The form is too large or not readable.\n", status_code=400)
         self.given.check_csrf(request, visit, fields)
         confirmed = tuple(v for v in fields.getlist("confirm") if v in CONFIRMATIONS)
-        said = _Said(confirmed=confirmed)
-        # One save at a time for one patient: the second click waits, and then finds the first.
-        key = f"{visit.ehr_id} {visit.patient_id}"
-        lock = self._locks.setdefault(key, asyncio.Lock())
+        said = _Said(
+            confirmed=confirmed,
+            specialist=fields.get("specialist", "").strip()[:_LONGEST_WORDS],
+            specialist_why=fields.get("specialist_why", "").strip()[:_LONGEST_WORDS],
+        )
+        lock = self._locks.of(visit)
         async with lock:
             looked = await self._look(visit, fields)
             refused = _refused(looked, fields, said)
@@ -185,8 +180,11 @@ class _Desk:
     async def _write(
         self, request: Request, looked: _Looked, write: Saving, said: _Said
     ) -> Response:
-        words = [CONFIRMATIONS[value] for value in said.confirmed]
-        result = await self.given.chart.write(looked.found.visit, write.entries(words))
+        words = [CONFIRMATIONS[v] for v in said.confirmed if v in write.confirming]
+        found, agreement = looked.found, None
+        if found.overridden:
+            agreement = agreement_of(found, said.specialist, said.specialist_why)
+        result = await self.given.chart.write(found.visit, write.entries(words, agreement))
         if isinstance(result, NotWritten):
             event = self.given.new_id()
             return await self._render(
@@ -211,14 +209,19 @@ class _Desk:
         resources = await (chart.read_again(visit) if again else chart.read(visit))
         policy = self.given.policy_of(visit)
         found = situation(resources, visit, policy)
+        if "agreed" in fields:
+            found = found.agreed_by_specialist()
         form = read_form(fields, found)
         if found.blocked is not None:
             return _Looked(resources, found, Planned(form), None)
         planned = make_plan(form, found)
         write = None
-        if planned.schedule is not None:
+        if planned.request is not None and planned.schedule is not None and not planned.forbids:
             allowed = await chart.can_write(visit)
-            write = saving(found, planned.schedule, allowed, policy)
+            write = saving(found, planned.schedule, allowed, policy, planned.request)
+        elif planned.review_on is not None:
+            allowed = await chart.can_write(visit)
+            write = maintaining(found, stays(planned, found), planned.review_on, allowed, policy)
         return _Looked(resources, found, planned, write)
 
     async def _render(
@@ -229,8 +232,14 @@ class _Desk:
         if found.blocked is None:
             plan["form"] = form_view(planned, found)
             plan["maintain"] = maintain_view(planned, found)
-        if planned.schedule is not None and looked.write is not None:
-            plan["schedule"] = schedule_view(planned.schedule, planned.curve, planned.recommended)
+        if planned.schedule is not None:
+            plan["schedule"] = schedule_view(
+                planned.schedule,
+                planned.curve,
+                planned.recommended,
+                judged_only=bool(planned.forbids),
+            )
+        if looked.write is not None:
             plan["preview"] = preview(
                 found,
                 planned.schedule,
@@ -239,13 +248,18 @@ class _Desk:
                 confirmed=said.confirmed,
                 saved_key=said.saved_key,
             )
-        has_plan = found.blocked is None and not planned.why_none
-        live = _is_live(request)
+        has_plan = found.blocked is None and not planned.why_none and not planned.forbids
+        live = is_live(request)
         body = (self._main if live else self._page).render(
+            main="planner/main.html",
+            page_title="Taper planner",
+            standing=_standing(looked),
             view=patient_view(found, self.given.policy_of(found.visit)),
             blocked=found.blocked,
+            overridden=found.overridden,
             notices=found.notices,
             instead=planned.instead,
+            forbids=planned.forbids,
             asks=planned.why_none if not planned.form.errors else (),
             **plan,
             said=said,
@@ -255,17 +269,27 @@ class _Desk:
             pairs=planned.form.pairs,
             csrf_token=found.visit.csrf_token,
             paths={**_paths(request, looked), "static": self.given.static_prefix},
-            confirm_errors=error_list({"confirm": said.confirm_error})
-            if said.confirm_error
-            else (),
+            confirm_errors=error_list(
+                {
+                    name: words
+                    for name, words in (
+                        ("confirm", said.confirm_error),
+                        ("specialist", said.specialist_error),
+                    )
+                    if words
+                }
+            ),
         )
         media_type = "text/html; charset=utf-8"
         return Response(body, status, {"Vary": "HX-Request-Type"}, media_type)
 
 
-def _is_live(request: Request) -> bool:
-    """Whether htmx asks for a part of the page (it asks for a whole one to go back to)."""
-    return request.method == "GET" and request.headers.get("hx-request-type") == "partial"
+def _standing(looked: _Looked) -> StandingView | None:
+    """Where the plan stands that the chart holds already."""
+    charted = charted_plan(looked.resources, looked.found)
+    if not isinstance(charted, ChartedPlan):
+        return None
+    return standing_view(charted, looked.found.visit.today)
 
 
 def _no_plan(looked: _Looked) -> Response:
@@ -285,6 +309,7 @@ def _paths(request: Request, looked: _Looked) -> dict[str, str]:
     return {
         "page": page,
         "save": f"{page}/save",
+        "change": f"{page}/change",
         "text": f"{page}/plan.txt?{query}",
         "handout": f"{page}/handout.pdf?{query}",
     }
@@ -299,7 +324,8 @@ def _refused(looked: _Looked, fields: Fields, said: _Said) -> tuple[_Said, int] 
     if looked.found.blocked is not None:
         return replace(said, refusal="Nothing was written. No plan can be saved here."), 409
     if looked.write is None:
-        return replace(said, refusal="Nothing was written. There is no plan to save."), 422
+        why = " ".join(["Nothing was written. There is no plan to save.", *looked.planned.forbids])
+        return replace(said, refusal=why), 422
     if looked.held.this_plan:
         return None
     if not looked.write.count:
@@ -311,8 +337,15 @@ def _refused(looked: _Looked, fields: Fields, said: _Said) -> tuple[_Said, int] 
             "it again below, then save."
         )
         return replace(said, refusal=why), 409
-    missing = [words for value, words in CONFIRMATIONS.items() if value not in said.confirmed]
+    asked = looked.write.confirming
+    missing = [CONFIRMATIONS[value] for value in asked if value not in said.confirmed]
     if missing:
         why = "Nothing was written. Before saving, confirm that " + "; that ".join(missing) + "."
         return replace(said, confirm_error=why), 422
+    if looked.found.overridden and not (said.specialist and said.specialist_why):
+        why = (
+            "Nothing was written. Name the specialist who agreed to this taper, and say why: both "
+            "stand in the plan and in its orders."
+        )
+        return replace(said, specialist_error=why), 422
     return None

@@ -32,7 +32,7 @@
   // Enter in a field asks at once as well, but does not load the page.
   document.addEventListener("keydown", (event) => {
     const { target, key } = event;
-    if (key !== "Enter" || !target.matches("#plan-form[hx-get] .typed")) return;
+    if (key !== "Enter" || !target.matches("#plan-form[hx-get] .typed") || target.matches("textarea")) return;
     event.preventDefault();
     target.dispatchEvent(new Event("input", { bubbles: true }));
   });

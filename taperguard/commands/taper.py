@@ -14,11 +14,14 @@ import msgspec
 from clinical.policy import default_policy
 from clinical.quantities import MalformedQuantity, Milligrams, as_decimal
 from clinical.taper import (
+    CUT_ORDER,
     CannotTaper,
     Intake,
+    IntakeTime,
     Schedule,
     TabletProduct,
     TaperRequest,
+    cut_order_from,
     default_products,
     pace,
     plan,
@@ -45,6 +48,7 @@ def run(  # noqa: PLR0913 - the options of the command, one each
     pace_id: str | None = None,
     products: str | None = None,
     times_per_day: str | int = 1,
+    cut_first: str | None = None,
     output_format: str = "table",
     patient: str | None = None,
     on: date | None = None,
@@ -67,6 +71,7 @@ def run(  # noqa: PLR0913 - the options of the command, one each
                 pace=pace(default_policy().recommended_pace if pace_id is None else pace_id),
                 products=_products(products),
                 times_per_day=_times(times_per_day),
+                cut_order=_cut_order(cut_first),
             )
         )
     except (UnusableInput, CannotTaper) as problem:
@@ -168,6 +173,15 @@ def _times(number: str | int) -> int:
     if not re.fullmatch(r"[0-9]{1,2}", text, re.ASCII):
         raise UnusableInput(f'--times-per-day "{number}" is not a number from 1 to 4.')
     return int(text)
+
+
+def _cut_order(first: str | None) -> tuple[IntakeTime, ...]:
+    if first is None:
+        return CUT_ORDER
+    if first not in set(IntakeTime):
+        known = ", ".join(IntakeTime)
+        raise UnusableInput(f'--cut-first "{first}" is none of {known}.')
+    return cut_order_from(IntakeTime(first))
 
 
 def _products(codes: str | None) -> tuple[TabletProduct, ...]:

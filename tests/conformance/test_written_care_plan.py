@@ -12,9 +12,10 @@ from fhirclient.models.careplan import CarePlan as OtherCarePlan
 
 from clinical.follow_up import check_ins
 from clinical.quantities import Milligrams
-from clinical.taper import TaperRequest, pace, plan
+from clinical.taper import Hold, TaperRequest, begin, change, pace, plan
 from ehr.decode import encode
-from ehr.write.care_plan import PlanWords, care_plan
+from ehr.read.care_plans import kept_plan
+from ehr.write.care_plan import PlanWords, care_plan, maintenance_plan
 from ehr.write.draft_orders import OrderContext
 
 TODAY = date(2026, 11, 23)
@@ -49,6 +50,35 @@ def test_the_plan_validates_in_two_parsers(from_mg, to_mg, pace_id, requester):
     # US Core CarePlan: a category assess-plan, a subject, and a narrative.
     assert ours.category[0].coding[0].code == "assess-plan"
     assert ours.text.status == "generated"
+
+
+def test_the_plan_with_its_record_validates_and_is_read_back_whole():
+    given = begin(TaperRequest(Milligrams.of("2"), Milligrams.of("0"), TODAY, pace("asam-2025")))
+    held = change(given, Hold(on=date(2026, 12, 7), who="Dr One", why="Sleepless <&>", days=14))
+    _, resource = written(kept=held)
+    text = encode(resource).decode()
+    (extension,) = CarePlan.model_validate_json(text).extension
+    assert extension.valueAttachment.contentType == "application/json"
+    assert OtherCarePlan(json.loads(text)).extension[0].url == extension.url
+    assert kept_plan(json.loads(text)) == held
+
+
+def test_the_plan_to_keep_a_dose_validates_in_two_parsers():
+    context = OrderContext("p1", TODAY, requester="Practitioner/x")
+    text = encode(
+        maintenance_plan(
+            "at 2 mg/day <&>",
+            date(2027, 2, 22),
+            context,
+            "2026.11",
+            key="k1",
+            supporting=["MedicationRequest/now"],
+        )
+    ).decode()
+    ours = CarePlan.model_validate_json(text)
+    assert (ours.status, ours.intent, len(ours.activity)) == ("draft", "plan", 1)
+    assert len(OtherCarePlan(json.loads(text)).activity) == 1
+    ET.fromstring(json.loads(text)["text"]["div"])  # noqa: S314 - our own text
 
 
 def test_every_activity_has_a_known_kind_and_is_not_started():

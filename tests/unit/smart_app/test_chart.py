@@ -175,6 +175,20 @@ def test_a_bare_resource_is_created_and_one_with_a_version_updated(smart, save) 
     ]
 
 
+@pytest.mark.parametrize(
+    ("resource", "status"), [(draft, "cancelled"), (plan, "revoked")], ids=["order", "plan"]
+)
+def test_a_draft_may_be_taken_back_but_nothing_begins_taken_back(
+    smart, save, resource, status
+) -> None:
+    taken_back = {**resource(), "id": "d1", "meta": {"versionId": "1"}, "status": status}
+    assert len(save([taken_back])) == 1
+    assert "not a draft" in save([{**resource(), "status": status}])["why"]
+    other = {"MedicationRequest": "revoked", "CarePlan": "cancelled"}[taken_back["resourceType"]]
+    assert "not a draft" in save([{**taken_back, "status": other}])["why"]
+    assert len(smart.ehr.transactions) == 1
+
+
 def test_what_the_ehr_changed_is_told_field_by_field(smart, save) -> None:
     def altered(resource: dict[str, Any]) -> dict[str, Any]:
         return {**resource, "status": "active", "dosageInstruction": [], "doNotPerform": True}

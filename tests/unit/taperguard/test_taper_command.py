@@ -94,6 +94,17 @@ def test_products_and_intakes_are_chosen() -> None:
     ]
 
 
+def test_which_intake_is_cut_first_is_an_option() -> None:
+    """1.5 mg as 0.5 and 1 mg, cut to 1 mg: the morning's is cut unless the night is named."""
+
+    def first_step(**more: str) -> list[tuple[str, int]]:
+        made = as_json(from_mg="1.5", products="197527", times_per_day="2", **more)
+        return [(it["time"], it["products"][0]["count"]) for it in made["steps"][0]["intakes"]]
+
+    assert first_step() == [("night", 2)]
+    assert first_step(cut_first="night") == [("morning", 1), ("night", 1)]
+
+
 TABLE = """\
 From 1 mg/day to 0 mg/day at the pace nardi-2010: 21 days, 3 steps.
 
@@ -170,6 +181,7 @@ def test_a_maintained_dose_is_the_table_s_last_line() -> None:
         ({"products": "197527,12"}, None),
         ({"products": " , "}, "A taper needs at least one tablet to be made of."),
         ({"times_per_day": "two"}, '--times-per-day "two" is not a number from 1 to 4.'),
+        ({"cut_first": "noon"}, '--cut-first "noon" is none of morning, midday, evening, night.'),
         ({"times_per_day": 5}, "5 intakes a day cannot be planned; 1 to 4 can."),
         (
             {"output_format": "xml"},

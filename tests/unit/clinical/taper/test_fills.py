@@ -110,3 +110,20 @@ def test_the_other_half_of_a_tablet_is_taken_the_next_day() -> None:
 def test_a_fill_lasts_at_least_a_day() -> None:
     with pytest.raises(ValueError, match="at least a day"):
         fills(taper("1"), max_days=0)
+
+
+def test_from_a_day_on_a_step_under_way_is_filled_for_what_is_left_of_it() -> None:
+    # asam-2025 from 2 mg: 1.875 from 4 to 17 Jan, 1.75 from 18 Jan. From 10 Jan 8 days are left.
+    left = fills(taper("2"), first_day=date(2027, 1, 10))
+    assert [words(fill) for fill in left if fill.step_index == 0] == [
+        "2027-01-10 8 days: night 3 x 0.5 mg, 24",
+        "2027-01-10 8 days: night 3 x 0.125 mg, 24",
+    ]
+    assert [fill for fill in left if fill.step_index > 0] == [
+        fill for fill in fills(taper("2")) if fill.step_index > 0
+    ]
+
+
+def test_steps_that_are_over_are_not_filled() -> None:
+    assert {fill.step_index for fill in fills(taper("2"), first_day=date(2027, 1, 18))} >= {1, 2}
+    assert 0 not in {fill.step_index for fill in fills(taper("2"), first_day=date(2027, 1, 18))}

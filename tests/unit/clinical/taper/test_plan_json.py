@@ -35,7 +35,9 @@ from clinical.taper import (
     milligram_pace,
     pace,
     percent_pace,
+    read_typed,
     stand,
+    under_way,
 )
 from clinical.taper.plan_json import (
     MalformedPlan,
@@ -82,6 +84,21 @@ def plan() -> TaperPlan:
 
 def test_it_comes_back_as_it_was(plan: TaperPlan) -> None:
     assert from_json(json.loads(json.dumps(to_json(plan)))) == plan
+
+
+def test_a_schedule_that_was_typed_in_comes_back_and_can_be_changed() -> None:
+    request = TaperRequest(Milligrams.of("2"), Milligrams.of("0"), MONDAY, pace("asam-2025"))
+    typed = read_typed("14 days 3 x 0.5 mg\n28 days 1 mg\n28 days 0.5 mg\nthen 0", request)
+    assert typed.schedule is not None
+    held = change(under_way(typed.request, typed.schedule), Hold(on=on(14), days=7, **BY))
+    again = from_json(json.loads(json.dumps(to_json(held))))
+    assert again == held
+    # 1.5 mg for 14 and 7 days, then as typed.
+    assert [(step.days, str(step.dose)) for step in stand(again).steps] == [
+        (21, "1.5 mg"),
+        (28, "1 mg"),
+        (28, "0.5 mg"),
+    ]
 
 
 def test_the_same_plan_is_written_the_same_way(plan: TaperPlan) -> None:

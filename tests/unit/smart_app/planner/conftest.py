@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from clinical.policy import default_policy
 from ehr.decode import decode, encode
 from ehr.read.chart import Resources
+from ehr.read.medications import source_of
 from ehr.write import ladder
 from smart_app.planner import PlannerCollaborators, routes
 from smart_app.visit import NotWritten, Visit, Written
@@ -30,6 +31,9 @@ class ChartInMemory:
         self.differences = ()
         self.lists = True
         self.transactions = []
+        self.purposes = []
+        self.changes = True
+        self.number = -1
         self.reads = 0
         self.reads_again = 0
         self.background = None
@@ -52,17 +56,37 @@ class ChartInMemory:
     async def can_write(self, _visit):
         return self.rungs
 
-    async def write(self, _visit, entries):
+    async def can_change(self, _visit):
+        return self.changes
+
+    async def write(self, _visit, entries, why="taper-planner"):
         if self.refusal:
             return NotWritten(self.refusal)
         self.transactions.append(entries)
-        written = []
-        for number, entry in enumerate(entries):
-            resource = {**decode(encode(entry["resource"])), "id": f"w{number}"}
-            if self.lists:
-                self.resources.append(resource)
-            written.append(Written(f"{resource['resourceType']}/w{number}", self.differences))
-        return tuple(written)
+        self.purposes.append(why)
+        known = {entry["fullUrl"]: self._reference(entry) for entry in entries}
+        return tuple(self._written(entry, known) for entry in entries)
+
+    def _reference(self, entry):
+        if entry["request"]["method"] == "PUT":
+            return entry["request"]["url"]
+        self.number += 1
+        return f"{entry['request']['url']}/w{self.number}"
+
+    def _written(self, entry, known):
+        reference = known[entry["fullUrl"]]
+        resource = decode(self._resolved(encode(entry["resource"]), known))
+        held = [it for it in self.resources if source_of(it) == reference]
+        version = str(int(held[0]["meta"]["versionId"]) + 1) if held else "1"
+        resource |= {"id": reference.partition("/")[2], "meta": {"versionId": version}}
+        if self.lists:
+            self.resources = [it for it in self.resources if it not in held] + [resource]
+        return Written(reference, self.differences)
+
+    def _resolved(self, raw, known):
+        for url, reference in known.items():
+            raw = raw.replace(url.encode(), reference.encode())
+        return raw
 
 
 def patient(born="1985-06-01", **more):
@@ -108,17 +132,28 @@ def policy():
 
 
 @pytest.fixture
-def client(chart, visit, policy):
-    async def visit_of(request):
-        if request.path_params["launch_id"] != visit.launch_id:
-            raise HTTPException(404)
-        return visit
+def make_client(chart, visit, policy):
+    """`make_client(now)`: a browser of the planner; `now` gives the visit of each request."""
 
-    def check_csrf(request, visit, form):
-        if form.get("csrf_token") != visit.csrf_token:
-            raise HTTPException(403)
+    def make(now):
+        async def visit_of(request):
+            if request.path_params["launch_id"] != visit.launch_id:
+                raise HTTPException(404)
+            return now()
 
-    given = PlannerCollaborators(visit_of, check_csrf, chart, lambda _: policy, lambda: "event-1")
-    app = Starlette(routes=routes(given))
-    with TestClient(app, follow_redirects=False) as client:
+        def check_csrf(request, visit, form):
+            if form.get("csrf_token") != visit.csrf_token:
+                raise HTTPException(403)
+
+        given = PlannerCollaborators(
+            visit_of, check_csrf, chart, lambda _: policy, lambda: "event-1"
+        )
+        return TestClient(Starlette(routes=routes(given)), follow_redirects=False)
+
+    return make
+
+
+@pytest.fixture
+def client(make_client, visit):
+    with make_client(lambda: visit) as client:
         yield client

@@ -155,7 +155,7 @@ def test_to_reduce_is_below_the_average(client):
 
 @pytest.mark.parametrize(
     ("answers", "stays"),
-    [({}, "as needed"), (ON_FIVE_DAYS, "as needed, 1 mg on 5 days a week,")],
+    [({}, "as needed"), (ON_FIVE_DAYS, "as needed (1 mg on 5 days a week)")],
 )
 def test_to_maintain_needs_no_answer_and_names_no_maximum(answers, stays, client):
     words = words_of(ask(client, **answers, goal="maintain", review="2027-02-22"))
@@ -199,14 +199,58 @@ def test_the_hand_out_says_what_changes_in_the_patients_words():
     assert words["description"].startswith("From 1 mg on 5 days a week to 0 mg a day")
 
 
+# --- beside a daily dose, and without a maximum ------------------------------------------------
+
+
+@pytest.fixture
+def night_too(chart):
+    """0.5 mg every night as well."""
+    chart.resources.append(cds.order("night", cds.CLONAZEPAM["0.5"], 1))
+
+
+@pytest.mark.usefixtures("night_too")
+def test_beside_a_daily_dose_it_is_asked_what_an_average_day_comes_to(client):
+    """0.5 mg every night and up to 2 mg as needed: at most 2.5. On average 1 mg is taken: the first
+    step of asam-2025 from 1 mg is 0.875.
+    """
+    words = words_of(ask(client))
+    assert "Clonazepam partly as needed, at most 2.5 mg/day" in words
+    assert "A part is ordered every day and a part as needed, up to 2.5 mg/day in all." in words
+    assert "No schedule yet" in words
+    words = words_of(ask(client, taken="1", days="7"))
+    assert "Schedule: 1 mg/day to 0 mg/day" in words
+    assert "0.875" in words
+    for order in ("clonazepam 1 mg tablet", "clonazepam 0.5 mg tablet"):
+        assert order in words[words.index("Discontinue when you sign") :]
+
+
+@pytest.mark.usefixtures("night_too")
+def test_what_is_taken_every_day_is_on_seven_days_a_week(client):
+    response = ask(client, **ON_FIVE_DAYS)
+    assert response.status_code == 422
+    assert "A part is ordered for every day: say how much is taken on an average" in response.text
+
+
+def test_without_a_maximum_it_is_asked_all_the_same(client, chart):
+    """Nobody needs to know the most that is allowed where it is asked what is taken."""
+    dosage = chart.resources[1]["dosageInstruction"][0]
+    del dosage["timing"]
+    words = words_of(ask(client))
+    assert "Clonazepam as needed, no maximum given" in words
+    assert "without a maximum, so the most is not known. Ask what is really taken" in words
+    words = words_of(ask(client, **ON_FIVE_DAYS))
+    assert "Schedule: 1 mg on 5 days a week to 0 mg/day" in words
+    assert "is more than the" not in words
+
+
 # --- what is still no plan --------------------------------------------------------------------
 
 
-def test_a_dose_beside_the_one_as_needed_is_not_asked_about_here(client, chart):
-    """0.5 mg at night and more as needed: the two questions would not tell it."""
+def test_a_dose_that_is_not_known_beside_it_is_not_asked_about(client, chart):
     chart.resources.append(cds.order("night", cds.CLONAZEPAM["0.5"], 1))
+    chart.resources[-1]["dosageInstruction"] = [{"text": "as directed"}]
     page = ask(client, **ON_FIVE_DAYS)
-    assert "No plan: what is taken each day is not known" in page.text
+    assert "the present dose cannot be computed" in page.text
     assert "<form" not in page.text
 
 

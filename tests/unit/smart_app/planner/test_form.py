@@ -39,10 +39,50 @@ def test_to_reduce_ends_at_the_dose_that_was_typed(client):
     assert "1.5 mg/day begins on Tue 1 Dec 2026" in response.text
 
 
+def test_the_dose_that_is_reduced_to_is_reviewed_within_three_months_unless_a_day_is_typed(client):
+    """1.5 mg/day begins on 1 Dec 2026; 84 days later is 23 Feb 2027."""
+    page = ask(client, goal="reduce", to="1.5").text
+    assert "1.5 mg/day stays until the review on Tue 23 Feb 2027." in page
+    assert "(empty: Tue 23 Feb 2027)" in page
+    page = ask(client, goal="reduce", to="1.5", then="2027-01-04").text
+    assert "1.5 mg/day stays until the review on Mon 4 Jan 2027." in page
+
+
+def test_the_review_of_a_dose_is_after_it_began(client):
+    response = ask(client, goal="reduce", to="1.5", then="2026-12-01")
+    assert response.status_code == 422
+    assert "The review on 2026-12-01 is not after 2026-12-01" in response.text
+    assert 'href="#then"' in response.text
+
+
+THREE_A_DAY = {"times": "3", "to": "1", "goal": "reduce", "products": ["197527"]}
+
+
+def test_which_intake_is_cut_first_is_a_choice_where_there_are_several(client):
+    """2 mg in thirds of 0.5 mg tablets: 0.5, 0.5 and 1 mg. The first cut, to 1.5 mg, takes the
+    midday intake away; with the night first, half of the night's.
+    """
+    page = ask(client, **THREE_A_DAY).text
+    assert "Cut: the midday intake first, then the morning, then the night." in page
+    first = "one 0.5 mg tablet in the morning; two 0.5 mg tablets at bedtime"
+    assert first in page
+    page = ask(client, **THREE_A_DAY, first="night").text
+    assert "Cut: the night intake first, then the midday, then the morning." in page
+    assert "at midday; one 0.5 mg tablet at bedtime" in page
+    assert first not in page
+    assert '<option value="night" selected>Night</option>' in page
+
+
+def test_with_one_intake_a_day_nothing_is_asked_of_their_order_and_the_answer_is_kept(client):
+    page = ask(client, times="1", first="night").text
+    assert "Cut first" not in page
+    assert '<input type="hidden" name="first" value="night">' in page
+
+
 def test_to_maintain_is_a_sentence_with_its_review(client):
     response = ask(client, goal="maintain", review="2027-02-22")
     assert "Clonazepam stays at 2 mg/day until the review on Mon 22 Feb 2027." in response.text
-    assert "Save" not in response.text
+    assert "Save 1 draft to the chart" in response.text
 
 
 def test_a_review_is_proposed_within_three_months(client):
@@ -65,6 +105,7 @@ WRONG = {
     "a reduction upwards": ({"goal": "reduce", "to": "3"}, "Enter a dose below the present 2 mg"),
     "a dose that tablets cannot make": ({"goal": "reduce", "to": "0.7"}, "nearest doses they make"),
     "a negative dose": ({"goal": "reduce", "to": "-1"}, "Enter the dose to reduce to"),
+    "an intake that does not exist": ({"first": "noon"}, "Choose which intake is cut first"),
     "a review today": ({"goal": "maintain", "review": "2026-11-23"}, "Choose a day after today"),
     "a review in the past": ({"goal": "maintain", "review": "2020-01-01"}, "Choose today"),
 }
@@ -78,7 +119,13 @@ def test_what_is_wrong_is_said_at_the_field_and_nothing_typed_is_lost(case, clie
     # Once in the summary, as a link to the field, and once beside the field.
     assert len(re.findall(re.escape(sentence), response.text)) == 2
     for value in changed.values():
-        typed = isinstance(value, str) and value not in {"fast", "5", "double", "discontinue"}
+        typed = isinstance(value, str) and value not in {
+            "fast",
+            "5",
+            "noon",
+            "double",
+            "discontinue",
+        }
         if typed and value not in {"reduce", "maintain"}:
             assert f'value="{value}"' in response.text
     assert "Save" not in response.text

@@ -282,3 +282,8 @@ def test_a_nurse_is_no_prescriber_on_the_hand_out(client, visit):
 def test_a_birth_year_alone_is_a_line_to_write_on(client, chart):
     chart.resources[0]["birthDate"] = "1985"
     assert "1985" not in pdf_words.words_of(client.get(f"{PAGE}/handout.pdf").content)
+
+
+def test_a_dose_that_stays_says_when_it_is_looked_at_again():
+    said = words(schedule("2", to_mg="1", review_on=date(2027, 9, 6)))
+    assert "This dose stays. On Monday 6 September 2027 you and your prescriber look at it" in said

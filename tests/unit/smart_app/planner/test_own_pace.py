@@ -64,10 +64,10 @@ def test_it_is_compared_with_the_recommended_pace(client):
     assert "Dashed: the recommended 10 % of the current dose every 2 weeks" in ask(client).text
 
 
-def test_it_is_the_last_choice_and_its_numbers_are_kept_for_another_one(client):
+def test_it_stands_after_the_shipped_paces_and_its_numbers_are_kept_for_another_one(client):
     page = ask(client, pace="nardi-2010", step="7.5", unit="percent").text
     values = re.findall(r'<input type="radio"[^>]*name="pace"[^>]*value="([^"]+)"', page)
-    assert values[-1] == "custom"
+    assert values[-2:] == ["custom", "typed-in"]
     assert 'id="step" value="7.5"' in page
     assert "chosen by hand" not in page[page.index('id="schedule"') : page.index('id="copy"')]
 

@@ -4,10 +4,12 @@ import asyncio
 import re
 from urllib.parse import parse_qs, urlsplit
 
+import cds
 import pytest
 from planner_screen import CONFIRMED, form_of
 
 from ehr.decode import decode, encode
+from ehr.read.care_plans import taper_plans
 from ehr.read.medications import medication_record
 from ehr.write import ladder
 
@@ -205,3 +207,95 @@ def test_a_present_order_without_an_id_is_not_pointed_at(client, chart):
     del chart.resources[1]["id"]
     assert save(client).status_code == 303
     assert "without-id" not in encode([list(chart.transactions[0])]).decode()
+
+
+# --- a dose that stays --------------------------------------------------------------------------
+
+
+def saved_with(client, chart, **asked):
+    """The entries that are written for these fields, with every box ticked."""
+    fields = form_of(client.get(PAGE, params={"form": "1", **asked}))
+    assert client.post(f"{PAGE}/save", data=fields).status_code == 303
+    (entries,) = chart.transactions
+    return [entry["resource"] for entry in entries]
+
+
+STAYS = {"pace": "asam-2025", "start": "2026-11-23", "products": ["197527"], "times": "2"}
+
+
+def test_a_reduction_is_saved_with_its_review_and_the_order_of_its_cuts(client, chart):
+    plan, *_ = saved_with(
+        client, chart, **STAYS, goal="reduce", to="1", then="2027-06-07", first="night"
+    )
+    assert "reviewed on 2027-06-07" in plan["description"]
+    assert "Cut: the night intake first, then the morning." in plan["description"]
+    (review,) = [a["detail"] for a in plan["activity"] if "Review" in a["detail"]["description"]]
+    assert review["scheduledPeriod"] == {"start": "2027-06-07", "end": "2027-06-07"}
+    assert plan["period"]["end"] == "2027-06-07"
+
+
+def test_to_maintain_a_care_plan_with_the_review_is_saved_and_no_order(client, chart):
+    (plan,) = saved_with(client, chart, goal="maintain", review="2027-02-22")
+    assert (plan["resourceType"], plan["status"]) == ("CarePlan", "draft")
+    assert plan["title"] == "Clonazepam stays at 2 mg/day until a review"
+    (activity,) = plan["activity"]
+    assert activity["detail"]["scheduledPeriod"]["start"] == "2027-02-22"
+    assert "supply at home" not in plan["note"][0]["text"]  # asked of a taper
+    assert taper_plans([plan]) == ()
+    again = client.get(PAGE, params={"form": "1", "goal": "maintain", "review": "2027-02-22"})
+    assert "Saved: this plan is in the chart (1 record)" in again.text
+
+
+# --- what stops a taper, where a specialist has agreed ------------------------------------------
+
+
+@pytest.fixture
+def epilepsy(chart):
+    """The same patient with a seizure disorder."""
+    chart.resources.append(cds.condition("G40.909"))
+    return chart
+
+
+def agreed_form(client):
+    blocked = client.get(PAGE).text
+    assert f'href="{PAGE}?agreed=1"' in blocked
+    page = client.get(PAGE, params={"agreed": "1"})
+    assert "Planned because a specialist has agreed" in page.text
+    assert "A seizure disorder is in the chart" in page.text
+    return form_of(page)
+
+
+def test_a_named_specialist_may_agree_and_the_plan_and_each_order_say_so(client, epilepsy):
+    fields = agreed_form(client)
+    said = {
+        "specialist": "Dr Vera Neuro, neurology",
+        "specialist_why": "Seizure-free on levetiracetam",
+    }
+    response = client.post(f"{PAGE}/save", data={**fields, **said})
+    assert response.status_code == 303
+    assert "Neuro" not in response.headers["location"]
+    (entries,) = epilepsy.transactions
+    for entry in entries:
+        note = entry["resource"]["note"][-1]["text"]
+        assert "A seizure disorder is in the chart" in note
+        assert "agreed by Dr Vera Neuro, neurology. Why: Seizure-free on levetiracetam" in note
+        assert "Recorded by Dr One." in note
+    assert "Saved: this plan is in the chart" in client.get(response.headers["location"]).text
+
+
+@pytest.mark.parametrize("missing", ["specialist", "specialist_why"])
+def test_without_a_name_and_a_reason_nothing_is_written(missing, client, epilepsy):
+    said = {"specialist": "Dr Vera Neuro", "specialist_why": "Seizure-free", missing: " "}
+    response = client.post(f"{PAGE}/save", data={**agreed_form(client), **said})
+    assert response.status_code == 422
+    assert "Name the specialist who agreed to this taper, and say why" in response.text
+    kept = said["specialist" if missing == "specialist_why" else "specialist_why"]
+    assert f'value="{kept}"' in response.text
+    assert epilepsy.transactions == []
+
+
+def test_nobody_agrees_to_a_plan_from_a_dose_that_is_not_known(client, chart):
+    chart.resources[1].update(dosageInstruction=[{"text": "as directed"}])
+    page = client.get(PAGE, params={"agreed": "1"}).text
+    assert "the present dose cannot be computed" in page
+    assert "agreed=1" not in page
