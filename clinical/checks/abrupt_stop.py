@@ -109,12 +109,15 @@ def _judged(case: OrderCase, fall: Fall, gap: str | None) -> Verdict:
 def _fired(
     case: OrderCase, fall: Fall, likely: Dependence, gap: str | None, sources: tuple[str, ...]
 ) -> Fired:
-    details = [likely.in_words, f"A taper from the present dose falls by at most {_cap()}."]
+    details = [
+        f"A fall of more than {_cap()} can cause seizures: taper from the present dose instead.",
+        "Dependence is an estimate from the chart: ask how clonazepam is taken.",
+    ]
     severity = Severity.WARNING
     smallest = Fraction(min(p.smallest_piece_ug for p in case.policy.tablets), 1000)
     if fall.present.complete and fall.present.mg_per_day - fall.lowest.mg_per_day <= smallest:
         severity = Severity.INFORMATION
-        details[1:] = [f"The tablets make no smaller cut than {plain(smallest)} mg."]
+        details[0:1] = [f"The tablets make no smaller cut than {plain(smallest)} mg."]
     if fall.if_replacing:
         details.append("If the present orders continue beside the new one, nothing is cut.")
     if gap is not None:
@@ -122,7 +125,7 @@ def _fired(
     return Fired(
         severity=severity,
         summary=_summary(fall),
-        why=_what(fall),
+        why=f"{_what(fall)}, and physical dependence is likely: {likely.why}",
         sources=sources,
         evidence=EVIDENCE,
         details=tuple(details),
@@ -269,8 +272,11 @@ def _summary(fall: Fall) -> str:
 
 
 def _what(fall: Fall) -> str:
+    if fall.whole:
+        dose = f" {fall.present}" if fall.present.complete else ""
+        return f"clonazepam{dose} is stopped at once"
     said = f"clonazepam is {_summary(fall)}"
-    if not fall.whole and fall.present.complete:
+    if fall.present.complete:
         share = 1 - fall.lowest.mg_per_day / fall.present.mg_per_day
         said += f", by {percent_text(share, conventions().cap)}"
     return said

@@ -42,11 +42,13 @@ def contraindication(case: OrderCase) -> Verdict:
     certain = any(c.confirmed for c in conditions) or any(
         a.confirmed and not a.intolerance for a in allergies
     )
+    meaning = "and the label forbids clonazepam then"
+    if not certain:
+        meaning = "which may be a contraindication of the label"
     return Fired(
         severity=Severity.CRITICAL if certain else Severity.WARNING,
         summary=f"with {listed(names)}",
-        why=f"the chart has {listed(names)}: the label's contraindication"
-        + ("s" if len(names) > 1 else ""),
+        why=f"the chart has {listed(names)}, {meaning}",
         sources=(*sources_of(conditions), *(a.source for a in allergies)),
         evidence=EVIDENCE,
         details=tuple(_details(case, {c.concept for c in conditions}, allergies)),

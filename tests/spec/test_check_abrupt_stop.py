@@ -54,9 +54,13 @@ def test_an_order_that_is_ended_after_long_use_is_an_abrupt_stop(check, tell, fo
     assert isinstance(verdict, Fired)
     assert (verdict.severity, verdict.summary) == (Severity.WARNING, "stopped from 2 mg/day")
     assert verdict.sources == ("MedicationRequest/old",)
-    assert verdict.details[0].startswith(
-        "Physical dependence is likely: over a year at 2 mg/day, if taken as ordered. "
-        "Never stop it abruptly"
+    assert verdict.why == (
+        "clonazepam 2 mg/day is stopped at once, and physical dependence is likely: over a year "
+        "at 2 mg/day, if taken as ordered"
+    )
+    assert verdict.details[0] == (
+        "A fall of more than 25 % in 14 days can cause seizures: taper from the present dose "
+        "instead."
     )
 
 
@@ -141,7 +145,9 @@ def test_of_two_orders_the_remaining_total_counts(check, tell, stopped_mg, left_
     assert isinstance(verdict, Fired if fires else Clear)
     if fires:
         assert verdict.summary == "cut from 2 mg/day to 1.25 mg/day"
-        assert verdict.why == "clonazepam is cut from 2 mg/day to 1.25 mg/day, by 37.5 %"
+        assert verdict.why.startswith(
+            "clonazepam is cut from 2 mg/day to 1.25 mg/day, by 37.5 %, and"
+        )
 
 
 def test_a_dose_that_ends_by_its_own_instructions_is_no_stop(check, tell, for_long):
@@ -162,7 +168,7 @@ def test_a_replacement_may_cut_by_a_quarter_and_not_by_more(check, tell, for_lon
 def test_a_cut_just_above_a_quarter_does_not_read_as_a_quarter(check, tell, for_long):
     # 0.501 of 2 mg is 25.05 %.
     verdict = check(medications=[for_long], drafts=[tell.draft("1.499", replaces=("old",))])
-    assert verdict.why.endswith("from 2 mg/day to 1.499 mg/day, by 25.1 %")
+    assert "from 2 mg/day to 1.499 mg/day, by 25.1 %, and" in verdict.why
 
 
 def test_the_same_order_signed_again_by_less_is_a_cut(check, tell, for_long):
@@ -233,8 +239,8 @@ def test_after_short_use_a_stop_is_acceptable(check, tell):
     )
     assert isinstance(verdict, Clear)
     assert verdict.why == (
-        "clonazepam is stopped from 2 mg/day; physical dependence is lower but possible: 20 days "
-        "at 2 mg/day, if taken as ordered"
+        "clonazepam 2 mg/day is stopped at once; physical dependence is lower but possible: 20 "
+        "days at 2 mg/day, if taken as ordered"
     )
 
 
@@ -246,7 +252,7 @@ def test_since_when_it_is_taken_may_decide_and_not_be_known(check, tell):
     )
     assert isinstance(verdict, NotEvaluable)
     assert verdict.why == (
-        "clonazepam is stopped from 2 mg/day; whether dependence is likely is not known: since "
+        "clonazepam 2 mg/day is stopped at once; whether dependence is likely is not known: since "
         "when clonazepam is taken is not stated"
     )
 

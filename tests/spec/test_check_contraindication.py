@@ -47,15 +47,15 @@ def test_each_condition_of_the_label_is_critical(check, concept, words):
     verdict = check(conditions=[concept])
     assert isinstance(verdict, Fired)
     assert (verdict.severity, verdict.summary) == (Severity.CRITICAL, f"with {words}")
-    assert verdict.why == f"the chart has {words}: the label's contraindication"
+    assert verdict.why == f"the chart has {words}, and the label forbids clonazepam then"
     assert verdict.sources == (f"Condition/{concept}",)
 
 
 def test_two_are_one_finding(check):
     verdict = check(conditions=["hepatic_impairment"], allergies=(allergy(),))
     assert verdict.why == (
-        "the chart has significant liver disease and an allergy to lorazepam: the label's "
-        "contraindications"
+        "the chart has significant liver disease and an allergy to lorazepam, and the label "
+        "forbids clonazepam then"
     )
 
 
@@ -103,6 +103,7 @@ def test_an_allergy_to_any_benzodiazepine_is_critical(check):
 def test_an_intolerance_or_an_unconfirmed_allergy_is_a_warning(check, told, words):
     verdict = check(allergies=(allergy(**told),))
     assert (verdict.severity, verdict.summary) == (Severity.WARNING, words)
+    assert verdict.why.endswith("which may be a contraindication of the label")
 
 
 def test_a_certain_condition_beside_a_doubtful_allergy_stays_critical(check):
