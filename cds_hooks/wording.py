@@ -135,7 +135,7 @@ def unknowns_part(unknown: Collection[Checked], own: Collection[CheckId], words:
     ]
     others = [TITLES[it.check].lower() for it in unknown if it.check not in own]
     if others:
-        lines.append(f"The chart does not tell enough either about: {', '.join(others)}.")
+        lines.append(f"The chart does not tell enough about: {', '.join(others)}.")
     return "**What could not be checked**\n\n" + markdown.bullets(lines) if lines else ""
 
 

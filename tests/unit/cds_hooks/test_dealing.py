@@ -156,7 +156,7 @@ def test_a_card_of_the_order_says_what_could_not_be_checked_too(deal_with: Any) 
     assert len(dealt.cards) == 2
     unknown = dealt.cards[0]["detail"].partition("**What could not be checked**")[2]
     assert "- Older adult: falls and confusion: The birth date was not supplied." in unknown
-    assert "- The chart does not tell enough either about: cognition." in unknown
+    assert "- The chart does not tell enough about: cognition." in unknown
 
 
 def test_a_check_in_shadow_mode_that_could_not_be_made_is_not_told_of(deal_with: Any) -> None:

@@ -12,16 +12,22 @@ from typing import Any
 import cds
 import pytest
 
-from cds_hooks.gather import Background
+from cds_hooks.cards import deal_review
+from cds_hooks.gather import Background, gather
 from cds_hooks.request import BadRequest, read_request
 from cds_hooks.services.order_safety import Bench
 from cds_hooks.services.patient_review import HOOKS, answer
+from cds_hooks.suggestions import Desk
 from clinical.assess import CHECKS
 from clinical.facts import OWN_PLAN
 from clinical.findings import CheckId
+from clinical.order_case import OrderCase
 from clinical.policy import CheckChoice, Policy, default_policy
+from clinical.review import review
 from ehr.decode import encode
 from ehr.history import Seen
+from ehr.read.chart import read_chart
+from ehr.write.draft_orders import OrderContext
 
 TODAY = date(2026, 11, 23)
 LONG = cds.order("now", cds.CLONAZEPAM["1"], 2, authoredOn="2024-03-03")
@@ -261,3 +267,21 @@ def test_there_is_no_card_where_the_check_of_long_term_use_is_off_or_in_shadow_m
     assert body["cards"] == []
     checks = body["extension"]["org.taperguard.assessment"]["checks"]
     assert {it["check"]: it["result"] for it in checks}["long-term-use"] == result
+
+
+def test_what_is_quiet_is_left_out_and_a_quiet_long_term_use_leaves_no_card() -> None:
+    request = cds.request([], hook="patient-view", medications=[LONG])
+    facts = read_chart(gather(read_request(json.dumps(request).encode(), HOOKS)), TODAY).facts
+    case = OrderCase(facts, TODAY, default_policy())
+    desk = Desk(OrderContext("p1", TODAY), lambda: "id", (), 28, first_step_only=False)
+    found = review(facts, TODAY, default_policy())
+    words = ("Clonazepam 2 mg/day since 3 Mar 2024", "The detail.")
+    high = {CheckId.HIGH_DOSE: "settled on 20 Nov 2026"}
+    dealt = deal_review(case, found, desk, "https://taperguard.example", words, high)
+    assert len(dealt.cards) == 1
+    assert CheckId.HIGH_DOSE not in dealt.shown
+    assert dealt.unshown_why == high
+    quiet = {CheckId.LONG_TERM_USE: "settled on 20 Nov 2026"}
+    dealt = deal_review(case, found, desk, "https://taperguard.example", words, quiet)
+    assert dealt.cards == ()
+    assert "about long-term use, and that is not shown" in dealt.unshown_why[CheckId.HIGH_DOSE]
