@@ -252,6 +252,12 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+Scenes = tuple[tuple[int, str], ...]
+"""Widths in px, each with a colour scheme."""
+
+EVERY_SCENE: Scenes = ((1024, "light"), (1024, "dark"), (390, "light"), (390, "dark"))
+
+
 class Window:
     """A browser window that complains about what the browser complains about."""
 
@@ -284,10 +290,10 @@ class Window:
         if self.page.get_by_text("Not signed yet: see what the safety check says.").count():
             self.press(self.page.get_by_role("button", name=re.compile(r"^Sign \d+ order")))
 
-    def look(self, name: str, page: Any = None) -> None:
+    def look(self, name: str, page: Any = None, scenes: Scenes = EVERY_SCENE) -> None:
         """Pictures of the page in light and dark, wide and narrow; axe and the width agree."""
         page = page or self.page
-        for width, scheme in ((1024, "light"), (1024, "dark"), (390, "light"), (390, "dark")):
+        for width, scheme in scenes:
             page.set_viewport_size({"width": width, "height": 768})
             page.emulate_media(color_scheme=scheme)
             self._see(page, f"{name}-{width}-{scheme}", width)

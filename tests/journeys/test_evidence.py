@@ -44,16 +44,26 @@ def site() -> Iterator[str]:
     thread.join(10)
 
 
-def test_a_site_s_own_numbers_are_told_accessibly_on_screen_and_paper(
-    site: str, window: Callable[[str], Any]
-) -> None:
+def test_a_site_s_own_numbers_are_told_accessibly(site: str, window: Callable[[str], Any]) -> None:
     view = window(site)
     view.page.goto("/evidence#high-dose")
     assert "this site: 1.5" in view.page.locator("#high-dose").inner_text()
     assert "North: 70" in view.page.locator("#older-adult-fall-risk").inner_text()
     assert "4 differences" in view.page.locator(".facts").inner_text()
-    view.look("evidence-site")
-    view.look_at_print("evidence-site")
+    # A long page, for which axe needs its time: each scheme is looked at once.
+    view.look("evidence-site", scenes=((1024, "light"), (390, "dark")))
+
+
+@pytest.mark.parametrize(("width", "media"), [(1440, "screen"), (768, "screen"), (720, "print")])
+def test_nothing_reaches_beyond_a_wide_screen_or_a_sheet_of_paper(
+    site: str, window: Callable[[str], Any], width: int, media: str
+) -> None:
+    page = window(site).page
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(media=media)
+    page.goto("/evidence")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.get_by_role("navigation").is_visible() == (media == "screen")
 
 
 def test_a_link_leads_to_the_check_or_number_that_it_names(
