@@ -155,6 +155,8 @@ def is_last(plan: TaperPlan, form: ChangeForm, today: date, who: str, why: str) 
 
 def possible(plan: TaperPlan, today: date) -> tuple[str, ...]:
     """Which kinds can be done today; those that ask for a day of their own always stand there."""
+    if plan.changes and plan.changes[-1].on >= today:
+        return ("stop",)  # one change a day; a red flag never waits
     kinds: dict[str, PlanChange] = {
         "hold": Hold(on=today, who=NOT_SAID, why=NOT_SAID, days=1),
         "step-back": StepBack(on=today, who=NOT_SAID, why=NOT_SAID),

@@ -111,6 +111,17 @@ def standing_view(charted: ChartedPlan, today: date) -> StandingView:
     )
 
 
+def standing_pictures(charted: ChartedPlan, today: date) -> tuple[Markup, Markup] | None:
+    """The plan as it stands, wide and narrow; None once it was stopped."""
+    schedule = charted.standing.schedule
+    if schedule is None:
+        return None
+    return (
+        _picture(schedule, None, today, "stands-wide", 600),
+        _picture(schedule, None, today, "stands-narrow", 350),
+    )
+
+
 def _next(standing: StandingPlan, today: date) -> str:
     schedule = standing.schedule
     if schedule is None:

@@ -26,6 +26,7 @@ from smart_app.planner.change_form import (
 from smart_app.planner.change_presenter import (
     change_form_view,
     changed_view,
+    standing_pictures,
     standing_view,
     urgent_view,
 )
@@ -173,10 +174,12 @@ class ChangeDesk:
     def _render(self, request: Request, looked: _Looked, said: _Said, status: int) -> Response:
         found, charted = looked.found, looked.charted
         visit, form = found.visit, looked.changed.form
-        standing = form_view = changed = None
+        standing = form_view = changed = pictures = None
         if isinstance(charted, ChartedPlan):
             standing = standing_view(charted, visit.today)
             form_view = change_form_view(form, possible(charted.plan, visit.today))
+            if said.saved:
+                pictures = standing_pictures(charted, visit.today)
             if looked.write is not None:
                 changed = changed_view(charted, looked.changed, looked.write, visit.today)
         live = is_live(request)
@@ -189,6 +192,7 @@ class ChangeDesk:
             form=form_view,
             day_words=DAY_WORDS,
             changed=changed,
+            pictures=pictures,
             urgent=urgent_view(form),
             said=said,
             live=live,

@@ -348,3 +348,14 @@ def test_before_the_first_cut_the_present_order_goes_on_until_the_new_ones_begin
     assert "2 mg/day is held from 2026-11-23 to 2026-12-06." in page
     words = "Signed orders to discontinue on Mon 7 Dec 2026, when the new ones begin"
     assert "clonazepam 1 mg tablet" in page[page.index(words) :]
+
+
+def test_after_a_change_the_plan_is_shown_as_it_stands_and_only_a_red_flag_is_left_today(
+    client, saved, clock
+):
+    clock["today"] = date(2026, 12, 7)
+    response = change(client, kind="hold", days="14")
+    page = client.get(response.headers["location"]).text
+    assert 'id="stands-wide-title"' in page
+    page = client.get(CHANGE, params={"kind": "stop"}).text
+    assert re.findall(r'name="kind" id="kind-([^"]+)"', page) == ["stop"]
