@@ -86,7 +86,7 @@ def deal_with() -> Callable[..., tuple[OrderCase, Dealt]]:
         first_step_only: bool = False,
     ) -> tuple[OrderCase, Dealt]:
         read = read_request(json.dumps(request).encode(), HOOKS)
-        facts = read_chart(gather_with_history(read, TODAY, None)).facts
+        facts = read_chart(gather_with_history(read, TODAY, None), TODAY).facts
         case = OrderCase(facts, TODAY, policy or default_policy())
         assessment = assess(case)
         given: dict[CheckId, Verdict] = dict.fromkeys(CheckId, Clear("nothing was found"))

@@ -121,7 +121,7 @@ def apply(request: Json, suggestion: Json) -> Json:
 
 def case_of(request: Json) -> OrderCase:
     read = read_request(cds.json.dumps(request).encode(), HOOKS)
-    return OrderCase(read_chart(gather(read)).facts, TODAY, default_policy())
+    return OrderCase(read_chart(gather(read), TODAY).facts, TODAY, default_policy())
 
 
 def drafted(request: Json) -> list[Fraction]:
