@@ -89,6 +89,8 @@ def order_name(record: MedicationRecord) -> str:
 
 
 _LONGEST_DOSAGE = 200
+_LONGEST_ID = 512
+"""Far beyond FHIR's 64 characters. A longer one would be repeated in each draft of a taper."""
 
 
 def _counted(names: list[str]) -> list[str]:
@@ -115,7 +117,7 @@ def _ordered(
         resource = resources[record.source]
         key = resource.get("id")
         # With a blank around it the action would name another id than the draft has.
-        if not isinstance(key, str) or key != as_text(key):
+        if not isinstance(key, str) or key != as_text(key) or len(key) > _LONGEST_ID:
             return None
         ordered[key] = (record, resource)
     return ordered
@@ -154,7 +156,8 @@ def _replace_drafts(
 def _priors(about: Replaced) -> list[str | None]:
     """The present orders in turn, for an order can name only one as the one it replaces."""
     orders = [r.source for r in discontinued(about) if r in about.current]
-    return [key for key in orders if key.startswith("MedicationRequest/")] or [None]
+    named = [key for key in orders if key.startswith("MedicationRequest/")]
+    return [key for key in named if len(key) <= _LONGEST_ID] or [None]
 
 
 def _prior_of(
