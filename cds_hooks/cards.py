@@ -28,7 +28,6 @@ from clinical.evidence import cite
 from clinical.findings import Assessment, CheckId, Finding, Severity
 from clinical.offer import NewStart, NoOffer, Offer, TaperOffer, UnderWay, offer, replaced
 from clinical.order_case import OrderCase
-from clinical.policy import Policy
 
 JsonObject = dict[str, Any]
 
@@ -82,11 +81,6 @@ def deal(
     none = "and no card of this answer has a detail that would carry it"
     unshown |= {f.check: f"{why_not_raising(f, case)}, {none}" for f in findings}
     return dealer.dealt(shown=frozenset(), unshown=unshown)
-
-
-def wants_card_per_check(policy: Policy) -> bool:
-    """Whether each check that raises a card raises one of its own."""
-    return bool(getattr(policy, "card_per_check", False))
 
 
 def why_not_raising(finding: Finding, case: OrderCase) -> str | None:
@@ -173,7 +167,7 @@ class _Dealer:
         offers_naloxone = self._offers_naloxone(findings)
         if proposed is None and offers_naloxone:
             suggestions = [naloxone_suggestion(self.desk)]
-        alone = raising[1:] if wants_card_per_check(case.policy) else ()
+        alone = raising[1:] if case.policy.card_per_check else ()
         told = tuple(f for f in findings if f not in alone)
         self._add(
             told,
@@ -320,26 +314,27 @@ class _Dealer:
             card["suggestions"] = suggestions
             card["selectionBehavior"] = "at-most-one"
         card["overrideReasons"] = override_reasons(checks)
-        card["links"] = self._links(evidence)
+        card["links"] = self._links(checks[0], evidence)
         self.cards.append((card, checks, severity))
 
-    def _links(self, evidence: tuple[str, ...]) -> list[JsonObject]:
+    def _links(self, topic: CheckId, evidence: tuple[str, ...]) -> list[JsonObject]:
         links = [
             {
                 "label": "Open the taper planner",
                 "url": f"{self.base_url}/smart/launch",
                 "type": "smart",
             },
-            {"label": "Rules and sources", "url": f"{self.base_url}/evidence", "type": "absolute"},
         ]
-        for key in dict.fromkeys(evidence):
-            source = cite(key)
-            url = f"https://doi.org/{source.doi}" if source.doi else None
-            if url is not None:
-                links.append({"label": source.title, "url": url, "type": "absolute"})
         policy = self.case.policy
         if policy.pdmp_url is not None:
             label = "Prescription drug monitoring program"
             links.append({"label": label, "url": policy.pdmp_url, "type": "absolute"})
         links += [{"label": it.label, "url": it.url, "type": "absolute"} for it in policy.links]
+        rules = f"{self.base_url}/evidence#{topic.value}"
+        links.append({"label": "Rules and sources", "url": rules, "type": "absolute"})
+        for key in dict.fromkeys(evidence):
+            source = cite(key)
+            url = f"https://doi.org/{source.doi}" if source.doi else None
+            if url is not None:
+                links.append({"label": source.title, "url": url, "type": "absolute"})
         return links

@@ -315,7 +315,8 @@ def test_what_could_not_be_checked_is_said_on_a_card(ask):
     (card,) = ask(request)["cards"]
     assert card["indicator"] == "info"
     assert card["summary"] == (
-        "Clonazepam 0.5 mg/day: not checked for opioids, a high dose and a rise"
+        "Clonazepam 0.5 mg/day: not checked for opioids, a high dose, a rise, an abrupt cut and "
+        "other sedatives"
     )
     assert "could not be supplied by the EHR" in card["detail"]
     assert "suggestions" not in card

@@ -8,7 +8,6 @@ from typing import Any
 import cds
 import pytest
 
-from cds_hooks import cards
 from clinical.findings import CheckId, Clear, Fired, NotEvaluable, Severity, Verdict
 from clinical.policy import CheckChoice, default_policy
 
@@ -54,12 +53,10 @@ def test_what_only_supports_stands_under_a_head_of_its_own(deal_with: Any) -> No
     assert "**Information: Long-term use.**" in also
 
 
-def test_a_site_may_choose_a_card_for_each_check(
-    deal_with: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_site_may_choose_a_card_for_each_check(deal_with: Any) -> None:
     """The first carries what can be accepted: two accepted tapers would add up."""
-    monkeypatch.setattr(cards, "wants_card_per_check", lambda _: True)
-    _, dealt = deal_with(REQUEST, FOUND, only=True)
+    policy = replace(default_policy(), card_per_check=True)
+    _, dealt = deal_with(REQUEST, FOUND, only=True, policy=policy)
     assert topics(dealt) == ["opioid-together", "high-dose", "dose-escalation", "opioid-together"]
     first, *others, naloxone = dealt.cards
     assert first["suggestions"]

@@ -95,7 +95,9 @@ def test_what_is_written_out_tells_meaning_unit_range_and_sources() -> None:
     text = policy_text(default_policy())
     assert (
         "# A total from here on is a high dose (at or above). From 1 to 4 mg/day. "
-        "A site may choose 1.5,\n# ASAM's high dose. Sources: SEED, ASAM.\n"
+        "ASAM, table 2: moderate\n# is 0.5 to 1.5 mg/day, high is more than 1.5. "
+        "A site may choose 1.5: then 1.5 itself is high too.\n"
+        "# Sources: SEED, ASAM.\n"
         "high_dose_mg_per_day = 2\n"
     ) in text
 
