@@ -1,6 +1,6 @@
 """A card's one line: the dose with its number, then what is wrong with it, as much as fits.
 
-Most severe first; what does not fit stands in the detail. "Clonazepam 3 mg/day (now 2) with
+Most severe first; what does not fit stands in the detail. "Clonazepam 3 mg/day (raised from 2) with
 oxycodone and zolpidem, age 72, a history of falls".
 """
 
@@ -114,7 +114,7 @@ def _before(effect: Effect) -> str:
         return ""
     lapsed_on = effect.baseline_ended_on
     if lapsed_on is None:
-        return f" (now {plain(effect.baseline.mg_per_day)})"
+        return f" (raised from {plain(effect.baseline.mg_per_day)})"
     return f" ({effect.baseline} until {day(lapsed_on)})"
 
 

@@ -133,7 +133,12 @@ def unknowns_part(unknown: Collection[Checked], own: Collection[CheckId], words:
         for checked in unknown
         if isinstance(checked.verdict, NotEvaluable) and checked.check in own
     ]
-    others = [TITLES[it.check].lower() for it in unknown if it.check not in own]
+    # How long it has been taken stands under "Dependence" already.
+    others = [
+        TITLES[it.check].lower()
+        for it in unknown
+        if it.check not in own and it.check is not CheckId.LONG_TERM_USE
+    ]
     if others:
         lines.append(f"The chart does not tell enough about: {', '.join(others)}.")
     return "**What could not be checked**\n\n" + markdown.bullets(lines) if lines else ""

@@ -76,14 +76,12 @@ def _fired(case: OrderCase, age: int) -> Fired:
             dict.fromkeys((*(c.source for c in (*risks, *uses)), *(cns_sources if many else ())))
         ),
         evidence=EVIDENCE,
-        details=tuple(_details(facts, reasons, uses)),
+        details=tuple(_details(facts, uses)),
     )
 
 
-def _details(facts: PatientFacts, reasons: list[str], uses: tuple[ConditionFact, ...]) -> list[str]:
+def _details(facts: PatientFacts, uses: tuple[ConditionFact, ...]) -> list[str]:
     lines = ["Benzodiazepines raise the risk of falls, fractures and confusion at this age."]
-    if reasons:
-        lines.append(f"In this chart: {listed(reasons)}.")
     if uses:
         words = listed(dict.fromkeys(APPROPRIATE[c.concept] for c in uses))
         lines.append(f"The chart names {words}, a use that the Beers Criteria call appropriate.")

@@ -104,12 +104,13 @@ def _fired(
     if treatment:
         details.append(
             f"The {names} treats opioid use disorder: do not stop that treatment because of the "
-            "benzodiazepine (ASAM 21)."
+            "benzodiazepine (ASAM 2025, statement 21)."
         )
     else:
         details.append(
             "Both slow breathing. The label and FDA reserve the combination for patients "
-            "without adequate alternatives; review it at least every 3 months (ASAM 16)."
+            "without adequate alternatives; review it at least every 3 months (ASAM 2025, "
+            "statement 16)."
         )
     return Fired(
         severity=Severity.WARNING if treatment else Severity.CRITICAL,

@@ -23,9 +23,9 @@ def pregnancy(case: OrderCase) -> Verdict:
         return Clear(told.why, told.sources)
     details = [
         "Weigh with obstetrics what clonazepam, and what a taper, mean for mother and child "
-        "(ASAM 28).",
+        "(ASAM 2025, statement 28).",
         "Tell who will care for the newborn: sedation and withdrawal can follow birth, and "
-        "breastfeeding can lessen withdrawal (ASAM 29, label).",
+        "breastfeeding can lessen withdrawal (ASAM 2025, statement 29, label).",
     ]
     if case.current:
         details.insert(1, "Do not stop it abruptly: seizures harm both.")

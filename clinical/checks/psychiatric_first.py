@@ -42,15 +42,18 @@ def psychiatric_first(case: OrderCase) -> Verdict:
 
 
 def _details(ptsd: tuple[ConditionFact, ...], unsettled: tuple[ConditionFact, ...]) -> list[str]:
-    lines = ["Bring the illness's own treatment up to date, before a taper or beside it (ASAM 24)."]
+    lines = [
+        "Bring the illness's own treatment up to date, before a taper or beside it (ASAM 2025, "
+        "statement 24)."
+    ]
     if ptsd:
-        lines.append("In PTSD a taper should be strongly considered (ASAM 25).")
+        lines.append("In PTSD a taper should be strongly considered (ASAM 2025, statement 25).")
     if unsettled:
         mania = any(c.concept == "bipolar" for c in unsettled)
         lines.append(
             "Watch sleep closely, and pause a taper while it is much disturbed"
             + (", for lost sleep can set off mania" if mania else "")
-            + " (ASAM 26)."
+            + " (ASAM 2025, statement 26)."
         )
     return lines
 

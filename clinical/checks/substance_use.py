@@ -61,6 +61,6 @@ def _details(ever: Collection[str], present: Collection[str]) -> tuple[str, ...]
     if "opioid_use_disorder" in ever:
         lines.append(
             "Treatment of opioid use disorder goes on: do not stop it because of the "
-            "benzodiazepine (ASAM 21)."
+            "benzodiazepine (ASAM 2025, statement 21)."
         )
     return tuple(lines)

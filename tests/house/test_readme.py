@@ -30,7 +30,7 @@ def test_the_request_it_shows_gets_the_card_it_shows(clean_environment):
     assert status == 0
     shown = " ".join(README.replace("> ", "").split())
     for words in (
-        "Clonazepam 3 mg/day (now 2) with oxycodone, age 72, a history of falls",
+        "Clonazepam 3 mg/day (raised from 2) with oxycodone, age 72, a history of falls",
         "Taper from 2 mg/day, 10 % every 4 weeks (ASAM 2025): 1.875 mg/day from 23 Nov 2026; "
         "discontinue clonazepam 1 mg tablet",
         "Keep the present 2 mg/day: remove the new order",

@@ -63,7 +63,7 @@ def test_an_order_is_answered_at_once_and_a_moment_later_from_the_whole_history(
     until(whole, 60, "the history was not read")
     body, _ = ask(demo)
     card = body["cards"][0]
-    assert card["summary"].startswith("Clonazepam 3 mg/day (now 2)")
+    assert card["summary"].startswith("Clonazepam 3 mg/day (raised from 2)")
     assert "1,000 records" in card["detail"]
     # And so it reads on the EHR's own screen.
     screen = ordering(PATIENT)

@@ -127,7 +127,7 @@ def test_the_72_year_old_from_order_to_signed_taper(
     view.press(page.get_by_role("button", name="Add to orders"))
 
     card = page.get_by_role("article").first
-    assert "Clonazepam 3 mg/day (now 2) with oxycodone, age 72" in card.inner_text()
+    assert "Clonazepam 3 mg/day (raised from 2) with oxycodone, age 72" in card.inner_text()
     assert "Critical" in card.inner_text()
     view.look("cards")
     page.get_by_text(re.compile("^Inspector: ")).click()

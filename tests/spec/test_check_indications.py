@@ -130,7 +130,10 @@ def test_melatonin_that_is_taken_already_is_not_offered(verdict_of, tell):
 
 def test_in_ptsd_a_taper_is_strongly_considered(verdict_of):
     verdict = verdict_of(psychiatric_first, conditions=["ptsd"])
-    assert "In PTSD a taper should be strongly considered (ASAM 25)." in verdict.details
+    assert (
+        "In PTSD a taper should be strongly considered (ASAM 2025, statement 25)."
+        in verdict.details
+    )
 
 
 @pytest.mark.parametrize(("mood", "mania"), [("depression", False), ("bipolar", True)])

@@ -74,7 +74,7 @@ def test_treatment_of_opioid_use_disorder_is_never_advised_against(check, condit
     assert isinstance(verdict, Fired)
     assert verdict.details[-1] == (
         "Treatment of opioid use disorder goes on: do not stop it because of the "
-        "benzodiazepine (ASAM 21)."
+        "benzodiazepine (ASAM 2025, statement 21)."
     )
 
 

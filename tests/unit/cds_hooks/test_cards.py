@@ -22,7 +22,7 @@ def test_all_four_checks_fire_and_there_are_two_cards(ask, older_woman):
     assert all(cds.account_of(body)[check]["shown"] for check in cds.FOUR)
     order_card, naloxone_card = body["cards"]
     assert order_card["summary"] == (
-        "Clonazepam 3 mg/day (now 2) with oxycodone, age 72, a history of falls"
+        "Clonazepam 3 mg/day (raised from 2) with oxycodone, age 72, a history of falls"
     )
     assert order_card["indicator"] == "critical"
     assert order_card["source"]["topic"]["code"] == "opioid-together"

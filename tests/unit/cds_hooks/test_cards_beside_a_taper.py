@@ -87,7 +87,7 @@ def test_the_card_for_the_next_order_says_that_a_taper_is_in_progress(ask):
         )
     )
     card = body["cards"][0]
-    assert card["summary"] == "Clonazepam 3 mg/day (now 1.5), a taper is in progress"
+    assert card["summary"] == "Clonazepam 3 mg/day (raised from 1.5), a taper is in progress"
     assert (
         "**A taper is in progress**\n\n- A taper is in progress: 1.5 mg/day now, its orders reach "
         "to 6 Dec 2026; on plan." in card["detail"]
@@ -123,7 +123,7 @@ def test_a_saved_taper_that_is_not_signed_yet_is_told_of_as_such(ask):
         )
     )
     card = body["cards"][0]
-    assert "(now 2)" in card["summary"]
+    assert "(raised from 2)" in card["summary"]
     assert card["summary"].endswith("a taper is in progress")
     assert "1 draft order, saved on 20 Nov 2026, not signed yet" in card["detail"]
     assert "have no effect until they are signed" in card["detail"]

@@ -66,7 +66,7 @@ def test_a_site_may_choose_a_card_for_each_check(deal_with: Any) -> None:
         assert "suggestions" not in card
         assert "stand on the first card for this order" in card["detail"]
     assert others[0]["summary"] == "Clonazepam 3 mg/day, a high dose"
-    assert others[1]["summary"] == "Clonazepam 3 mg/day (now 2)"
+    assert others[1]["summary"] == "Clonazepam 3 mg/day (raised from 2)"
     assert naloxone["suggestions"]
     spoken = [set(checks) for _, checks, _ in dealt.spoken_for]
     assert spoken[0] == {CheckId.OPIOID_TOGETHER, CheckId.BREATHING, CheckId.LONG_TERM_USE}
@@ -78,7 +78,7 @@ def test_a_finding_that_is_to_be_quiet_is_on_no_card(deal_with: Any) -> None:
     quiet = {CheckId.OPIOID_TOGETHER: "settled on 20 Nov 2026"}
     _, dealt = deal_with(REQUEST, FOUND, only=True, quiet=quiet)
     (card,) = dealt.cards
-    assert card["summary"] == "Clonazepam 3 mg/day (now 2)"
+    assert card["summary"] == "Clonazepam 3 mg/day (raised from 2)"
     assert "pioid" not in card["detail"].partition("**Taper")[0]
     assert dealt.unshown_why == quiet
     assert CheckId.OPIOID_TOGETHER not in dealt.shown

@@ -51,8 +51,8 @@ def line(deal_with: Any, request: dict[str, Any], *found: dict[CheckId, Verdict]
     ("found", "expected"),
     [
         ([HIGH], "Clonazepam 3 mg/day, a high dose"),
-        ([RAISED], "Clonazepam 3 mg/day (now 2)"),
-        ([HIGH, RAISED], "Clonazepam 3 mg/day (now 2)"),
+        ([RAISED], "Clonazepam 3 mg/day (raised from 2)"),
+        ([HIGH, RAISED], "Clonazepam 3 mg/day (raised from 2)"),
         ([OPIOID], "Clonazepam 3 mg/day with oxycodone"),
         ([SEDATIVES], "Clonazepam 3 mg/day with zolpidem and gabapentin"),
         ([OPIOID, SEDATIVES], "Clonazepam 3 mg/day with oxycodone, zolpidem and gabapentin"),
@@ -67,7 +67,7 @@ def line(deal_with: Any, request: dict[str, Any], *found: dict[CheckId, Verdict]
         ([LONG, HIGH], "Clonazepam 3 mg/day, a high dose"),
         (
             [OPIOID, SEDATIVES, RAISED, HIGH, OLDER],
-            "Clonazepam 3 mg/day (now 2) with oxycodone, zolpidem and gabapentin, age 72, "
+            "Clonazepam 3 mg/day (raised from 2) with oxycodone, zolpidem and gabapentin, age 72, "
             "a history of falls",
         ),
     ],
