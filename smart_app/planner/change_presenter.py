@@ -18,7 +18,7 @@ from smart_app.planner.charted import ChartedPlan
 from smart_app.planner.form_presenter import Option
 from smart_app.planner.plan_presenter import DraftLine, draft_line
 from smart_app.planner.taper_picture import taper_picture
-from smart_app.planner.words import day_in_plan, intakes_in_words, order_name
+from smart_app.planner.words import day_in_plan, order_name, taken_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +222,7 @@ def _rows(standing: StandingPlan, before: StandingPlan, today: date) -> list[Cha
             str(step.days),
             plain(step.dose.value),
             _was(before, step.starts),
-            intakes_in_words(step.intakes),
+            taken_in_words(step),
             step.ends < today,
             step.warnings,
         )
@@ -236,7 +236,7 @@ def _rows(standing: StandingPlan, before: StandingPlan, today: date) -> list[Cha
                 "on",
                 plain(schedule.to_mg.value),
                 _was(before, schedule.ends_on),
-                intakes_in_words(schedule.target.intakes),
+                taken_in_words(schedule.target),
                 schedule.ends_on < today,
                 schedule.target.warnings,
             )

@@ -22,9 +22,9 @@ from smart_app.planner.situation import Situation
 from smart_app.planner.taper_picture import taper_line, taper_picture
 from smart_app.planner.words import (
     day_in_plan,
-    intakes_in_words,
     order_name,
     plural,
+    taken_in_words,
 )
 
 
@@ -138,7 +138,7 @@ def _row(starts: date, days: str, of: TaperStep | Target) -> Row:
         day_in_plan(starts),
         days,
         plain(of.dose.value),
-        intakes_in_words(of.intakes),
+        taken_in_words(of),
         str(of.cut_percent),
         str(of.cut_percent_14_days),
         of.warnings,

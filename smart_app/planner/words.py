@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from clinical.checks.words import drug_name, listed
 from clinical.facts import MedicationRecord
-from clinical.taper import Intake, IntakeTime, Pieces
+from clinical.taper import Intake, IntakeTime, Pieces, TaperStep, Target
 
 __all__ = [
     "day_in_plan",
@@ -20,6 +20,7 @@ __all__ = [
     "plural",
     "sentence",
     "tablets_in_words",
+    "taken_in_words",
 ]
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -78,6 +79,13 @@ def intakes_in_words(intakes: Sequence[Intake]) -> str:
         )
         or "no clonazepam"
     )
+
+
+def taken_in_words(of: TaperStep | Target) -> str:
+    """The same of a step; a dose that no tablets make, typed in by hand, is not "nothing"."""
+    if of.dose.value and not of.intakes:
+        return "not made by these tablets"
+    return intakes_in_words(of.intakes)
 
 
 def order_name(record: MedicationRecord) -> str:

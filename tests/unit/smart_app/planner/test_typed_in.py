@@ -41,6 +41,12 @@ def test_it_is_saved_as_drafts_like_any_plan(client, chart):
     assert order["dispenseRequest"]["quantity"]["value"] == 84
 
 
+def test_a_dose_that_no_tablets_make_is_not_read_as_nothing(client):
+    page = ask(client, "14 days 1.5 mg\n14 days 1.3 mg\nthen 0").text
+    assert page.count("not made by these tablets") == 1
+    assert page.count("no clonazepam</td>") == 1  # the end
+
+
 FORBIDDEN = {
     "a rise": ("14 days 1 mg\n14 days 1.5 mg\nthen 0", "The dose rises on 2026-12-15 from 1 mg"),
     "a gap": (
