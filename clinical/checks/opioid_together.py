@@ -25,7 +25,7 @@ from clinical.findings import CheckId, Clear, Fired, NotEvaluable, Severity, Ver
 from clinical.order_case import OrderCase
 from clinical.quantities import plain
 from clinical.rules import rule
-from clinical.signing import will_be_taken
+from clinical.signing import ended_by_drafts, will_be_taken
 from clinical.standing import standing
 
 EVIDENCE = rule(CheckId.OPIOID_TOGETHER).sources
@@ -55,8 +55,18 @@ def opioids_ordered(case: OrderCase) -> tuple[MedicationRecord, ...]:
 
 
 def current_opioids(case: OrderCase) -> tuple[MedicationRecord, ...]:
-    """Opioids being taken on the day, whichever kind of record tells of them."""
-    return _opioids([r for r in case.facts.medications if standing(r, case.on).counts])
+    """Opioids being taken on the day, whichever kind of record tells of them.
+
+    Not an order that the same signing ends: it is not taken together with what is signed.
+    """
+    ended = ended_by_drafts(case.facts, case.on)
+    return _opioids(
+        [
+            record
+            for record in case.facts.medications
+            if standing(record, case.on).counts and record.source not in ended
+        ]
+    )
 
 
 def _opioids(records: Sequence[MedicationRecord]) -> tuple[MedicationRecord, ...]:

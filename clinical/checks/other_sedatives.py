@@ -15,7 +15,7 @@ from clinical.facts import CLONAZEPAM, MedicationRecord, RecordKind
 from clinical.findings import CheckId, Clear, Fired, NotEvaluable, Severity, Verdict
 from clinical.order_case import OrderCase
 from clinical.rules import rule
-from clinical.signing import will_be_taken
+from clinical.signing import ended_by_drafts, will_be_taken
 from clinical.standing import standing
 
 EVIDENCE = rule(CheckId.OTHER_SEDATIVES).sources
@@ -62,7 +62,7 @@ def _by_ingredient(
 def _current(case: OrderCase) -> tuple[list[MedicationRecord], frozenset[str]]:
     """The current records that go on beside the new orders, and the ingredients that do not.
 
-    An order that a draft names as its prior ends with it. Statements and dispenses of its
+    An order that a draft ends, or names as its prior, ends with it. Statements and dispenses of its
     ingredient tell of the same use, so they end with it too, unless another order goes on.
     """
     facts = case.facts
@@ -71,7 +71,7 @@ def _current(case: OrderCase) -> tuple[list[MedicationRecord], frozenset[str]]:
         for draft in facts.drafts
         if will_be_taken(draft, case.on)
         for source in draft.record.replaces
-    }
+    } | ended_by_drafts(facts, case.on)
     ending = {n for r in facts.medications if r.source in priors for n in _sedatives_in(r)}
     current = [
         record
@@ -141,5 +141,5 @@ def _nothing_found(case: OrderCase, replaced: Sequence[str]) -> Verdict:
         )
     if replaced:
         verb = "is" if len(replaced) == 1 else "are"
-        return Clear(f"{listed(replaced)} {verb} replaced by the new order")
+        return Clear(f"{listed(replaced)} {verb} stopped or replaced by this signing")
     return Clear("no other sedating medicine is current or in the same orders")

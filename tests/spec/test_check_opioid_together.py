@@ -7,7 +7,7 @@ import pytest
 
 from clinical.checks.opioid_together import opioid_together
 from clinical.drugs import Coded, DrugDescription, recognise
-from clinical.facts import RecordKind, Unknown
+from clinical.facts import DraftOrder, RecordKind, Unknown
 from clinical.findings import Clear, Fired, NotEvaluable, Severity
 from clinical.order_case import OrderCase
 from clinical.policy import default_policy
@@ -158,6 +158,17 @@ def test_an_opioid_that_was_stopped_yesterday_is_not_current(check, tell):
     stopped = tell.record("oxy", "oxycodone 5 mg tablet", "20", status="stopped")
     ended = tell.record("tra", "tramadol 50 mg tablet", "100", ends=YESTERDAY)
     assert isinstance(check(drafts=[tell.draft("1")], medications=[stopped, ended]), Clear)
+
+
+def test_an_opioid_that_the_same_signing_stops_is_not_taken_together(check, tell):
+    """It is stopped with the order that is signed; another opioid that goes on still counts."""
+    chart = [tell.record("oxy", "oxycodone 5 mg tablet", "20")]
+    stop = DraftOrder(replace(chart[0], status="stopped"))
+    assert isinstance(check(drafts=[tell.draft("1"), stop], medications=chart), Clear)
+    chart.append(tell.record("tra", "tramadol 50 mg tablet", "100"))
+    verdict = check(drafts=[tell.draft("1"), stop], medications=chart)
+    assert isinstance(verdict, Fired)
+    assert verdict.summary == "with tramadol"
 
 
 def test_a_dispensed_opioid_counts_while_its_supply_lasts(check, tell):

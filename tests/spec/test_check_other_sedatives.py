@@ -1,11 +1,12 @@
 """Other medicines that sedate beside an order of clonazepam (CLINICAL section 4)."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
 from clinical.checks.other_sedatives import other_sedatives
-from clinical.facts import RecordKind, Unknown
+from clinical.facts import DraftOrder, RecordKind, Unknown
 from clinical.findings import Clear, Fired, NotEvaluable, Severity
 from clinical.order_case import OrderCase
 from clinical.policy import default_policy
@@ -215,12 +216,19 @@ def test_an_order_stopped_yesterday_counts_while_its_supply_lasts(check, tell):
 # --- A switch to clonazepam ---------------------------------------------------
 
 
+def test_a_drug_that_the_same_signing_stops_is_not_beside_it(check, tell):
+    chart = [tell.record("z", "zolpidem 5 mg tablet", "5")]
+    stop = DraftOrder(replace(chart[0], status="stopped"))
+    verdict = check(drafts=[tell.draft("0.5"), stop], medications=chart)
+    assert verdict == Clear("zolpidem is stopped or replaced by this signing")
+
+
 def test_a_drug_that_the_new_order_replaces_is_not_beside_it(check, tell):
     verdict = check(
         drafts=[tell.draft("0.5", replaces=("z",))],
         medications=[tell.record("z", "zolpidem 10 mg tablet")],
     )
-    assert verdict == Clear("zolpidem is replaced by the new order")
+    assert verdict == Clear("zolpidem is stopped or replaced by this signing")
 
 
 def test_its_statement_and_its_supply_go_with_it(check, tell):
@@ -238,7 +246,7 @@ def test_its_statement_and_its_supply_go_with_it(check, tell):
         drafts=[tell.draft("0.5", replaces=("z",))],
         medications=[tell.record("z", name), statement, supply],
     )
-    assert verdict == Clear("zolpidem is replaced by the new order")
+    assert verdict == Clear("zolpidem is stopped or replaced by this signing")
 
 
 def test_another_order_of_the_same_drug_goes_on(check, tell):
