@@ -7,6 +7,7 @@ service is the real one and is asked over HTTP.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from ehr_screen import Screen
 from starlette.testclient import TestClient
 
 from taperguard.sandbox.app import DATA_FILE, create_app
+from taperguard.sandbox.cds.feedback import Sender
 from taperguard.sandbox.patients import Story, read_stories
 
 pytestmark = pytest.mark.xdist_group("ordering")
@@ -74,7 +76,8 @@ class Visit:
 
 
 @pytest.fixture(scope="module")
-def visit(demo: Any, tmp_path_factory: pytest.TempPathFactory) -> Visit:
+def visit(demo: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
+    """The EHR keeps its feedback: what is accepted once would be settled, and not offered again."""
     folder = tmp_path_factory.mktemp("every suggestion")
     app = create_app(
         data_dir=folder,
@@ -82,12 +85,13 @@ def visit(demo: Any, tmp_path_factory: pytest.TempPathFactory) -> Visit:
         service_url=demo.service,
         public_url="http://ehr.test",
     )
-    # Without the lifespan nothing sends feedback beside the requests.
     client = TestClient(app, base_url="http://ehr.test")
     assert client.get("/healthz").status_code == 200
     visit = Visit(client, folder)
     visit.keep("as told")
-    return visit
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sender, "send", lambda _: True)
+        yield visit
 
 
 def own_order(story: Story) -> list[dict[str, str]]:

@@ -68,4 +68,4 @@ def test_an_order_is_answered_at_once_and_a_moment_later_from_the_whole_history(
     # And so it reads on the EHR's own screen.
     screen = ordering(PATIENT)
     screen.add(amount="1", quantity="90")
-    assert "now 2 mg/day" in screen.words
+    assert "(raised from 2)" in screen.words

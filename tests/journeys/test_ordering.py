@@ -171,12 +171,12 @@ def test_an_override_with_a_reason(demo: Any, window: Callable[[str], Any]) -> N
     view.look("override-refused")
     card = page.get_by_role("article").first
     card.get_by_label("Override because").select_option(
-        label="Benefit outweighs the risk for this patient"
+        label="The benefit outweighs the risk for this patient"
     )
     card.get_by_label(re.compile("^Comment")).fill("Attacks returned on 1.5 mg.")
     view.press(card.get_by_role("button", name=re.compile("^Override")))
     answered = page.get_by_role("article").first.inner_text()
-    assert "Overridden: Benefit outweighs the risk for this patient" in answered
+    assert "Overridden: The benefit outweighs the risk for this patient" in answered
     assert "Attacks returned on 1.5 mg." in answered
     view.look("overridden")
     view.sign(re.compile("^Sign 1 order"))

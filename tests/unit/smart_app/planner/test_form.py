@@ -208,7 +208,7 @@ class TestWithAPolicyOfItsOwn:
         page = client.get(PAGE).text
         radios = re.findall(r'<input[^>]*type="radio"[^>]*name="pace"[^>]*>', page)
         values = [re.search(r'value="([^"]+)"', radio)[1] for radio in radios]
-        assert values == ["bzra-25", "asam-2025", "custom"]
+        assert values == ["bzra-25", "asam-2025", "custom", "typed-in"]
 
     def test_the_reason_for_the_recommended_pace_has_the_numbers_of_the_site(self, client):
         assert "no use of more than 400 days in the chart" in client.get(PAGE).text
