@@ -62,6 +62,12 @@ def build(
         house.close()
 
 
+# A worker and a broker for each: in the short run with one store, in the long one with both.
+ONE_STORE = pytest.mark.parametrize(
+    "store_url", [pytest.param("sqlite", marks=pytest.mark.long), "postgresql"], indirect=True
+)
+
+
 def test_a_promise_touches_no_broker(build: Callable[..., wiring.House], hung_broker: Any) -> None:
     """One row in the store is all: the broker would see who came, and nobody came."""
     house = build(hung_broker.url)
@@ -140,6 +146,7 @@ def test_a_hook_is_answered_with_its_cards_while_the_broker_hangs(
     assert _waiting(house) == 2  # the promise before, and that of this answer
 
 
+@ONE_STORE
 def test_letters_reach_the_workers_without_any_service(
     build: Callable[..., wiring.House],
     broker: Any,
@@ -155,6 +162,7 @@ def test_letters_reach_the_workers_without_any_service(
     until(lambda: _recorded(house) == 2, 20)
 
 
+@ONE_STORE
 def test_cards_arrive_when_a_stopped_broker_is_back(
     build: Callable[..., wiring.House],
     broker: Any,
@@ -179,6 +187,7 @@ def _waiting(house: wiring.House) -> int:
         return outbox.backlog(connection).waiting
 
 
+@ONE_STORE
 def test_a_worker_survives_a_restart_of_its_broker(
     build: Callable[..., wiring.House],
     broker: Any,
@@ -227,6 +236,7 @@ def _in_queue(house: wiring.House) -> int:
         client.close()
 
 
+@ONE_STORE
 def test_a_worker_killed_between_receive_and_done_records_once(
     build: Callable[..., wiring.House],
     broker: Any,

@@ -207,6 +207,7 @@ def test_a_worker_killed_in_the_middle_of_a_read_is_made_up_for_once(
     assert len(place.letters()) == 1
 
 
+@pytest.mark.long
 def test_two_workers_and_many_clicks_read_a_patient_once(
     place: Place, start_worker: Callable[..., Any], until: Callable[..., None]
 ) -> None:

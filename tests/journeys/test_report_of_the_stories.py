@@ -28,6 +28,9 @@ from taperguard.sandbox.patients import read_stories
 from taperguard.sandbox.patients.build import build
 from taperguard.sandbox.records import json_text
 
+# One worker makes the night that all of these read.
+pytestmark = pytest.mark.xdist_group("report of the stories")
+
 ON = date(2026, 11, 23)
 Answers = dict[str, Any]
 KEY: dict[str, Answers] = tomllib.loads(
