@@ -18,6 +18,8 @@ from clinical.policy import CheckChoice, default_policy
 from taperguard.evidence_page import routes
 from taperguard.headers import ResponseHeaders
 
+pytestmark = pytest.mark.xdist_group("evidence")
+
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[str]:
