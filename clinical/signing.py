@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from enum import Enum
 
 from clinical.baseline import last_ended
+from clinical.drugs import Unrecognised
 from clinical.facts import (
     OWN_PLAN,
     DraftOrder,
@@ -204,7 +205,14 @@ def effect_of_signing(facts: PatientFacts, on: date, policy: Policy) -> Effect |
         # It takes the place of all that is taken, and each of its orders can name only one.
         replaced |= {record.source for record in before}
     continuing = tuple(record for record in before if record.source not in replaced)
-    linked = tuple(d for d in drafts if any(r.source in d.replaces for r in before))
+    # What nothing identifies and a clonazepam order replaces is taken for clonazepam: then the
+    # others go on beside it.
+    linkable = {record.source for record in before} | {
+        record.source
+        for record in facts.medications
+        if isinstance(record.drug, Unrecognised) and record.drug.named is None
+    }
+    linked = tuple(draft for draft in drafts if linkable & set(draft.replaces))
     if any(record.source in ended for record in before):
         linked = drafts  # what ends is said, so what is not said goes on
     unlinked = tuple(draft for draft in drafts if draft not in linked)

@@ -36,6 +36,11 @@ def dose_escalation(case: OrderCase) -> Verdict:
     if unknown is not None:
         return unknown
     if new.mg_per_day <= baseline.mg_per_day:
+        if not baseline.complete:  # what is not counted can only make the present dose higher
+            return Clear(
+                f"{new} is not above the present dose, at least {baseline}",
+                (*new.sources, *baseline.sources),
+            )
         same = effect.signing is Signing.RENEWAL or new.mg_per_day == baseline.mg_per_day
         return Clear(
             f"{new} is the present dose" if same else f"{new} is under the present {baseline}",
@@ -58,7 +63,7 @@ def _without_baseline(case: OrderCase, effect: Effect) -> Verdict:
 
 def _not_comparable(facts: PatientFacts, baseline: Total, new: Total) -> NotEvaluable | None:
     """Why the two totals cannot be compared; None where the known part decides."""
-    if not baseline.complete:
+    if not baseline.complete and not (new.complete and new.mg_per_day <= baseline.mg_per_day):
         return NotEvaluable(
             f"the present dose cannot be computed ({uncounted_reasons(baseline)})",
             tuple(item.source for item in baseline.uncounted),

@@ -186,8 +186,20 @@ UNRELATED: dict[str, Change] = {
 
 @pytest.mark.parametrize("unrelated", UNRELATED.values(), ids=UNRELATED)
 @given(facts=patients())
-@settings(SEEDED, max_examples=40)
+@settings(SEEDED, max_examples=12)
 def test_an_unrelated_record_changes_no_verdict(unrelated, facts):
+    unchanged(unrelated, facts)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("unrelated", UNRELATED.values(), ids=UNRELATED)
+@given(facts=patients())
+@settings(SEEDED, max_examples=200)
+def test_an_unrelated_record_changes_no_verdict_of_many(unrelated, facts):
+    unchanged(unrelated, facts)
+
+
+def unchanged(unrelated, facts):
     before, after = assessed(facts), assessed(unrelated(facts))
     for check in CHECKS:
         old, new = before.verdict(check), after.verdict(check)
@@ -236,8 +248,19 @@ def losses(draw: st.DrawFn, facts: PatientFacts) -> PatientFacts:
 
 
 @given(data=st.data(), facts=patients())
-@settings(SEEDED, max_examples=300)
+@settings(SEEDED, max_examples=120)
 def test_losing_data_never_clears_what_fired_or_could_not_be_checked(data, facts):
+    never_clears(data, facts)
+
+
+@pytest.mark.long
+@given(data=st.data(), facts=patients())
+@settings(SEEDED, max_examples=2500)
+def test_losing_data_never_clears_of_many(data, facts):
+    never_clears(data, facts)
+
+
+def never_clears(data, facts):
     lost = data.draw(losses(facts))
     before, after = assessed(facts), assessed(lost)
     for check in CHECKS:

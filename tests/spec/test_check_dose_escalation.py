@@ -102,6 +102,25 @@ def test_a_present_dose_that_cannot_be_computed_is_not_evaluable(check, tell):
     assert isinstance(verdict, NotEvaluable)
 
 
+def test_an_order_that_replaces_one_without_a_name_lets_the_others_continue(check, tell):
+    """1 mg/day replaces an order that nothing identifies; 1 mg/day goes on: 2 after 1."""
+    chart = [tell.record("a", name="", mg_per_day="0.5"), tell.record("b", mg_per_day="1")]
+    verdict = check(drafts=[tell.draft("1", replaces=("a",))], medications=chart)
+    assert isinstance(verdict, Fired)
+    assert verdict.summary == "raised from 1 mg/day to 2 mg/day"
+
+
+def test_what_is_known_of_the_present_dose_may_suffice(check, tell):
+    """0.25 mg/day after 0.5 and an order without a dose: whatever that is, it is no rise."""
+    chart = [tell.record("a", mg_per_day="0.5"), tell.record("b")]
+    verdict = check(drafts=[tell.draft("0.25")], medications=chart)
+    assert verdict == Clear(
+        "0.25 mg/day is not above the present dose, at least 0.5 mg/day",
+        ("MedicationRequest/new", "MedicationRequest/a"),
+    )
+    assert isinstance(check(drafts=[tell.draft("0.75")], medications=chart), NotEvaluable)
+
+
 def test_a_missing_list_is_not_evaluable(check, tell):
     verdict = check(drafts=[tell.draft("3")], medications_gap=Unknown("the list was not supplied"))
     assert verdict == NotEvaluable("the present dose is not known: the list was not supplied")
