@@ -230,7 +230,7 @@ def _with_warnings(
             continue
         texts.setdefault(found.step, []).append(found.text)
     steps = tuple(
-        replace(step, warnings=(*texts.get(place, ()), *step.warnings))
+        replace(step, warnings=(*texts[place], *step.warnings)) if place in texts else step
         for place, step in enumerate(schedule.steps)
     )
     at_the_end = (*texts.get(len(steps), ()), *schedule.target.warnings)
