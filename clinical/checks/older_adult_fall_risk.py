@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from clinical.checks.words import NO_CLONAZEPAM_ORDER, listed, unidentified_draft
+from clinical.checks.charted import without_order
+from clinical.checks.words import listed
 from clinical.drugs import Drug
-from clinical.facts import ConditionFact, PatientFacts, Unknown
+from clinical.facts import ConditionFact, ObservationFact, PatientFacts, Unknown
 from clinical.findings import CheckId, Clear, Fired, NotEvaluable, Severity, Verdict
 from clinical.order_case import OrderCase
 from clinical.policy import Policy
@@ -25,6 +26,9 @@ RISKS = {
 }
 """Conditions that make the finding critical, with their words on the card."""
 
+FALLS = "falls"
+"""A falls screening, by concept of `knowledge/observations.csv`."""
+
 APPROPRIATE = {
     "seizure_disorder": "a seizure disorder",
     "rbd": "REM sleep behaviour disorder",
@@ -37,9 +41,9 @@ APPROPRIATE = {
 def older_adult_fall_risk(case: OrderCase) -> Verdict:
     """Age on the day, then what raises or lowers the weight of the finding."""
     facts, on, policy = case.facts, case.on, case.policy
-    if not case.ordered:
-        unknown = unidentified_draft(facts)
-        return Clear(NO_CLONAZEPAM_ORDER) if unknown is None else NotEvaluable(unknown)
+    quiet = without_order(case)
+    if quiet is not None:
+        return quiet
     born = facts.birth_date
     if isinstance(born, Unknown):
         return NotEvaluable(born.why)
@@ -60,12 +64,16 @@ def _fired(case: OrderCase, age: int) -> Fired:
     cns_active, cns_sources = cns_active_taken(case)
     many = len(cns_active) >= policy.cns_active_many
     uses = facts.has_condition(*APPROPRIATE)
-    severity = Severity.CRITICAL if risks or many else Severity.WARNING
+    screened = _screened(facts, on)
+    at_risk = bool(risks or many or screened)
+    severity = Severity.CRITICAL if at_risk else Severity.WARNING
     if uses:
         # BEERS23 calls these uses appropriate. A fall risk beside them is still worth a line
         # on the prescriber's screen, so it lowers the weight by one step and not to nothing.
-        severity = Severity.WARNING if risks or many else Severity.INFORMATION
+        severity = Severity.WARNING if at_risk else Severity.INFORMATION
     reasons = list(dict.fromkeys(RISKS[c.concept] for c in risks))
+    if screened is not None:
+        reasons.append("a positive falls screening")
     if many:
         reasons.append(f"{len(cns_active)} CNS-active medicines ({listed(cns_active)})")
     return Fired(
@@ -73,18 +81,37 @@ def _fired(case: OrderCase, age: int) -> Fired:
         summary=f"age {age}" + (f", {reasons[0]}" if reasons else ""),
         why=f"age {age}" + (f" with {listed(reasons)}" if reasons else ""),
         sources=tuple(
-            dict.fromkeys((*(c.source for c in (*risks, *uses)), *(cns_sources if many else ())))
+            dict.fromkeys(
+                (
+                    *(c.source for c in (*risks, *uses)),
+                    *(() if screened is None else (screened.source,)),
+                    *(cns_sources if many else ()),
+                )
+            )
         ),
         evidence=EVIDENCE,
-        details=tuple(_details(facts, uses)),
+        details=tuple(_details(facts, uses, screened)),
     )
 
 
-def _details(facts: PatientFacts, uses: tuple[ConditionFact, ...]) -> list[str]:
+def _screened(facts: PatientFacts, on: date) -> ObservationFact | None:
+    """The latest falls screening, if it found a fall; older ones are answered by it."""
+    latest = facts.latest_observed(FALLS, on)
+    return latest if latest is not None and latest.value > 0 else None
+
+
+def _details(
+    facts: PatientFacts, uses: tuple[ConditionFact, ...], screened: ObservationFact | None
+) -> list[str]:
     lines = ["Benzodiazepines raise the risk of falls, fractures and confusion at this age."]
     if uses:
         words = listed(dict.fromkeys(APPROPRIATE[c.concept] for c in uses))
         lines.append(f"The chart names {words}, a use that the Beers Criteria call appropriate.")
+    if screened is not None and screened.observed_on is not None:
+        lines.append(f"The falls screening is of {screened.observed_on.isoformat()}.")
+    if facts.observations_gap is not None:
+        why = facts.observations_gap.why
+        lines.append(f"A falls screening could not be looked up: {why}.")
     if facts.conditions_gap is not None:
         lines.append(f"Falls and fractures could not be looked up: {facts.conditions_gap.why}.")
     return lines

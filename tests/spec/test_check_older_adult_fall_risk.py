@@ -1,11 +1,12 @@
 """From 65 on: falls, fractures and confusion (CLINICAL section 3, older-adult-fall-risk)."""
 
 from datetime import date, timedelta
+from fractions import Fraction
 
 import pytest
 
 from clinical.checks.older_adult_fall_risk import older_adult_fall_risk
-from clinical.facts import BirthDate, ConditionFact, Unknown
+from clinical.facts import BirthDate, ConditionFact, ObservationFact, Unknown
 from clinical.findings import Clear, Fired, NotEvaluable, Severity
 from clinical.order_case import OrderCase
 from clinical.policy import default_policy
@@ -68,6 +69,34 @@ def test_each_risk_makes_it_critical(check, concept):
     assert isinstance(verdict, Fired)
     assert verdict.severity is Severity.CRITICAL
     assert f"Condition/{concept}" in verdict.sources
+
+
+def screening(value, on=date(2026, 10, 5), key="f"):
+    return ObservationFact(f"Observation/{key}", "falls", value, on)
+
+
+@pytest.mark.parametrize("value", [Fraction(2), True])
+def test_a_positive_falls_screening_makes_it_critical(check, value):
+    """Two falls in the past year, or points of the Morse scale."""
+    verdict = check(born=BORN_72, observations=(screening(value),))
+    assert (verdict.severity, verdict.why) == (
+        Severity.CRITICAL,
+        "age 72 with a positive falls screening",
+    )
+    assert "Observation/f" in verdict.sources
+    assert "The falls screening is of 2026-10-05." in verdict.details
+
+
+@pytest.mark.parametrize("value", [Fraction(0), False])
+def test_a_later_screening_without_falls_answers_an_earlier_one(check, value):
+    before = screening(Fraction(1), date(2026, 1, 5), "before")
+    assert check(born=BORN_72, observations=(before, screening(value))).severity is Severity.WARNING
+
+
+def test_observations_that_failed_are_said_and_do_not_stop_it(check):
+    verdict = check(born=BORN_72, observations=(), observations_gap=Unknown("the list failed"))
+    assert verdict.severity is Severity.WARNING
+    assert "A falls screening could not be looked up: the list failed." in verdict.details
 
 
 def test_an_old_fracture_no_longer_does(check):
