@@ -91,17 +91,15 @@ def _within(before: Milligrams, dose: Milligrams, cap: Fraction) -> bool:
 def highest_before(
     day: date, from_mg: Milligrams, course: Sequence[DoseOnDays], days: int
 ) -> Milligrams:
-    """The highest daily dose of the days that precede `day`; `from_mg` before the course began.
-
-    `course` is in the order of its days: what ended before these days ends the search.
-    """
+    """The highest daily dose of the days that precede `day`; `from_mg` before the course began."""
     earliest = day - timedelta(days=min(days, day.toordinal() - 1))
-    doses = [] if course and earliest >= course[0].starts else [from_mg]
-    for part in reversed(course):
-        if part.ends is not None and part.ends < earliest:
-            break
-        if part.starts < day:
-            doses.append(part.dose)
+    doses = [
+        part.dose
+        for part in course
+        if part.starts < day and (part.ends is None or part.ends >= earliest)
+    ]
+    if not course or earliest < course[0].starts:
+        doses.append(from_mg)
     return max(doses, key=lambda dose: dose.value, default=from_mg)
 
 
