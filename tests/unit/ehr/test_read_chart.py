@@ -1,12 +1,19 @@
 """What was supplied -> facts: not asked for, looked and nothing, or not whole are three things."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import cds
+import pytest
 
-from clinical.facts import AllergyFact, PatientFacts, Unknown
+from clinical.checks.pregnancy import pregnancy
+from clinical.facts import AllergyFact, DraftOrder, PatientFacts, Unknown
+from clinical.findings import Clear, Fired
+from clinical.order_case import OrderCase
+from clinical.policy import default_policy
 from ehr.read.chart import Resources, read_chart
+from ehr.read.medications import medication_record
 from ehr.read.supplied import read_prefetch
 
 ON = date(2026, 11, 26)
@@ -88,3 +95,36 @@ def test_a_value_that_cannot_be_read_is_in_the_account():
     assert facts.notes == (
         "Observation/o1 is an observation that a check looks at, and its value could not be read",
     )
+
+
+def pregnant_by(prefetch: dict[str, Any]) -> bool:
+    drafts = (
+        DraftOrder(
+            medication_record(cds.order("new", cds.CLONAZEPAM["1"], status="draft"), lambda _: None)
+        ),
+    )
+    facts = replace(facts_of({"conditions": cds.searchset(), **prefetch}), drafts=drafts)
+    verdict = pregnancy(OrderCase(facts, ON, default_policy()))
+    assert isinstance(verdict, Fired | Clear)
+    return isinstance(verdict, Fired)
+
+
+# 300 days before 26 November 2026 is 30 January (ICD-10-CM O48.1: beyond 294 days it is prolonged).
+DAYS = [("2026-01-30", True), ("2026-01-29", False), (None, True)]
+
+
+@pytest.mark.parametrize(("onset", "expected"), DAYS)
+def test_nobody_is_pregnant_for_more_than_300_days_by_a_code(onset, expected):
+    code = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "Z34.92"}]}
+    item = {"coding": [{"code": "problem-list-item"}]}
+    condition = {"resourceType": "Condition", "id": "c", "code": code, "category": [item]}
+    condition |= {"onsetDateTime": onset, "subject": {"reference": "Patient/p1"}}
+    assert pregnant_by({"conditions": cds.searchset(condition)}) is expected
+
+
+@pytest.mark.parametrize(("on", "expected"), [*DAYS, ("2025", False)])
+def test_nobody_is_pregnant_for_more_than_300_days_by_a_status(on, expected):
+    code = {"coding": [{"system": "http://loinc.org", "code": "82810-3"}]}
+    status = ITEM_9 | {"code": code, "valueBoolean": True, "effectiveDateTime": on}
+    del status["valueInteger"]
+    assert pregnant_by({"observations": cds.searchset(status)}) is expected

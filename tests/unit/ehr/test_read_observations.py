@@ -192,21 +192,6 @@ def test_a_finding_was_made_on_the_latest_day_that_it_may_mean(said, observed_on
     assert found.observed_on == observed_on
 
 
-@pytest.mark.parametrize(
-    ("on", "count"),
-    [
-        # 300 days before 26 November 2026 is 30 January.
-        ("2026-01-30", 1),
-        ("2026-01-29", 0),
-        ("2025", 0),
-        (None, 1),
-    ],
-)
-def test_a_pregnancy_of_more_than_300_days_ago_is_none_today(on, count):
-    """ICD-10-CM O48.1: beyond 42 completed weeks (294 days) a pregnancy is prolonged."""
-    assert len(facts(observation(PREGNANCY, on, valueBoolean=True))) == count
-
-
 @pytest.mark.parametrize(("on", "count"), [("2025-11-26", 1), ("2025-11-25", 0)])
 def test_falls_are_asked_for_the_past_year_and_tell_of_a_year(on, count):
     assert len(facts(observation(FALLS_IN_A_YEAR, on, valueInteger=1))) == count
