@@ -15,7 +15,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from clinical.facts import ConditionFact, ObservationFact, PatientFacts, Unknown
+from clinical.facts import ConditionFact, PatientFacts, Unknown
 from clinical.findings import Assessment, CheckId, Fired
 from clinical.indication import conditions_and_reasons
 from clinical.knowledge import document
@@ -44,9 +44,9 @@ def stop_gates(facts: PatientFacts, on: date, policy: Policy) -> tuple[Gate, ...
     return (
         *_age(facts, on, policy),
         *_unknown_conditions(facts),
-        *_conditions(facts, on),
+        *_conditions(facts, on, policy),
         *_pregnancy(facts, on, policy),
-        *_item_9(facts, on),
+        *_item_9(facts, on, policy),
     )
 
 
@@ -69,21 +69,23 @@ def _unknown_conditions(facts: PatientFacts) -> Iterator[Gate]:
         yield _gate("conditions-unknown", gap=facts.conditions_gap.why)
 
 
-def _conditions(facts: PatientFacts, on: date) -> Iterator[Gate]:
+def _conditions(facts: PatientFacts, on: date, policy: Policy) -> Iterator[Gate]:
     for name, row in _document()["gates"].items():
-        found = _found(facts, on, row) if "conditions" in row else ()
+        found = _found(facts, on, policy, row) if "conditions" in row else ()
         if found:
             yield _gate(name, tuple(dict.fromkeys(condition.source for condition in found)))
 
 
-def _found(facts: PatientFacts, on: date, row: Mapping[str, Any]) -> tuple[ConditionFact, ...]:
+def _found(
+    facts: PatientFacts, on: date, policy: Policy, row: Mapping[str, Any]
+) -> tuple[ConditionFact, ...]:
     concepts, counts = row["conditions"], row["counts"]
     if counts == "ever":
         return facts.has_had_condition(*concepts)
     active = conditions_and_reasons(facts, on, *concepts)
     if counts == "active":
         return active
-    earliest = on - timedelta(days=_number("recent_attempt_days"))
+    earliest = on - timedelta(days=policy.recent_attempt_days)
     return tuple(c for c in active if c.onset is None or c.onset >= earliest)
 
 
@@ -93,21 +95,15 @@ def _pregnancy(facts: PatientFacts, on: date, policy: Policy) -> Iterator[Gate]:
         yield _gate("pregnancy", told.sources, told=told.why)
 
 
-def _item_9(facts: PatientFacts, on: date) -> Iterator[Gate]:
-    latest = _latest_item_9(facts, on)
-    if latest is None or latest.value <= _number("item_9_above"):
+def _item_9(facts: PatientFacts, on: date, policy: Policy) -> Iterator[Gate]:
+    latest = facts.latest_observed(ITEM_9, on)
+    if latest is None or latest.value <= policy.item_9_above:
         return
     score = plain(Fraction(latest.value))
-    day, earliest = latest.observed_on, on - timedelta(days=_number("item_9_days"))
+    day, earliest = latest.observed_on, on - timedelta(days=policy.item_9_days)
     if day is None or day >= earliest:
         said = "on an unknown day" if day is None else f"on {day}"
         yield _gate("item-9", (latest.source,), score=score, day=said)
-
-
-def _latest_item_9(facts: PatientFacts, on: date) -> ObservationFact | None:
-    """The answer of the latest day until the day, the highest of several."""
-    known = [o for o in facts.observed(ITEM_9) if o.observed_on is None or o.observed_on <= on]
-    return max(known, key=lambda o: (o.observed_on or date.min, o.value), default=None)
 
 
 # --- as data --------------------------------------------------------------------------------
@@ -121,7 +117,3 @@ def _gate(name: str, sources: tuple[str, ...] = (), **words: str) -> Gate:
 @cache
 def _document() -> Mapping[str, Any]:
     return document("gates.toml")
-
-
-def _number(name: str) -> int:
-    return int(_document()["numbers"][name]["value"])

@@ -12,7 +12,7 @@ from clinical.choices import Link, choices
 from clinical.findings import CheckId
 from clinical.knowledge import document
 from clinical.quantities import exact
-from clinical.rules import Number, card_numbers, rules, rules_version
+from clinical.rules import Number, rules, rules_version, shared_numbers
 from clinical.taper.pace import Pace, pace
 from clinical.taper.tablets import TabletProduct, default_products
 
@@ -34,9 +34,9 @@ class CheckChoice:
 class Policy:
     """Thresholds and choices that the checks and cards use. Defaults: `knowledge/`.
 
-    A field of a number has the number's name (`[numbers.*]` of a check's file, of `cards.toml`
-    or of `measures.toml`), which says its unit; another choice has its name in `choices.toml`.
-    Paces are ids of `paces.toml`.
+    A field of a number has the number's name (`[numbers.*]` of a check's file, of `cards.toml`,
+    `gates.toml`, `set_aside.toml` or `measures.toml`), which says its unit; another choice has its
+    name in `choices.toml`. Paces are ids of `paces.toml`.
     """
 
     rules_version: str
@@ -60,8 +60,14 @@ class Policy:
     long_term_days: int
     long_term_window_days: int
     use_gap_days: int
+    second_pace_above_mg_per_day: Fraction
+    lower_start_above_mg_per_day: Fraction
     settled_days: int
     monitor_days: int
+    recent_attempt_days: int
+    item_9_above: int
+    item_9_days: int
+    withdrawal_days: int
     card_per_check: bool
     site_line: str | None
     recommended_pace: str
@@ -122,5 +128,6 @@ def exact_numbers() -> frozenset[str]:
 
 
 def policy_numbers() -> tuple[Number, ...]:
-    """Every number of the checks and cards that a site may choose; its id is the field's name."""
-    return (*(number for rule in rules() for number in rule.numbers), *card_numbers())
+    """Every number of checks, cards, gates and what keeps quiet; its id is the field's name."""
+    of_checks = (number for rule in rules() for number in rule.numbers)
+    return (*of_checks, *(number for shared in shared_numbers().values() for number in shared))

@@ -26,10 +26,10 @@ from clinical.choices import Choice, Unusable, choices, switch
 from clinical.findings import CheckId
 from clinical.policy import CheckChoice, Policy, default_policy, exact_numbers
 from clinical.quantities import MalformedQuantity, exact, plain
-from clinical.rules import Number, card_numbers, rules
+from clinical.rules import Number, rules, shared_numbers
 from clinical.taper.pace import PercentSteps, pace
 
-CARDS, CHECKS, EHR = "cards", "checks", "ehr"
+CHECKS, EHR = "checks", "ehr"
 _SWITCHES = ("on", "shadow", "own_card")
 _NOT_ABOVE = (
     ("high_dose_mg_per_day", "panic_maximum_mg_per_day"),
@@ -85,7 +85,7 @@ def parse_policy(text: str, ehr_ids: Collection[str] = ()) -> Policies:
 def numbers_by_section() -> Mapping[str, Mapping[str, Number]]:
     """The numbers that a site may choose, by the table of the file in which they stand."""
     found = {f"{CHECKS}.{rule.check.value}": rule.numbers for rule in rules()}
-    found[CARDS] = card_numbers()
+    found |= shared_numbers()
     return {
         section: {number.id: number for number in numbers if number.least is not None}
         for section, numbers in found.items()
@@ -99,6 +99,11 @@ def choices_by_section() -> Mapping[str, Mapping[str, Choice]]:
     for choice in choices():
         sections.setdefault(choice.section, {})[choice.id] = choice
     return sections
+
+
+def sections() -> tuple[str, ...]:
+    """The tables of the file beside those of checks and EHRs, in its order."""
+    return tuple(dict.fromkeys((*shared_numbers(), *choices_by_section())))
 
 
 class _Reader:
@@ -129,11 +134,11 @@ class _Reader:
                     checks[check] = self._switches(table, checks[check], (*path, key))
                     rest = {k: v for k, v in table.items() if k not in _SWITCHES}
                     self._values(rest, f"{CHECKS}.{key}", (*path, key), values, said)
-            elif name in {CARDS, *choices_by_section()}:
+            elif name in sections():
                 table = self.table(content, path, f"[{name}]")
                 self._values(table, name, path, values, said)
             else:
-                tables = (CHECKS, CARDS, *choices_by_section(), *(() if at else (EHR,)))
+                tables = (CHECKS, *sections(), *(() if at else (EHR,)))
                 raise self.bad(path, _unknown(name, tables))
         found = replace(base, checks=checks, **values)
         self._refuse_contradictions(found, said, at)

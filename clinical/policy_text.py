@@ -13,7 +13,7 @@ from typing import Any
 
 from clinical.choices import Choice, Link
 from clinical.policy import Policy
-from clinical.policy_file import CARDS, CHECKS, choices_by_section, numbers_by_section
+from clinical.policy_file import CHECKS, choices_by_section, numbers_by_section, sections
 from clinical.quantities import exact, plain
 from clinical.rules import Number, Rule, rules
 
@@ -41,7 +41,7 @@ _HEAD = """\
 def policy_text(policy: Policy) -> str:
     """The whole policy as TOML with comments."""
     parts = [_HEAD, *(_check(rule, policy) for rule in rules())]
-    for section in (CARDS, *(name for name in choices_by_section() if name != CARDS)):
+    for section in sections():
         lines = [f"[{section}]"]
         for number in numbers_by_section().get(section, {}).values():
             lines += _number(number, policy)

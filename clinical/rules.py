@@ -91,10 +91,16 @@ def rules() -> tuple[Rule, ...]:
     return tuple(rule(check) for check in CheckId)
 
 
+_SHARED = {"cards": "cards.toml", "gates": "gates.toml", "quiet": "set_aside.toml"}
+
+
 @cache
-def card_numbers() -> tuple[Number, ...]:
-    """The numbers that cards and offers use, whichever check speaks."""
-    return numbers_in(document("cards.toml"))
+def shared_numbers() -> Mapping[str, tuple[Number, ...]]:
+    """The numbers of no single check: of cards and offers, of gates, and of what keeps quiet.
+
+    By the name of their table in a site's policy file.
+    """
+    return {section: numbers_in(document(file)) for section, file in _SHARED.items()}
 
 
 @cache

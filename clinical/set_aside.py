@@ -100,7 +100,7 @@ def _comfort_care(case: OrderCase, row: Mapping[str, Any]) -> SetAside | None:
 
 
 def _withdrawal_treatment(case: OrderCase, row: Mapping[str, Any]) -> SetAside | None:
-    earliest = case.on - timedelta(days=_number("withdrawal_days"))
+    earliest = case.on - timedelta(days=case.policy.withdrawal_days)
     reasons = [
         ConditionFact(order.source, concept, active=True)
         for order in case.ordered
@@ -191,7 +191,3 @@ _GROUNDS: Mapping[str, Callable[[OrderCase, Mapping[str, Any]], SetAside | None]
 @cache
 def _document() -> Mapping[str, Any]:
     return document("set_aside.toml")
-
-
-def _number(name: str) -> int:
-    return int(_document()["numbers"][name]["value"])
