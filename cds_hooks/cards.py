@@ -26,7 +26,7 @@ from clinical.checks.long_term_use import EVIDENCE as LONG_TERM_EVIDENCE
 from clinical.drugs import Drug, is_rescue_naloxone
 from clinical.evidence import cite
 from clinical.findings import Assessment, CheckId, Finding, Severity
-from clinical.offer import NewStart, NoOffer, Offer, TaperOffer, UnderWay, offer, replaced
+from clinical.offer import NewStart, NoOffer, Offer, TaperOffer, UnderWay, offer
 from clinical.order_case import OrderCase
 
 JsonObject = dict[str, Any]
@@ -37,7 +37,6 @@ _INDICATOR = {
     Severity.WARNING: "warning",
     Severity.INFORMATION: "info",
 }
-_LOWER_START_ABOVE_MG = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def deal(
     An order's card speaks for every finding as soon as one of them, whose check has a card of
     its own, is a warning or more; a finding that is information only, that only supports
     others, or that holds only if doses add up, raises no card. `quiet` are checks that must
-    not be told of, and why: settled before, or in shadow mode.
+    not be told of, and why: they were settled before.
     """
     silenced = quiet or {}
     dealer = _Dealer(case, assessment, desk, base_url, frozenset(silenced))
@@ -76,7 +75,7 @@ def deal(
     if raising:
         dealer.order_cards(findings, raising)
         return dealer.dealt(shown=frozenset(f.check for f in findings), unshown=unshown)
-    if case.ordered or replaced(case).endings:
+    if case.ordered or case.replaced.endings:
         dealer.not_checked_card()
     none = "and no card of this answer has a detail that would carry it"
     unshown |= {f.check: f"{why_not_raising(f, case)}, {none}" for f in findings}
@@ -206,9 +205,7 @@ class _Dealer:
         """
         own = wording.own_cards(self.case.policy)
         unknown = [
-            it
-            for it in wording.not_evaluable(self.assessment, self.quiet)
-            if it.check in own and not self.case.policy.checks[it.check].shadow
+            it for it in wording.not_evaluable(self.assessment, self.quiet) if it.check in own
         ]
         if not unknown:
             return
@@ -253,6 +250,7 @@ class _Dealer:
 
     def _suggestions(self, proposed: Offer | None) -> list[JsonObject]:
         desk, drafts, effect = self.desk, self.case.ordered, self.case.effect
+        above = self.case.policy.lower_start_above_mg_per_day
         found: list[JsonObject | None] = []
         match proposed:
             case TaperOffer():
@@ -264,7 +262,7 @@ class _Dealer:
             case UnderWay():
                 found.append(keep_suggestion(desk, proposed.about, "Keep to the taper"))
             case NewStart(why_not_lower):
-                high = effect is not None and effect.replacing.mg_per_day > _LOWER_START_ABOVE_MG
+                high = effect is not None and effect.replacing.mg_per_day > above
                 if high and why_not_lower is None:
                     found.append(lower_start_suggestion(desk, drafts))
                 these = "this order" if len(drafts) == 1 else "these orders"

@@ -15,13 +15,15 @@ PATIENT_REVIEW = "clonazepam-review"
 
 _TITLE = "Clonazepam safety"
 _DESCRIPTION = (
-    "Looks at clonazepam orders: opioid co-prescription, a high dose, falls in older adults and "
-    "a rising dose. Answers with one card that carries taper drafts to accept."
+    "Looks at orders of clonazepam, and at their stopping: opioids and other sedatives beside it, "
+    "a high or rising dose, falls in older adults, contraindications, pregnancy, an abrupt stop. "
+    "Answers with one card that carries taper drafts to accept."
 )
 _REVIEW_TITLE = "Clonazepam review"
 _REVIEW_DESCRIPTION = (
     "Looks at the chart that is opened: one information card with the planner's link for a "
-    "patient who has used clonazepam for long, and none for anybody else."
+    "patient who has used clonazepam for long or of whom a follow-up is due, and none for anybody "
+    "else."
 )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from cds_hooks import markdown
 from cds_hooks.overrides import override_reasons
+from cds_hooks.plain import day
 from clinical.findings import Assessment, CheckId, Finding, NotEvaluable, Severity
 from clinical.fingerprint import stands_on
 from clinical.order_case import OrderCase
@@ -165,8 +166,8 @@ def in_words(settled: Settled) -> str:
     reason = _displays().get(settled.reason_code or "")
     why = settled.outcome.value + ("" if reason is None else f", {_lower(reason)}")
     return (
-        f"settled on {_day(settled.settled_on)}: {why}; it returns when dose, medicines, age band "
-        f"or risks change, or after {_day(settled.quiet_until)}"
+        f"settled on {day(settled.settled_on)}: {why}; it returns when dose, medicines, age band "
+        f"or risks change, or after {day(settled.quiet_until)}"
     )
 
 
@@ -175,7 +176,7 @@ def say_what_is_quiet(
 ) -> None:
     """One line under the first card's detail: what was found too, and was settled earlier."""
     names = [
-        f"{rule(finding.check).called} ({_day(recalled.settled[finding.check].settled_on)})"
+        f"{rule(finding.check).called} ({day(recalled.settled[finding.check].settled_on)})"
         for finding in assessment.findings
         if finding.check in quiet and finding.check in recalled.settled
     ]
@@ -195,15 +196,15 @@ def with_follow_ups(words: tuple[str, str], due: Sequence[FollowUp]) -> tuple[st
         for it in due
     ]
     part = "**Follow-up due**\n\n" + markdown.bullets(map(markdown.text, lines))
-    return f"{summary}, follow-up due since {_day(due[0].due_on)}", f"{part}\n\n{detail}"
+    return f"{summary}, follow-up due since {day(due[0].due_on)}", f"{part}\n\n{detail}"
 
 
 def _promise(it: FollowUp) -> str:
     """As a clause that begins with "since"."""
     reason = _displays().get(it.reason_code, it.reason_code)
     return (
-        f"since {_day(it.due_on)}: the card about {rule(CheckId(it.checks[0])).called.lower()} was "
-        f'answered with "{reason}" on {_day(it.promised_on)}'
+        f"since {day(it.due_on)}: the card about {rule(CheckId(it.checks[0])).called.lower()} was "
+        f'answered with "{reason}" on {day(it.promised_on)}'
     )
 
 
@@ -213,7 +214,3 @@ def _displays() -> dict[str, str]:
 
 def _lower(words: str) -> str:
     return words[:1].lower() + words[1:]
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%b %Y}"

@@ -17,7 +17,8 @@ from cds_hooks.plain import day
 from clinical.checks.words import drug_name, listed
 from clinical.drugs import Drug
 from clinical.facts import MedicationRecord
-from clinical.offer import Proposal, Replaced, TaperOffer
+from clinical.offer import Proposal, TaperOffer
+from clinical.order_case import Replaced
 from clinical.taper import Fill, IntakeTime, fills, products_of
 from ehr.read.chart import DraftResource
 from ehr.read.json import as_text

@@ -6,13 +6,11 @@ oxycodone and zolpidem, age 72, a history of falls".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from cds_hooks.plain import day
 from clinical.checks.words import listed
 from clinical.findings import Checked, CheckId, Finding, Fired, Severity
-from clinical.offer import replaced
 from clinical.order_case import OrderCase
 from clinical.quantities import plain
 from clinical.rules import rule
@@ -46,7 +44,7 @@ def order_summary(findings: Sequence[Finding], case: OrderCase) -> str:
     fired = {finding.check: finding.fired for finding in findings}
     head = _dose_words(case, raised=CheckId.DOSE_ESCALATION in fired)
     if CheckId.ABRUPT_STOP in fired:
-        head = _falling(case, fired[CheckId.ABRUPT_STOP])
+        head = f"Clonazepam {fired[CheckId.ABRUPT_STOP].summary}"
     company = _company([fired[check] for check in _COMPANY if check in fired])
     parts = [company] if company else []
     parts += [
@@ -69,7 +67,7 @@ def order_summary(findings: Sequence[Finding], case: OrderCase) -> str:
 def not_checked_summary(unknown: Iterable[Checked], case: OrderCase) -> str:
     """The line of the card that says what could not be checked."""
     looked_for = [_LOOKED_FOR.get(c.check, rule(c.check).called.lower()) for c in unknown]
-    about = replaced(case)
+    about = case.replaced
     head = _dose_words(case)
     if about.stops and about.endings:
         head += " is being stopped"
@@ -93,14 +91,7 @@ def _dose_words(case: OrderCase, *, raised: bool = False) -> str:
         return _total_words(effect.replacing) + (_before(effect) if raised else "")
     if case.ordered:
         return "Clonazepam"
-    return _total_words(replaced(case).present)
-
-
-def _falling(case: OrderCase, abrupt: Fired) -> str:
-    """For example "Clonazepam 2 mg/day is being stopped at once"."""
-    if abrupt.summary.startswith("stopped"):
-        return f"{_total_words(replaced(case).present)} is being stopped at once"
-    return f"Clonazepam {abrupt.summary}"
+    return _total_words(case.replaced.present)
 
 
 def _total_words(total: Total) -> str:
@@ -120,12 +111,12 @@ def _before(effect: Effect) -> str:
 
 def _company(together: Sequence[Fired]) -> str:
     """For example "with oxycodone and zolpidem": opioids first, then what else sedates."""
-    names = [
-        name
-        for fired in together
-        for name in re.split(r", | and ", fired.summary.removeprefix("with "))
-    ]
+    names = [name for fired in together for name in fired.names or (_bare(fired),)]
     return f"with {_some(names)}" if names else ""
+
+
+def _bare(fired: Fired) -> str:
+    return fired.summary.removeprefix("with ")
 
 
 def _some(names: Sequence[str]) -> str:

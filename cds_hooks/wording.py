@@ -19,7 +19,6 @@ from clinical.evidence import cite
 from clinical.facts import MedicationRecord
 from clinical.findings import Assessment, Checked, CheckId, Finding, NotEvaluable
 from clinical.offer import NewStart, NoOffer, Offer, Proposal, TaperOffer, UnderWay
-from clinical.offer import replaced as replaced_by
 from clinical.order_case import OrderCase
 from clinical.policy import Policy
 from clinical.quantities import plain
@@ -205,9 +204,9 @@ def _running_part(running: TaperInProgress, offer: Offer | None) -> str:
 
 
 def _doses_part(case: OrderCase) -> str:
-    about = replaced_by(case)
+    about = case.replaced
     effect = case.effect
-    charted = {r.source: r for r in case.facts.medications}
+    charted = {r.source: r for r in case.charted.medications}
     lines = []
     if effect is not None:
         signed = charted | {d.record.source: d.record for d in case.facts.drafts}

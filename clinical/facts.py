@@ -191,6 +191,11 @@ class PatientFacts:
         found = [fact for fact in known if fact.concept == concept]
         return tuple(sorted(found, key=lambda fact: fact.observed_on or date.min))
 
+    def latest_observed(self, concept: str, on: date) -> ObservationFact | None:
+        """The observation of the latest day until the day; of one day's several the highest."""
+        known = [it for it in self.observed(concept) if (it.observed_on or date.min) <= on]
+        return max(known, key=lambda it: (it.observed_on or date.min, it.value), default=None)
+
     def has_had_condition(self, *concepts: str) -> tuple[ConditionFact, ...]:
         """The conditions that are or were one of these concepts."""
         return tuple(c for c in self.conditions if c.concept in concepts)

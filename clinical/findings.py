@@ -66,6 +66,7 @@ class Fired:
 
     `summary` is the fact with its number, short enough for a card's first line; `why` is the
     sentence for the account; `details` are further lines for the reader of the card.
+    `names` are what the summary names, for a card that joins several findings in one line.
     `only_if_added` is true when the finding holds only if the present orders continue beside
     the new one: information in another card's detail, never a card of its own.
     """
@@ -77,6 +78,7 @@ class Fired:
     evidence: tuple[str, ...]
     details: tuple[str, ...] = ()
     only_if_added: bool = False
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
 from clinical.checks.words import uncounted_reasons
 from clinical.dependence import Dependence
 from clinical.facts import (
-    DraftOrder,
-    MedicationRecord,
-    RecordKind,
     Unknown,
-    is_clonazepam,
 )
 from clinical.findings import Assessment, CheckId, NotEvaluable
 from clinical.gates import coordinate_gates, stop_gates
-from clinical.order_case import OrderCase
+from clinical.order_case import OrderCase, Replaced
 from clinical.policy import Policy
-from clinical.present import present_intakes, use_of, why_not_steady
+from clinical.present import present_intakes, why_not_steady
 from clinical.quantities import Milligrams
 from clinical.signing import (
     Effect,
-    current_clonazepam,
     is_own_plan,
-    planned_clonazepam,
-    will_be_taken,
 )
 from clinical.taper.pace import Pace, pace
 from clinical.taper.planner import plan
@@ -34,34 +27,6 @@ from clinical.taper.refusal import CannotTaper
 from clinical.taper.request import TIMES_OF_DAY, TaperRequest
 from clinical.taper.schedule import Schedule
 from clinical.tapers import TaperInProgress
-from clinical.totals import Total, total_on
-
-
-@dataclass(frozen=True, slots=True)
-class Replaced:
-    """What an offer is about: the drafts that it takes the place of, and what is taken until then.
-
-    `drafts` order clonazepam, `endings` end present orders of it; where there are only endings it
-    is being stopped. `present` is the total of the `current` orders; `planned` are orders in the
-    chart that start later.
-    """
-
-    drafts: tuple[MedicationRecord, ...]
-    endings: tuple[MedicationRecord, ...]
-    current: tuple[MedicationRecord, ...]
-    planned: tuple[MedicationRecord, ...]
-    present: Total
-
-    @property
-    def stops(self) -> bool:
-        """Whether the drafts only end the medicine."""
-        return not self.drafts
-
-    @property
-    def re_signed(self) -> frozenset[str]:
-        """The drafts that are an order of the chart, changed: without them it stands as it was."""
-        charted = frozenset(record.source for record in self.current)
-        return charted & {draft.source for draft in (*self.drafts, *self.endings)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +90,7 @@ _NO_START = {
 
 def offer(case: OrderCase, assessment: Assessment) -> Offer | None:
     """What may be offered for the clonazepam order, or instead of stopping it; None for neither."""
-    about = replaced(case)
+    about = case.replaced
     if not case.ordered:
         being_stopped = about.endings and _has_fired(assessment, CheckId.ABRUPT_STOP)
         return _instead(case, assessment, about) if being_stopped else None
@@ -149,36 +114,6 @@ def _unknown_present(case: OrderCase) -> NoOffer:
     gap = case.facts.medications_gap
     why = "" if gap is None else f": {gap.why}"
     return NoOffer((f"The present dose is not known{why}.",))
-
-
-def replaced(case: OrderCase) -> Replaced:
-    """The clonazepam drafts of the case, and what is taken before they are signed."""
-    as_charted = replace(case.facts, drafts=())
-    current = current_clonazepam(as_charted, case.on)
-    present = frozenset(record.source for record in current)
-    return Replaced(
-        drafts=() if case.effect is None else case.effect.drafts,
-        endings=tuple(
-            d.record
-            for d in case.facts.drafts
-            if is_clonazepam(d.record) and _ends(d, present, case.on)
-        ),
-        current=current,
-        planned=planned_clonazepam(case.facts, case.on),
-        present=total_on(current, case.on),
-    )
-
-
-def _ends(draft: DraftOrder, present: frozenset[str], on: date) -> bool:
-    """Whether signing the draft ends one of these present orders."""
-    record = draft.record
-    if record.kind is not RecordKind.REQUEST or will_be_taken(draft, on):
-        return False
-    if record.do_not_perform and not record.replaces:
-        return bool(present)
-    return record.status != "entered-in-error" and not present.isdisjoint(
-        {record.source, *record.replaces}
-    )
 
 
 def _instead(case: OrderCase, assessment: Assessment, about: Replaced) -> Offer:
@@ -230,13 +165,18 @@ def _tapers(
     youngest = None
     if not isinstance(facts.birth_date, Unknown):
         youngest = facts.birth_date.youngest_age_on(on)
-    use = use_of(facts, about.current, on, policy, case.told)
+    use = case.use
     coordinate = coordinate_gates(assessment)
     long_use = use.long_for(policy) or use.failed is not None
     paces = [policy.pace_for(youngest, long_use=long_use)]
     under_age = youngest is not None and youngest < policy.older_adult_from_years
     second = policy.offered_pace
-    if second and present > Milligrams(Fraction(1)) and under_age and not coordinate:
+    if (
+        second
+        and present.value > policy.second_pace_above_mg_per_day
+        and under_age
+        and not coordinate
+    ):
         paces.append(pace(second))
     proposals = []
     for number, chosen in enumerate(paces):

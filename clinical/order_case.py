@@ -1,7 +1,7 @@
 """One patient with the orders that are about to be signed, on one day, under one policy.
 
 Every check looks at the same case, and the card is made of it: what signing comes to, a taper
-that is in progress and what is taken are each worked out once.
+that is in progress, what is taken and since when are each worked out once.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from clinical.dose_history import DoseHistory, dose_history
 from clinical.drugs import Drug
 from clinical.facts import MedicationRecord, PatientFacts
 from clinical.policy import Policy
+from clinical.present import Use, use_of
 from clinical.signing import (
     Effect,
     Stopped,
@@ -22,10 +23,40 @@ from clinical.signing import (
     current_clonazepam,
     effect_of_signing,
     ended_by_drafts,
+    planned_clonazepam,
     will_be_taken,
+    with_ended_drafts,
 )
 from clinical.standing import standing
 from clinical.tapers import TaperInProgress, taper_in_progress
+from clinical.totals import Total, total_on
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What an offer takes the place of: the drafts, and what is taken until they are signed.
+
+    `drafts` order clonazepam, `endings` end present orders of it; where there are only endings it
+    is being stopped. `present` is the total of the `current` orders; `planned` are orders in the
+    chart that start later.
+    """
+
+    drafts: tuple[MedicationRecord, ...]
+    endings: tuple[MedicationRecord, ...]
+    current: tuple[MedicationRecord, ...]
+    planned: tuple[MedicationRecord, ...]
+    present: Total
+
+    @property
+    def stops(self) -> bool:
+        """Whether the drafts only end the medicine."""
+        return not self.drafts
+
+    @property
+    def re_signed(self) -> frozenset[str]:
+        """The drafts that are an order of the chart, changed: without them it stands as it was."""
+        charted = frozenset(record.source for record in self.current)
+        return charted & {draft.source for draft in (*self.drafts, *self.endings)}
 
 
 @dataclass(frozen=True)
@@ -37,14 +68,24 @@ class OrderCase:
     policy: Policy = field(repr=False)
 
     @cached_property
+    def charted(self) -> PatientFacts:
+        """The facts, with the clonazepam of which only a draft that ends it tells."""
+        return with_ended_drafts(self.facts)
+
+    @cached_property
     def ordered(self) -> tuple[MedicationRecord, ...]:
         """The clonazepam drafts that will be signed, if one of them is selected."""
         return clonazepam_ordered(self.facts, self.on)
 
     @cached_property
     def current(self) -> tuple[MedicationRecord, ...]:
-        """The clonazepam that is current before signing."""
+        """The clonazepam in the chart that is current before signing."""
         return current_clonazepam(self.facts, self.on)
+
+    @cached_property
+    def before(self) -> tuple[MedicationRecord, ...]:
+        """The same, with what only a draft that ends it tells of."""
+        return current_clonazepam(self.charted, self.on)
 
     @cached_property
     def effect(self) -> Effect | None:
@@ -52,9 +93,31 @@ class OrderCase:
         return effect_of_signing(self.facts, self.on, self.policy)
 
     @cached_property
+    def ended(self) -> frozenset[str]:
+        """The sources of the orders, of whichever medicine, that the drafts end."""
+        return ended_by_drafts(self.facts, self.on)
+
+    @cached_property
+    def ending(self) -> frozenset[str]:
+        """The same, with those that a draft names as the order which it replaces."""
+        drafts = (d.record for d in self.facts.drafts if will_be_taken(d, self.on))
+        return self.ended.union(*(draft.replaces for draft in drafts))
+
+    @cached_property
     def stopped(self) -> Stopped | None:
         """The present clonazepam that the drafts end; None when they end none."""
         return clonazepam_stopped(self.facts, self.on)
+
+    @cached_property
+    def replaced(self) -> Replaced:
+        """The clonazepam drafts, and what is taken before they are signed."""
+        return Replaced(
+            drafts=() if self.effect is None else self.effect.drafts,
+            endings=() if self.stopped is None else self.stopped.drafts,
+            current=self.before,
+            planned=planned_clonazepam(self.facts, self.on),
+            present=total_on(self.before, self.on),
+        )
 
     @cached_property
     def running(self) -> TaperInProgress | None:
@@ -64,7 +127,12 @@ class OrderCase:
     @cached_property
     def told(self) -> DoseHistory:
         """The dose of clonazepam over time, as the chart tells it."""
-        return dose_history(self.facts, self.on)
+        return dose_history(self.charted, self.on)
+
+    @cached_property
+    def use(self) -> Use:
+        """Since when clonazepam is taken, how dependent that makes, and earlier tapers."""
+        return use_of(self.charted, self.before, self.on, self.policy, self.told)
 
     @cached_property
     def taken(self) -> tuple[MedicationRecord, ...]:
@@ -72,13 +140,12 @@ class OrderCase:
 
         One without a name that a draft ends stays: it may be clonazepam that was taken until now.
         """
-        ended = ended_by_drafts(self.facts, self.on)
         return (
             *(
                 record
                 for record in self.facts.medications
                 if standing(record, self.on).counts
-                and not (record.source in ended and isinstance(record.drug, Drug))
+                and not (record.source in self.ended and isinstance(record.drug, Drug))
             ),
             *(d.record for d in self.facts.drafts if will_be_taken(d, self.on)),
         )

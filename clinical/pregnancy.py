@@ -33,7 +33,7 @@ def pregnancy_told(facts: PatientFacts, on: date, policy: Policy) -> Pregnancy:
     earliest = on - timedelta(days=policy.pregnancy_days)
     coded = facts.has_condition(CONCEPT)
     lasting = tuple(c for c in coded if c.onset is None or c.onset >= earliest)
-    status = _latest_status(facts, on)
+    status = facts.latest_observed(STATUS, on)
     dated = None if status is None else status.observed_on
     too_old = status is not None and dated is not None and dated < earliest
     sources = (*sources_of(coded), *(() if status is None else (status.source,)))
@@ -50,12 +50,6 @@ def pregnancy_told(facts: PatientFacts, on: date, policy: Policy) -> Pregnancy:
         return Pregnancy(False, why, sources)
     asked = f"; {facts.observations.why}" if isinstance(facts.observations, Unknown) else ""
     return Pregnancy(False, f"no pregnancy is in the chart{asked}")
-
-
-def _latest_status(facts: PatientFacts, on: date) -> ObservationFact | None:
-    """The status of the latest day until the day; "pregnant" before "not" of the same day."""
-    known = [o for o in facts.observed(STATUS) if o.observed_on is None or o.observed_on <= on]
-    return max(known, key=lambda o: (o.observed_on or date.min, o.value), default=None)
 
 
 def _ended_since(coded: tuple[ConditionFact, ...], status: ObservationFact | None) -> bool:

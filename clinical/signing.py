@@ -120,16 +120,11 @@ def ended_by_drafts(facts: PatientFacts, on: date) -> frozenset[str]:
     return frozenset(ended)
 
 
-def clonazepam_before(facts: PatientFacts, on: date) -> tuple[MedicationRecord, ...]:
-    """The clonazepam that is current before signing, with what only a draft that ends it tells of.
+def with_ended_drafts(facts: PatientFacts) -> PatientFacts:
+    """The facts, with each order of clonazepam that only a draft which ends it tells of.
 
     An EHR may send the order that is being stopped and not hold it in the list it sends along.
     """
-    return current_clonazepam(with_ended_drafts(facts), on)
-
-
-def with_ended_drafts(facts: PatientFacts) -> PatientFacts:
-    """The facts, with each order of clonazepam that only a draft which ends it tells of."""
     charted = {record.source for record in facts.medications if is_clonazepam(record)}
     only_there = tuple(
         replace(draft.record, status="active")
@@ -147,7 +142,7 @@ def clonazepam_stopped(facts: PatientFacts, on: date) -> Stopped | None:
     ended = ended_by_drafts(facts, on)
     if not ended:
         return None
-    before = clonazepam_before(facts, on)
+    before = current_clonazepam(with_ended_drafts(facts), on)
     orders = tuple(record for record in before if record.source in ended)
     if not orders:
         return None

@@ -16,8 +16,8 @@ from fractions import Fraction
 from clinical.checks.words import (
     drug_name,
     listed,
+    perhaps_clonazepam,
     uncounted_reasons,
-    unidentified,
     unidentified_draft,
 )
 from clinical.daily_dose import DailyDose
@@ -26,16 +26,12 @@ from clinical.drugs import Drug
 from clinical.facts import MedicationRecord, is_clonazepam
 from clinical.findings import CheckId, Clear, Fired, NotEvaluable, Severity, Verdict
 from clinical.order_case import OrderCase
-from clinical.present import use_of
 from clinical.quantities import plain
 from clinical.rules import rule
 from clinical.signing import (
-    clonazepam_before,
     daily_doses_ordered,
-    ended_by_drafts,
     planned_clonazepam,
     will_be_taken,
-    with_ended_drafts,
 )
 from clinical.standing import ends_said, starts_said
 from clinical.taper.pace import conventions
@@ -80,9 +76,7 @@ def abrupt_stop(case: OrderCase) -> Verdict:
 
 def _judged(case: OrderCase, fall: Fall, gap: str | None) -> Verdict:
     sources = tuple(dict.fromkeys((*_orders_of(case), *fall.lowest.sources)))
-    facts, before = with_ended_drafts(case.facts), clonazepam_before(case.facts, case.on)
-    told = case.told if facts is case.facts else None
-    likely = use_of(facts, before, case.on, case.policy, told).dependence
+    likely = case.use.dependence
     if isinstance(likely, NotEvaluable):
         return NotEvaluable(
             f"{_what(fall)}; whether dependence is likely is not known: {likely.why}", sources
@@ -137,7 +131,7 @@ def _fired(
 
 def _fall(case: OrderCase) -> Fall | NotEvaluable | None:
     """The fall that signing brings about, if it is above the cap; why it cannot be said; None."""
-    before = clonazepam_before(case.facts, case.on)
+    before = case.before
     present = total_on(before, case.on)
     if not (present.mg_per_day or present.uncounted):
         return None
@@ -183,10 +177,9 @@ class _Course:
     @staticmethod
     def of(case: OrderCase, before: tuple[MedicationRecord, ...]) -> _Course:
         facts, on = case.facts, case.on
-        ended = ended_by_drafts(facts, on)
         new = daily_doses_ordered(facts, on)
         named = {source for draft in new for source in (draft.source, *draft.replaces)}
-        rest = tuple(r for r in before if r.source not in ended)
+        rest = tuple(r for r in before if r.source not in case.ended)
         handed_over = tuple(r for r in rest if r.source in named)
         going_on = tuple(r for r in rest if r.source not in named)
         linked = {r.source for r in before}
@@ -240,11 +233,7 @@ def _why_not_whole(case: OrderCase) -> str | None:
     gap = case.facts.medications_gap
     if gap is not None:
         return gap.why
-    nameless = unidentified(case.taken)
-    if not nameless:
-        return None
-    sources = listed(record.source for record in nameless)
-    return f"the drug of {sources} could not be identified, so it may be clonazepam"
+    return perhaps_clonazepam(case.taken)
 
 
 def _other_benzodiazepines(case: OrderCase) -> list[str]:
@@ -263,12 +252,15 @@ def _other_benzodiazepines(case: OrderCase) -> list[str]:
 
 def _orders_of(case: OrderCase) -> tuple[str, ...]:
     drafts = () if case.stopped is None else (r.source for r in case.stopped.drafts)
-    return (*drafts, *(r.source for r in clonazepam_before(case.facts, case.on)))
+    return (*drafts, *(r.source for r in case.before))
 
 
 def _summary(fall: Fall) -> str:
-    present = f" from {fall.present}" if fall.present.complete else ""
-    return f"stopped{present}" if fall.whole else f"cut{present} to {fall.lowest}"
+    """What follows "clonazepam": "2 mg/day is being stopped at once", "cut from ... to ..."."""
+    known = fall.present.complete
+    if fall.whole:
+        return f"{fall.present} is being stopped at once" if known else "is being stopped at once"
+    return f"cut{f' from {fall.present}' if known else ''} to {fall.lowest}"
 
 
 def _what(fall: Fall) -> str:

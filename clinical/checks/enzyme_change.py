@@ -93,13 +93,12 @@ class _Taken:
 
     def change(self, case: OrderCase) -> Change | _NotKnown | None:
         """What changes with it; None where nothing does, or did long ago."""
-        priors = _priors(case)
         current = [record for record in self.chart if standing(record, case.on).counts]
-        going_on = [record for record in current if record.source not in priors]
+        going_on = [record for record in current if record.source not in case.ending]
         if self.drafts or going_on:
             return self._started(case, going_on)
         if current:
-            return self._changed("ends with the new order", current, started=False)
+            return self._changed("ends with this signing", current, started=False)
         return self._stopped(case)
 
     def _started(
@@ -183,16 +182,6 @@ def _acts_on_enzyme(record: MedicationRecord) -> list[tuple[str, Enzyme]]:
     if not isinstance(drug, Drug) or is_local(drug.form, record.route):
         return []
     return [(name, e) for e in Enzyme for name in ingredients_of_class(drug, e.value)]
-
-
-def _priors(case: OrderCase) -> frozenset[str]:
-    """The orders that end because a draft names them as its prior."""
-    return frozenset(
-        source
-        for draft in case.facts.drafts
-        if will_be_taken(draft, case.on)
-        for source in draft.record.replaces
-    )
 
 
 def _then(case: OrderCase) -> date:

@@ -25,7 +25,7 @@ from clinical.findings import CheckId, Clear, Fired, NotEvaluable, Severity, Ver
 from clinical.order_case import OrderCase
 from clinical.quantities import plain
 from clinical.rules import rule
-from clinical.signing import ended_by_drafts, will_be_taken
+from clinical.signing import will_be_taken
 from clinical.standing import standing
 
 EVIDENCE = rule(CheckId.OPIOID_TOGETHER).sources
@@ -59,12 +59,11 @@ def current_opioids(case: OrderCase) -> tuple[MedicationRecord, ...]:
 
     Not an order that the same signing ends: it is not taken together with what is signed.
     """
-    ended = ended_by_drafts(case.facts, case.on)
     return _opioids(
         [
             record
             for record in case.facts.medications
-            if standing(record, case.on).counts and record.source not in ended
+            if standing(record, case.on).counts and record.source not in case.ended
         ]
     )
 
@@ -109,7 +108,8 @@ def _fired(
         isinstance(r.drug, Drug) and treats_opioid_use_disorder(r.drug, r.reasons | conditions)
         for r in opioids
     )
-    names = listed(ingredient_names(opioids, "opioid"))
+    of_each = ingredient_names(opioids, "opioid")
+    names = listed(of_each)
     details = [*_equivalents(opioids)]
     if treatment:
         details.append(
@@ -129,6 +129,7 @@ def _fired(
         sources=tuple(dict.fromkeys(r.source for r in (*clonazepam, *opioids))),
         evidence=EVIDENCE,
         details=tuple(details),
+        names=tuple(of_each),
     )
 
 

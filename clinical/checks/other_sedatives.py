@@ -15,7 +15,7 @@ from clinical.facts import CLONAZEPAM, MedicationRecord, RecordKind
 from clinical.findings import CheckId, Clear, Fired, NotEvaluable, Severity, Verdict
 from clinical.order_case import OrderCase
 from clinical.rules import rule
-from clinical.signing import ended_by_drafts, will_be_taken
+from clinical.signing import will_be_taken
 from clinical.standing import standing
 
 EVIDENCE = rule(CheckId.OTHER_SEDATIVES).sources
@@ -66,17 +66,11 @@ def _current(case: OrderCase) -> tuple[list[MedicationRecord], frozenset[str]]:
     ingredient tell of the same use, so they end with it too, unless another order goes on.
     """
     facts = case.facts
-    priors = {
-        source
-        for draft in facts.drafts
-        if will_be_taken(draft, case.on)
-        for source in draft.record.replaces
-    } | ended_by_drafts(facts, case.on)
-    ending = {n for r in facts.medications if r.source in priors for n in _sedatives_in(r)}
+    ends = {n for r in facts.medications if r.source in case.ending for n in _sedatives_in(r)}
     current = [
         record
         for record in facts.medications
-        if record.source not in priors and standing(record, case.on).counts
+        if record.source not in case.ending and standing(record, case.on).counts
     ]
     ordered = {
         name
@@ -84,7 +78,7 @@ def _current(case: OrderCase) -> tuple[list[MedicationRecord], frozenset[str]]:
         if record.kind is RecordKind.REQUEST
         for name in _sedatives_in(record)
     }
-    replaced = frozenset(ending - ordered)
+    replaced = frozenset(ends - ordered)
     going_on = [r for r in current if not (_sedatives_in(r).keys() <= replaced)]
     return going_on, replaced
 
@@ -117,6 +111,7 @@ def _fired(case: OrderCase, beside: dict[tuple[int, str], list[MedicationRecord]
         sources=tuple(dict.fromkeys(record.source for record in records)),
         evidence=EVIDENCE,
         details=tuple(details),
+        names=tuple(names),
     )
 
 

@@ -6,7 +6,6 @@ drugs of FDA's analysis of 2008, so no number of that analysis is said of it.
 
 from __future__ import annotations
 
-from datetime import date
 from fractions import Fraction
 
 from clinical.checks.charted import named, sources_of, without_order
@@ -39,7 +38,7 @@ def suicide_risk(case: OrderCase) -> Verdict:
     if quiet is not None:
         return quiet
     facts = case.facts
-    item = latest_item_9(facts, case.on)
+    item = facts.latest_observed(ITEM_9, case.on)
     positive = item if item is not None and item.value > 0 else None
     behaviour = facts.has_had_condition(*EVER)
     now = facts.has_condition(THOUGHTS)
@@ -68,15 +67,6 @@ def suicide_risk(case: OrderCase) -> Verdict:
             "was not among the 11 drugs of that analysis.",
         ),
     )
-
-
-def latest_item_9(facts: PatientFacts, on: date) -> ObservationFact | None:
-    """The answer of the latest day up to the day, the highest of several; one without a day last.
-
-    None where none is known.
-    """
-    found = [o for o in facts.observed(ITEM_9) if o.observed_on is None or o.observed_on <= on]
-    return max(found, key=lambda o: (o.observed_on or date.min, o.value), default=None)
 
 
 def _behaviour(found: tuple[ConditionFact, ...]) -> list[str]:

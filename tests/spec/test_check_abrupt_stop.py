@@ -52,7 +52,10 @@ def stopping(tell, key="old", mg="2", status="stopped", *, selected=True, **more
 def test_an_order_that_is_ended_after_long_use_is_an_abrupt_stop(check, tell, for_long, status):
     verdict = check(medications=[for_long], drafts=[stopping(tell, status=status)])
     assert isinstance(verdict, Fired)
-    assert (verdict.severity, verdict.summary) == (Severity.WARNING, "stopped from 2 mg/day")
+    assert (verdict.severity, verdict.summary) == (
+        Severity.WARNING,
+        "2 mg/day is being stopped at once",
+    )
     assert verdict.sources == ("MedicationRequest/old",)
     assert verdict.why == (
         "clonazepam 2 mg/day is stopped at once, and physical dependence is likely: over a year "
@@ -94,7 +97,7 @@ def test_an_order_that_had_ended_before_is_no_present_dose(check, tell):
 def test_a_stopped_order_that_the_chart_does_not_hold_speaks_for_itself(check, tell):
     verdict = check(medications=[], drafts=[stopping(tell)])
     assert isinstance(verdict, Fired)
-    assert verdict.summary == "stopped from 2 mg/day"
+    assert verdict.summary == "2 mg/day is being stopped at once"
 
 
 def test_a_stop_is_one_whatever_the_dose(check, tell):
@@ -104,7 +107,7 @@ def test_a_stop_is_one_whatever_the_dose(check, tell):
     order = tell.order("old", ago=400, course=course)
     verdict = check(medications=[order], drafts=[stopping(tell, course=course)])
     assert isinstance(verdict, Fired)
-    assert verdict.summary == "stopped"
+    assert verdict.summary == "is being stopped at once"
 
 
 def test_without_any_dosage_dependence_cannot_be_estimated(check, tell):

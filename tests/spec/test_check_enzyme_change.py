@@ -4,12 +4,13 @@ Today is 23 November 2026. Within 28 days means since 26 October; what was taken
 already, and is taken now, is no change.
 """
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
 from clinical.checks.enzyme_change import enzyme_change
-from clinical.facts import RecordKind, Unknown
+from clinical.facts import DraftOrder, RecordKind, Unknown
 from clinical.findings import Clear, Fired, NotEvaluable, Severity
 from clinical.order_case import OrderCase
 from clinical.policy import default_policy
@@ -170,13 +171,21 @@ def test_a_stop_that_may_lie_within_28_days_or_before_is_not_evaluable(check, te
     )
 
 
+def test_one_that_the_same_signing_stops_is_told(check, tell):
+    taken = tell.order("c", ago=300, name=CARBAMAZEPINE)
+    stop = DraftOrder(replace(taken, status="stopped"))
+    verdict = check(taken, drafts=[tell.draft("0.5"), stop])
+    assert isinstance(verdict, Fired)
+    assert verdict.why == "carbamazepine (CYP3A4 inducer) ends with this signing"
+
+
 def test_one_that_the_new_order_replaces_stops(check, tell):
     verdict = check(
         tell.order("p", ago=300, name="phenobarbital 32.4 mg tablet"),
         drafts=[tell.draft("0.5", replaces=("p",))],
     )
     assert isinstance(verdict, Fired)
-    assert verdict.why == "phenobarbital (CYP3A4 inducer) ends with the new order"
+    assert verdict.why == "phenobarbital (CYP3A4 inducer) ends with this signing"
 
 
 def test_an_order_that_was_stopped_goes_on_while_its_supply_lasts(check, tell):

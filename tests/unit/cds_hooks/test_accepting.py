@@ -259,8 +259,8 @@ def test_the_matrix_meets_every_kind_of_suggestion(deal_with: Any) -> None:
 ABRUPT = {
     CheckId.ABRUPT_STOP: Fired(
         Severity.WARNING,
-        "stopped from 2 mg/day",
-        "clonazepam is stopped from 2 mg/day",
+        "2 mg/day is being stopped at once",
+        "clonazepam 2 mg/day is stopped at once",
         (),
         ("LABEL",),
     )
@@ -294,6 +294,16 @@ def test_instead_of_a_stop_a_taper_is_offered_and_the_stop_withdrawn(
     doses = drafted(apply(request, taper))
     assert doses[0] == Fraction(15, 8)
     assert doses == sorted(doses, reverse=True)
+
+
+def test_a_stop_of_an_order_that_the_list_does_not_hold_is_met_with_a_taper_too(
+    deal_with: Any,
+) -> None:
+    """The EHR sends the order that is being stopped, and not in the list of medications."""
+    request, (taper, *_) = offered(deal_with, [CHARTED_STOP], medications=[])
+    assert taper["label"].startswith("Taper from 2 mg/day instead of stopping")
+    doses = drafted(apply(request, taper))
+    assert doses[0] == Fraction(15, 8)
 
 
 def test_a_stop_can_be_withdrawn_where_it_is_an_order_of_its_own(deal_with: Any) -> None:

@@ -156,8 +156,8 @@ def test_a_card_of_the_order_says_what_could_not_be_checked_too(deal_with: Any) 
     assert "- The chart does not tell enough about: cognition." in unknown
 
 
-def test_a_check_in_shadow_mode_that_could_not_be_made_is_not_told_of(deal_with: Any) -> None:
-    quiet = {CheckId.OLDER_ADULT: "shadow mode"}
+def test_a_quiet_check_that_could_not_be_made_is_not_told_of(deal_with: Any) -> None:
+    quiet = {CheckId.OLDER_ADULT: "settled before"}
     _, dealt = deal_with(REQUEST, {CheckId.OLDER_ADULT: UNKNOWN}, only=True, quiet=quiet)
     assert dealt.cards == ()
     _, dealt = deal_with(REQUEST, FOUND | {CheckId.OLDER_ADULT: UNKNOWN}, only=True, quiet=quiet)

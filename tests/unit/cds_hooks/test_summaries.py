@@ -14,19 +14,23 @@ ONE_MG = cds.CLONAZEPAM["1"]
 NOW = cds.order("now", ONE_MG, 2)
 
 
-def fired(summary: str, severity: Severity = Severity.WARNING) -> Fired:
-    return Fired(severity, summary, summary, (), ("LABEL",))
+def fired(summary: str, severity: Severity = Severity.WARNING, *names: str) -> Fired:
+    return Fired(severity, summary, summary, (), ("LABEL",), names=names)
 
 
-OPIOID = {CheckId.OPIOID_TOGETHER: fired("with oxycodone", Severity.CRITICAL)}
-SEDATIVES = {CheckId.OTHER_SEDATIVES: fired("with zolpidem and gabapentin")}
+OPIOID = {CheckId.OPIOID_TOGETHER: fired("with oxycodone", Severity.CRITICAL, "oxycodone")}
+SEDATIVES = {
+    CheckId.OTHER_SEDATIVES: fired(
+        "with zolpidem and gabapentin", Severity.WARNING, "zolpidem", "gabapentin"
+    )
+}
 RAISED = {CheckId.DOSE_ESCALATION: fired("raised from 2 mg/day to 3 mg/day")}
 HIGH = {CheckId.HIGH_DOSE: fired("3 mg/day")}
 OLDER = {CheckId.OLDER_ADULT: fired("age 72, a history of falls", Severity.CRITICAL)}
 LIVER = {CheckId.CONTRAINDICATION: fired("with severe liver disease", Severity.CRITICAL)}
 PREGNANT = {CheckId.PREGNANCY: fired("in pregnancy")}
 CUT = {CheckId.ABRUPT_STOP: fired("cut from 2 mg/day to 1 mg/day")}
-STOP = {CheckId.ABRUPT_STOP: fired("stopped from 2 mg/day")}
+STOP = {CheckId.ABRUPT_STOP: fired("2 mg/day is being stopped at once")}
 LONG = {CheckId.LONG_TERM_USE: fired("long-term use", Severity.INFORMATION)}
 
 
@@ -122,7 +126,7 @@ def test_an_age_by_itself_says_what_it_is_a_risk_of(deal_with: Any) -> None:
 
 def test_many_names_are_counted_and_the_line_stays_short(deal_with: Any) -> None:
     names = [f"medicine-number-{number}" for number in range(12)]
-    many = {CheckId.OTHER_SEDATIVES: fired("with " + ", ".join(names[:-1]) + " and " + names[-1])}
+    many = {CheckId.OTHER_SEDATIVES: fired("with 12 medicines", Severity.WARNING, *names)}
     found = line(deal_with, ordered(), many, OLDER, PREGNANT)
     assert found == (
         "Clonazepam 3 mg/day with medicine-number-0, medicine-number-1, medicine-number-2 and 9 "
