@@ -1,64 +1,19 @@
-"""Sentences of the checks and the chart, as the reader of a card reads them.
-
-The account names records by their ids and days as FHIR does; a person reads names and "4 Jan 2027".
-"""
+"""Sentences of the checks and the chart, as Markdown of a card."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from datetime import date
 
 from cds_hooks import markdown
-from clinical.checks.words import drug_name
-from clinical.drugs import Unrecognised
 from clinical.facts import PatientFacts
+from clinical.plain_words import day, plain_words, sentence
 
-_DAY = re.compile(r"(?<![\w/.-])(\d{4})-(\d\d)-(\d\d)(?![\w-])")
-_RECORD = re.compile(r"\bMedication(?:Request|Statement|Dispense|Order)/[^\s,:;()]+")
+__all__ = ["Words", "day", "sentence", "words_of"]
 
 Words = Callable[[str], str]
 
 
-def day(of: date) -> str:
-    """For example "4 Jan 2027"."""
-    return f"{of.day} {of:%b} {of.year:04d}"
-
-
-def sentence(words: str) -> str:
-    """With a capital first and a full stop last."""
-    words = words.strip()
-    first = words[:1].upper() + words[1:]
-    return first if first.endswith((".", "!", "?")) else f"{first}."
-
-
 def words_of(facts: PatientFacts) -> Words:
-    """What makes a sentence about this chart Markdown: drugs by name, days in words, no markup.
-
-    A drug that nobody could identify keeps its record's id: there is nothing else to find it by.
-    """
-    records = (*(d.record for d in facts.drafts), *facts.medications)
-    names = {record.source: drug_name(record) for record in records if _is_named(record.drug)}
-
-    def name(found: re.Match[str]) -> str:
-        source = found[0]
-        if source in names:
-            return names[source]
-        # The full stop may end the sentence and not the id.
-        return names.get(source.rstrip("."), source.rstrip(".")) + source[len(source.rstrip(".")) :]
-
-    def plainly(words: str) -> str:
-        return markdown.text(sentence(_DAY.sub(_day_in_words, _RECORD.sub(name, words))))
-
-    return plainly
-
-
-def _is_named(drug: object) -> bool:
-    return not isinstance(drug, Unrecognised) or drug.named is not None
-
-
-def _day_in_words(found: re.Match[str]) -> str:
-    try:
-        return day(date(int(found[1]), int(found[2]), int(found[3])))
-    except ValueError:
-        return found[0]
+    """A sentence about this chart in plain words, without any markup of its own."""
+    plainly = plain_words(facts)
+    return lambda words: markdown.text(plainly(words))

@@ -8,18 +8,21 @@ from weakref import WeakValueDictionary
 import jinja2
 from starlette.requests import Request
 
+from smart_app.planner.words import in_days
 from smart_app.visit import Visit
 
 
 def templates() -> jinja2.Environment:
     """The templates of this door; what they are not given is an error."""
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("smart_app"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["in_days"] = in_days
+    return environment
 
 
 def is_live(request: Request) -> bool:

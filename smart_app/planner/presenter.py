@@ -5,6 +5,7 @@ Templates only place what stands here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -18,8 +19,10 @@ from clinical.dose_history import Known
 from clinical.evidence import cite
 from clinical.facts import MedicationRecord, Unknown
 from clinical.findings import CheckId, Clear, Finding, NotEvaluable, SetAside
+from clinical.plain_words import plain_words
 from clinical.policy import Policy
 from clinical.quantities import plain
+from clinical.review import why_perhaps_current
 from clinical.rules import rule
 from clinical.totals import total_on
 from ehr.read.json import as_list, as_object, as_text
@@ -126,17 +129,18 @@ class PatientView:
 
 def patient_view(found: Situation, policy: Policy) -> PatientView:
     """The patient's part of the page."""
+    plainly = plain_words(found.facts)
     return PatientView(
         banner=banner(found),
         headline=headline(found),
         present=present_dose(found),
-        findings=tuple(_finding(f) for f in found.assessment.findings),
+        findings=tuple(_finding(f, plainly) for f in found.assessment.findings),
         unknowns=_lines(found, NotEvaluable, "unknown", "Not checked"),
         quiet=(
             *_lines(found, Clear, "clear", "Clear"),
             *_lines(found, SetAside, "clear", "Set aside"),
         ),
-        notes=tuple(map(sentence, found.assessment.notes)),
+        notes=tuple(map(plainly, found.assessment.notes)),
         history=history(found, policy),
         rules=(
             f"Rules {found.assessment.rules_version}, on {day_of_record(found.visit.today)}. "
@@ -216,7 +220,7 @@ def headline(found: Situation) -> str:
     if found.facts.deceased is True:
         return "The chart says that the patient has died"
     if not found.current:
-        unknown = any(isinstance(c.verdict, NotEvaluable) for c in found.assessment.checks)
+        unknown = why_perhaps_current(found.facts, found.visit.today) is not None
         return "Whether clonazepam is taken is not known" if unknown else "No current clonazepam"
     words = "Clonazepam"
     if found.present.sources:
@@ -304,21 +308,22 @@ def _title(check: str) -> str:
     return rule(CheckId(check)).title
 
 
-def _finding(finding: Finding) -> FindingLine:
+def _finding(finding: Finding, plainly: Callable[[str], str]) -> FindingLine:
     fired = finding.fired
     return FindingLine(
         kind=fired.severity.value,
         word=fired.severity.word,
         title=_title(finding.check.value),
-        why=sentence(fired.why),
-        details=tuple(map(sentence, fired.details)),
+        why=plainly(fired.why),
+        details=tuple(map(plainly, fired.details)),
         sources=listed(cite(key).called for key in fired.evidence),
     )
 
 
 def _lines(found: Situation, verdict: type, kind: str, word: str) -> tuple[FindingLine, ...]:
+    plainly = plain_words(found.facts)
     return tuple(
-        FindingLine(kind, word, _title(c.check.value), sentence(c.verdict.why), (), "")
+        FindingLine(kind, word, _title(c.check.value), plainly(c.verdict.why), (), "")
         for c in found.assessment.checks
         if isinstance(c.verdict, verdict)
     )

@@ -8,11 +8,14 @@ from decimal import Decimal
 
 from clinical.checks.words import drug_name, listed
 from clinical.facts import MedicationRecord
+from clinical.plain_words import day as day_of_record
+from clinical.plain_words import in_days, sentence
 from clinical.taper import Intake, IntakeTime, Pieces, TaperStep, Target
 
 __all__ = [
     "day_in_plan",
     "day_of_record",
+    "in_days",
     "intakes_in_words",
     "listed",
     "number_word",
@@ -32,21 +35,9 @@ _WHEN = {
 }
 
 
-def day_of_record(day: date) -> str:
-    """A date of the past: "4 Jan 2027"."""
-    return f"{day.day} {day:%b} {day.year:04d}"
-
-
 def day_in_plan(day: date) -> str:
     """A date one acts on: "Mon 4 Jan 2027"."""
     return f"{day:%a} {day_of_record(day)}"
-
-
-def sentence(words: str) -> str:
-    """With a capital and a full stop."""
-    words = words.strip()
-    first = words[:1].upper() + words[1:]
-    return first if first.endswith((".", "!", "?")) else f"{first}."
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:

@@ -7,7 +7,6 @@ that matters, clonazepam 2 mg a day since 3 Mar 2024, stands at the end of the l
 from __future__ import annotations
 
 import json
-import socket
 import sys
 import threading
 import time
@@ -23,6 +22,7 @@ import pytest
 import sqlalchemy as sa
 from joserfc.jwk import KeySet
 from paged_ehr import PATIENT, PagedEhr
+from ports import free_port
 
 from ehr.keys import OurKeys, new_key_set
 from store import migrate
@@ -82,9 +82,7 @@ def place(
     """A service that runs; a worker is started by the test, when it wants one."""
     registry = tmp_path / "ehrs.toml"
     registry.write_text(paged_ehr.registry_text(ehr.base), encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = make_settings(broker_url=broker.url, ehrs_file=registry, port=port)
     monkeypatch.setenv("TAPERGUARD_EHRS_FILE", str(registry))
     monkeypatch.setenv("TAPERGUARD_OUTBOX_LEASE_SECONDS", "2")

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -20,6 +19,7 @@ import cds
 import psutil
 import pytest
 import sqlalchemy as sa
+from ports import free_port
 from sqlalchemy.engine import Engine
 from starlette.testclient import TestClient
 
@@ -121,9 +121,7 @@ class Service:
     """`taperguard serve` in a process of its own."""
 
     def __init__(self, keep: Callable[..., Any], data: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.keep, self.data = keep, data
         self.kept: Any = None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ import pytest
 import uvicorn
 from ehr_screen import Screen
 from playwright.sync_api import sync_playwright
+from ports import free_port
 
 from store import migrate
 from taperguard import settings as settings_module
@@ -33,12 +33,6 @@ from taperguard.supervise import KEEPER
 
 AXE = (Path(__file__).parents[1] / "support" / "axe.min.js").read_text(encoding="utf-8")
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def answers(url: str) -> bool:

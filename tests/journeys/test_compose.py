@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ports import free_port
 
 from store.cards_shown import CardsShown, ShownCard
 from taperguard import settings as settings_module
@@ -45,13 +46,6 @@ def interpolated(text: str, given: dict[str, str]) -> str:
         return rest
 
     return re.sub(r"\$\{(?P<name>\w+)(?P<kind>:[-?])(?P<rest>[^}]*)\}", value, text)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def test_a_link_leads_to_the_check_or_number_that_it_names(
     page.goto("/evidence")
     page.keyboard.press("Tab")
     assert page.locator(":focus").inner_text() == "Skip to the rules"
-    page.get_by_role("navigation").get_by_role("link", name="2 mg of clonazepam a day").focus()
+    page.get_by_role("navigation").get_by_role("link", name="A high dose of clonazepam").focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/evidence#high-dose")
     assert 0 <= page.locator("#high-dose").bounding_box()["y"] < 100

@@ -121,7 +121,7 @@ FACTS = {
     "elm": {"rbd"},
     "linnet": {"dementia"},
     "tansy": {"is pregnant"},
-    "siskin": {"phq9_item9 0", "phq9_item9 1", "phq9_total 16", "depression"},
+    "siskin": {"phq9_item9 0", "phq9_item9 1", "depression"},
     "dunlin": {"sleep_apnoea", "insomnia"},
     "sedge": {"ptsd", "insomnia"},
     "bramble": {"z-drug", "gabapentinoid"},

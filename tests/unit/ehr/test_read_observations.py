@@ -67,8 +67,7 @@ def test_a_finding_says_what_when_and_where():
         (ITEM_9, answer(LOINC, "LA6569-3"), 1),
         (ITEM_9, answer(LOINC, "LA6570-1"), 2),
         (ITEM_9, answer(LOINC, "LA6571-9"), 3),
-        (TOTAL, {"valueInteger": 27}, 27),
-        (TOTAL, {"valueQuantity": {"value": 14}}, 14),
+        (ITEM_9, {"valueQuantity": {"value": 3}}, 3),
         (FALLS_IN_A_YEAR, {"valueInteger": 2}, 2),
         (FALLS_IN_A_YEAR, {"valueBoolean": True}, True),
         (FALLS_IN_A_YEAR, answer(LOINC, "LA33-6"), True),
@@ -107,7 +106,6 @@ def test_the_first_coding_that_is_an_answer_counts():
         (ITEM_9, {"valueString": "Several days"}),
         (ITEM_9, {"valueBoolean": True}),
         (ITEM_9, answer(LOINC, "LA33-6")),
-        (TOTAL, {"valueInteger": 28}),  # nine items of 0 to 3
         (PREGNANCY, {"valueInteger": 1}),
         (PREGNANCY, answer(SNOMED, "102874004")),  # possible pregnancy
         (FALLS_IN_A_YEAR, {"valueRange": {"low": {"value": 1}}}),
@@ -168,7 +166,7 @@ def test_a_panel_is_read_by_its_components():
         ],
         hasMember=[{"reference": "Observation/other"}],
     )
-    assert [(f.concept, f.value) for f in facts(panel)] == [("phq9_item9", 1), ("phq9_total", 12)]
+    assert [(f.concept, f.value) for f in facts(panel)] == [("phq9_item9", 1)]
 
 
 # --- when ---------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from ports import free_port
 
 from taperguard.sandbox.cds import cards
 from taperguard.sandbox.cds.cards import Card, Nonsense, read_answer, read_card
@@ -158,10 +159,7 @@ def test_services_that_are_none_are_passed_over(service: Any) -> None:
 
 
 def test_a_service_that_is_down_is_a_sentence() -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    (answer,) = exchange([Ask(f"http://127.0.0.1:{port}/cds-services")])
+    (answer,) = exchange([Ask(f"http://127.0.0.1:{free_port()}/cds-services")])
     assert (answer.status, answer.problem) == (None, "it could not be reached")
 
 

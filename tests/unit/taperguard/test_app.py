@@ -55,7 +55,7 @@ def test_discovery_lists_the_order_service_under_two_hooks_and_the_review(client
             "statements": "MedicationStatement?patient={{context.patientId}}",
             "allergies": "AllergyIntolerance?patient={{context.patientId}}",
             "observations": (
-                "Observation?patient={{context.patientId}}&code=44260-8,44261-6,44249-1,52552-7,"
+                "Observation?patient={{context.patientId}}&code=44260-8,44249-1,52552-7,"
                 "59454-9,82810-3,29463-7,3141-9,3142-7"
             ),
         }

@@ -90,7 +90,7 @@ def test_a_hold_is_shown_before_it_is_saved_with_the_past_and_what_was_planned(
     """
     clock["today"] = date(2026, 12, 7)
     page = client.get(CHANGE, params={"kind": "hold", "days": "14"}).text
-    assert "1.875 mg/day is held from 2026-12-07 to 2026-12-20." in page
+    assert "1.875 mg/day is held from 7 Dec 2026 to 20 Dec 2026." in page
     row = re.search(r"<tr[^>]*><th scope=\"row\">Mon 21 Dec 2026.*?</tr>", page, re.DOTALL)
     assert row is not None
     assert '<td class="n dose">1.75</td><td class="n was">1.625</td>' in row[0]
@@ -191,8 +191,8 @@ def test_signed_orders_that_still_say_the_same_go_on(client, saved, clock):
     discontinue = page[
         page.index("Signed orders to discontinue on Mon 7 Dec 2026, when the new ones begin") :
     ]
-    assert "from 2026-11-23 to 2026-12-06" not in discontinue
-    assert "from 2026-12-07 to 2026-12-20" in discontinue
+    assert "from 23 Nov 2026 to 6 Dec 2026" not in discontinue
+    assert "from 7 Dec 2026 to 20 Dec 2026" in discontinue
     change(client, kind="slow-down")
     new = orders_of(saved, "draft")
     assert min(days_of(it) for it in new) == ("2026-12-07", "2026-12-13")
@@ -301,8 +301,8 @@ def test_of_an_active_plan_a_draft_says_that_it_was_stopped(client, saved, clock
     clock["today"] = date(2026, 11, 30)
     page = client.get(CHANGE, params={"kind": "stop", "flag": "seizure"}).text
     discontinue = page[page.index("Signed orders that have not begun") :]
-    assert "from 2026-11-23 to 2026-12-06" not in discontinue  # what is taken now goes on
-    assert "from 2026-12-07 to 2026-12-20" in discontinue
+    assert "from 23 Nov 2026 to 6 Dec 2026" not in discontinue  # what is taken now goes on
+    assert "from 7 Dec 2026 to 20 Dec 2026" in discontinue
     change(client, kind="stop", flag="seizure", why="Seizure last night")
     _, new = plans_of(saved)
     assert "stopped on 2026-11-30" in new["title"]
@@ -322,7 +322,7 @@ def test_a_plan_whose_own_record_was_dropped_is_read_from_its_steps(client, save
     clock["today"] = date(2026, 12, 7)
     page = client.get(CHANGE, params={"kind": "hold", "days": "14"}).text
     assert "This EHR has not kept the plan itself" in page
-    assert "1.875 mg/day is held from 2026-12-07 to 2026-12-20." in page
+    assert "1.875 mg/day is held from 7 Dec 2026 to 20 Dec 2026." in page
     assert change(client, kind="hold", days="14").status_code == 303
 
 
@@ -345,7 +345,7 @@ def test_the_hand_out_is_of_the_plan_as_it_stands(client, saved, clock):
 def test_before_the_first_cut_the_present_order_goes_on_until_the_new_ones_begin(client, saved):
     """Held on the first day for 14: 2 mg goes on, 1.875 begins on 7 Dec 2026."""
     page = client.get(CHANGE, params={"kind": "hold", "days": "14"}).text
-    assert "2 mg/day is held from 2026-11-23 to 2026-12-06." in page
+    assert "2 mg/day is held from 23 Nov 2026 to 6 Dec 2026." in page
     words = "Signed orders to discontinue on Mon 7 Dec 2026, when the new ones begin"
     assert "clonazepam 1 mg tablet" in page[page.index(words) :]
 

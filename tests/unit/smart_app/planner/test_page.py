@@ -140,6 +140,23 @@ def test_an_unnamed_medicine_may_be_clonazepam(client, chart):
     assert "Not checked" in words
 
 
+def test_a_chart_without_clonazepam_says_so_though_other_checks_lack_data(client, chart):
+    """A birth date or a list of conditions that is missing says nothing of clonazepam."""
+    chart.resources.pop()
+    chart.gaps.update(conditions="the list of conditions was refused (403)")
+    words = text_of(client.get(PAGE))
+    assert "No current clonazepam" in words
+    assert "Whether clonazepam is taken is not known" not in words
+
+
+def test_days_of_the_chart_are_written_as_people_write_them(client, chart):
+    new = cds.order("k1", ("6135", "ketoconazole"), authoredOn="2026-11-20")
+    chart.resources.append(new)
+    words = text_of(client.get(PAGE))
+    assert "20 Nov 2026" in words
+    assert "2026-11-20" not in words
+
+
 def test_words_from_the_chart_are_shown_as_words(client, chart):
     chart.resources[0]["name"] = [{"text": "<script>alert(1)</script>"}]
     chart.resources[1]["dosageInstruction"][0]["text"] = '"><img src=x onerror=alert(1)>'

@@ -26,7 +26,7 @@ def test_a_schedule_is_drawn_as_it_was_typed_with_its_warnings(client):
     assert "Schedule: 2 mg/day to 0 mg/day, typed in by hand" in page
     assert "0 mg/day begins on Tue 23 Feb 2027, after 84 days" in page
     assert "two 0.5 mg tablets at bedtime" in page  # and not one of 1 mg
-    assert "The cut from 1.5 mg to 1 mg/day on 2026-12-29 is 33.3 %" in page
+    assert "The cut from 1.5 mg to 1 mg/day on 29 Dec 2026 is 33.3 %" in page
     assert "Judged, and not to be saved" not in page
     assert "Dashed: the recommended 10 % of the current dose every 2 weeks" in page
 
@@ -48,10 +48,10 @@ def test_a_dose_that_no_tablets_make_is_not_read_as_nothing(client):
 
 
 FORBIDDEN = {
-    "a rise": ("14 days 1 mg\n14 days 1.5 mg\nthen 0", "The dose rises on 2026-12-15 from 1 mg"),
+    "a rise": ("14 days 1 mg\n14 days 1.5 mg\nthen 0", "The dose rises on 15 Dec 2026 from 1 mg"),
     "a gap": (
         "2026-12-01 to 2026-12-14 1.5\n2026-12-20 14 days 0.5 mg\nthen 0",
-        "ends on 2026-12-14, the",
+        "ends on 14 Dec 2026, the",
     ),
     "no end": ("14 days 1.5 mg\n14 days 1 mg", "The course has no end"),
     "no such dose": ("14 days 1.3 mg\nthen 0", "nearest doses they make are 1.25 mg and 1.5 mg"),
@@ -60,7 +60,7 @@ FORBIDDEN = {
         "its supply of 1 mg/day 14: add a fill",
     ),
     "a long fill": ("56 days 1 mg, supply 56\nthen 0", "divide it into fills of at most 28 days"),
-    "a stop": ("28 days 1.5 mg\nthen 0", "From 1.5 mg/day to nothing on 2026-12-29 would be an"),
+    "a stop": ("28 days 1.5 mg\nthen 0", "From 1.5 mg/day to nothing on 29 Dec 2026 would be an"),
     "days that go back": ("14 days 1\n2026-11-29 3 days 0.5\nthen 0", "so there is no picture"),
 }
 
@@ -114,5 +114,5 @@ def test_a_save_of_what_is_only_judged_writes_nothing_and_says_why(client, chart
     response = client.post(f"{PAGE}/save", data=fields)
     assert response.status_code == 422
     assert "Nothing was written." in response.text
-    assert "The dose rises on 2026-12-15" in response.text
+    assert "The dose rises on 15 Dec 2026" in response.text
     assert chart.transactions == []
