@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from cds_hooks.caller import Caller, NotTrusted
 from cds_hooks.discovery import ORDER_SAFETY, PATIENT_REVIEW, services
 from cds_hooks.feedback import NotKept, read_feedback
 from cds_hooks.request import BadRequest, HookRequest, read_request
@@ -25,6 +26,7 @@ from clinical.policy import Policy
 from ehr import log
 from ehr.decode import encode
 from ehr.outcome import operation_outcome
+from ehr.registry import TrustedEhr
 from store.feedback import Feedback
 
 _JSON = "application/json"
@@ -40,54 +42,55 @@ _RETRY_AFTER_SECONDS = 30
 class Collaborators:
     """What the door is given by the gate.
 
-    `today` and `bench` take the EHR's FHIR base (None when the request names none).
+    `trust` tells who calls, from the head of the request, and raises NotTrusted. `ehr_of` tells
+    which EHR a call of theirs is about, by the FHIR server that it names; raises BadRequest.
+    `complete` fetches what the prefetch lacks, within the time that it has; it never raises.
     `keep_shown` keeps what was shown; it may raise, and the answer is then given all the same.
     `keep_feedback` takes the service and the reports and keeps all of them or none: it returns
     those that were new, and raises NotKept when they should be sent again.
     `policy` is the site's: discovery lists what it lets an EHR configure.
-    `open_to_all` accepts calls without a client token; only development does.
     """
 
-    today: Callable[[str | None], date]
-    bench: Callable[[str | None], Bench]
-    keep_shown: Callable[[HookRequest, Answer], None]
-    keep_feedback: Callable[[str, tuple[Feedback, ...]], tuple[Feedback, ...]]
+    trust: Callable[[Request], Awaitable[Caller]]
+    ehr_of: Callable[[Caller, str | None], TrustedEhr | None]
+    complete: Callable[[HookRequest, TrustedEhr | None], Awaitable[HookRequest]]
+    today: Callable[[TrustedEhr | None], date]
+    bench: Callable[[TrustedEhr | None, str | None], Bench]
+    keep_shown: Callable[[HookRequest, TrustedEhr | None, Answer], None]
+    keep_feedback: Callable[[Caller, str, tuple[Feedback, ...]], tuple[Feedback, ...]]
     new_event_id: Callable[[], str]
     optional_needs: tuple[str, ...]
     policy: Policy
     most_bytes: int
-    open_to_all: bool
 
 
 def routes(given: Collaborators) -> list[Route]:
     """The routes of this door."""
 
-    async def discover(_: Request) -> Response:
-        if not given.open_to_all:
-            return _unauthorized()
-        return _json(services(given.optional_needs, given.policy))
+    async def discover(request: Request) -> Response:
+        async def work(_: Request, __: Caller, ___: Collaborators) -> Response:
+            return _json(services(given.optional_needs, given.policy))
+
+        return await _guarded(work, request, given, _DISCOVERY_FAILED)
 
     def hook_endpoint(service: _Service) -> Callable[[Request], Awaitable[Response]]:
         async def answered(request: Request) -> Response:
-            response = (
-                await _guarded(service.work, request, given, service.failed)
-                if given.open_to_all
-                else _unauthorized()
-            )
+            response = await _guarded(service.work, request, given, service.failed)
             HOOKS_ANSWERED.labels(service.id, str(response.status_code)).inc()
             return response
 
         return answered
 
-    async def unknown_service(_: Request) -> Response:
-        if not given.open_to_all:
-            return _unauthorized()
-        return refusal(404, "not-found", "There is no CDS service of this id.")
+    async def unknown_service(request: Request) -> Response:
+        async def work(_: Request, __: Caller, ___: Collaborators) -> Response:
+            return refusal(404, "not-found", "There is no CDS service of this id.")
+
+        return await _guarded(work, request, given, _DISCOVERY_FAILED)
 
     known = frozenset(service["id"] for service in services(given.optional_needs)["services"])
 
     async def feedback(request: Request) -> Response:
-        if not given.open_to_all or request.path_params["id"] not in known:
+        if request.path_params["id"] not in known:
             return await unknown_service(request)
         return await _guarded(_feedback, request, given, _FEEDBACK_FAILED)
 
@@ -111,10 +114,12 @@ class _Service:
     answer: Callable[[HookRequest, date, Bench], Answer]
     failed: str
 
-    async def work(self, request: Request, given: Collaborators) -> Response:
+    async def work(self, request: Request, caller: Caller, given: Collaborators) -> Response:
         """The cards for the call of a hook."""
         hook_request = read_request(await _body(request, given.most_bytes), self.hooks)
-        return _json(await run_in_threadpool(_answer, self, hook_request, given))
+        ehr = given.ehr_of(caller, hook_request.fhir_server)
+        whole = await given.complete(hook_request, ehr)
+        return _json(await run_in_threadpool(_answer, self, whole, ehr, given))
 
 
 _SERVICES = (
@@ -132,18 +137,21 @@ _SERVICES = (
         "TaperGuard could not review this chart because of an error of its own.",
     ),
 )
+_DISCOVERY_FAILED = "TaperGuard could not tell of its services because of an error of its own."
 _FEEDBACK_FAILED = "The feedback was not kept because of an error of TaperGuard."
 
 
 async def _guarded(
-    work: Callable[[Request, Collaborators], Awaitable[Response]],
+    work: Callable[[Request, Caller, Collaborators], Awaitable[Response]],
     request: Request,
     given: Collaborators,
     failed: str,
 ) -> Response:
     """What the work answers, or the refusal that fits; an error of ours is a 500 with an id."""
     try:
-        return await work(request, given)
+        return await work(request, await given.trust(request), given)
+    except NotTrusted:
+        return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
     except BadRequest as error:
         return refusal(400, "invalid", f"{error}.", error.field)
     except TooLarge:
@@ -164,13 +172,14 @@ async def _guarded(
         return refusal(500, "exception", f"{failed} Event {event_id}.")
 
 
-async def _feedback(request: Request, given: Collaborators) -> Response:
+async def _feedback(request: Request, caller: Caller, given: Collaborators) -> Response:
     """An empty 200 when every report is kept; otherwise none is.
 
     The specification gives the answer no body, and forbids an empty object.
     """
     reports = read_feedback(await _body(request, given.most_bytes))
-    new = await run_in_threadpool(given.keep_feedback, request.path_params["id"], reports)
+    service = request.path_params["id"]
+    new = await run_in_threadpool(given.keep_feedback, caller, service, reports)
     for report in new:
         FEEDBACK_KEPT.labels(report.outcome.value).inc()
     tolerated = sum(bool(report.notes) for report in reports)
@@ -178,10 +187,12 @@ async def _feedback(request: Request, given: Collaborators) -> Response:
     return Response(status_code=200)
 
 
-def _answer(service: _Service, hook_request: HookRequest, given: Collaborators) -> dict[str, Any]:
+def _answer(
+    service: _Service, hook_request: HookRequest, ehr: TrustedEhr | None, given: Collaborators
+) -> dict[str, Any]:
     """Assess, keep what was shown, answer."""
-    server = hook_request.fhir_server
-    found = service.answer(hook_request, given.today(server), given.bench(server))
+    bench = given.bench(ehr, hook_request.fhir_server)
+    found = service.answer(hook_request, given.today(ehr), bench)
     for checked in found.assessment.checks:
         CHECKS_MADE.labels(checked.check.value, type(checked.verdict).__name__).inc()
     for finding in found.assessment.findings:
@@ -189,18 +200,13 @@ def _answer(service: _Service, hook_request: HookRequest, given: Collaborators) 
         FINDINGS.labels(finding.check.value, shown).inc()
     body = dict(found.body)
     try:
-        given.keep_shown(hook_request, found)
+        given.keep_shown(hook_request, ehr, found)
     except Exception:  # noqa: BLE001 - a full disk must not keep a warning from the prescriber
         log.get(__name__).error("shown cards not kept", exc_info=True)
         extension = dict(body["extension"])
         extension["org.taperguard.recorded"] = False
         body["extension"] = extension
     return body
-
-
-def _unauthorized() -> Response:
-    """A bare 401: who calls has to be known, and client trust is not configured."""
-    return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
 
 
 class TooLarge(Exception):

@@ -32,7 +32,7 @@ def gather(request: HookRequest) -> Resources:
     return Resources(
         by_type={kind: tuple(found) for kind, found in supplied.by_type.items()},
         drafts=request.drafts,
-        gaps=supplied.gaps,
+        gaps={**supplied.gaps, **request.unfetched},
         notes=(*request.notes, *supplied.notes),
         asked=supplied.asked,
     )

@@ -5,8 +5,9 @@ Everything that makes the request unusable is a BadRequest whose message names t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ehr.decode import NotJson, decode
@@ -19,6 +20,8 @@ CONFIGURATION = "org.taperguard.configuration"
 
 ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW = "order-select", "order-sign", "patient-view"
 _LONGEST_ID = 512
+# RFC 6750, 2.1: what may stand behind "Bearer", and no line break that would end the header.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,16384}=*", re.ASCII)
 _MOST_DRAFTS = 500
 
 
@@ -31,10 +34,24 @@ class BadRequest(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class FhirAuthorization:
+    """The request's own access to the EHR (CDS Hooks 2.0, FHIR Resource Access).
+
+    The token lives as long as the answer: it is neither kept nor logged, and goes to the
+    registered EHR only. `patient` and `scope` are what the EHR says that it reaches.
+    """
+
+    access_token: str = field(repr=False)
+    scope: str | None
+    patient: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class HookRequest:
     """One call of an EHR. `prefetch` is raw JSON; None when the EHR sent none.
 
     `configuration` is what the EHR wishes of this answer, by code, as it was sent.
+    `unfetched` says, by prefetch key, why a part that was not supplied could not be fetched.
     """
 
     hook: str
@@ -47,6 +64,8 @@ class HookRequest:
     fhir_server: str | None
     notes: tuple[str, ...]
     configuration: Mapping[str, Any]
+    authorization: FhirAuthorization | None = None
+    unfetched: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_request(raw: bytes, hooks: frozenset[str]) -> HookRequest:
@@ -76,6 +95,7 @@ def read_request(raw: bytes, hooks: frozenset[str]) -> HookRequest:
         prefetch=_prefetch(body),
         fhir_server=_fhir_server(body),
         configuration=_configuration(body, notes),
+        authorization=_authorization(body, notes),
         notes=tuple(notes),
     )
 
@@ -104,6 +124,24 @@ def _configuration(body: Mapping[str, Any], notes: list[str]) -> Mapping[str, An
         return given or {}
     notes.append("the configuration in the request's extension is no JSON object: not followed")
     return {}
+
+
+def _authorization(body: Mapping[str, Any], notes: list[str]) -> FhirAuthorization | None:
+    """The token of the request; one that cannot be used is noted: the prefetch may do without."""
+    given = body.get("fhirAuthorization")
+    if given is None:
+        return None
+    held = as_object(given)
+    token, kind = as_text(held.get("access_token")), as_text(held.get("token_type"))
+    if token is None or (kind or "").lower() != "bearer" or not _TOKEN.fullmatch(token):
+        notes.append("the request's fhirAuthorization holds no bearer token that can be used")
+        return None
+    patient = as_text(held.get("patient"))
+    return FhirAuthorization(
+        access_token=token,
+        scope=as_text(held.get("scope")),
+        patient=None if patient is None else patient.removeprefix("Patient/"),
+    )
 
 
 def _fhir_server(body: Mapping[str, Any]) -> str | None:

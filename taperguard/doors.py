@@ -7,7 +7,9 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
 
+from cds_hooks.caller import Caller, NotTrusted, ehr_of
 from cds_hooks.door import Collaborators
 from cds_hooks.feedback import NotKept
 from cds_hooks.gather import Background
@@ -35,25 +37,18 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def ehr_of(registry: Registry, fhir_server: str | None) -> TrustedEhr | None:
-    """The EHR that a request names, if we know it."""
-    return None if fhir_server is None else registry.by_fhir_base(fhir_server)
-
-
 def bench_of(
     settings: Settings,
-    registry: Registry,
     policies: Policies,
     histories: Histories | None = None,
     memory: HouseMemory | None = None,
-) -> Callable[[str | None], Bench]:
-    """What the services work with, by the FHIR base that a request names.
+) -> Callable[[TrustedEhr | None, str | None], Bench]:
+    """What the services work with, by the EHR and the FHIR base that a request names.
 
     Without `histories` nothing is read in the background, without `memory` nothing is settled.
     """
 
-    def bench(fhir_server: str | None) -> Bench:
-        ehr = ehr_of(registry, fhir_server)
+    def bench(ehr: TrustedEhr | None, fhir_server: str | None) -> Bench:
         return Bench(
             policy=policies.of(None if ehr is None else ehr.id),
             new_id=new_id,
@@ -66,11 +61,10 @@ def bench_of(
     return bench
 
 
-def today_of(registry: Registry, now: Callable[[], datetime]) -> Callable[[str | None], date]:
+def today_of(now: Callable[[], datetime]) -> Callable[[TrustedEhr | None], date]:
     """The date where the clinic of the request's EHR is (CLINICAL 1); in UTC when unknown."""
 
-    def today(fhir_server: str | None) -> date:
-        ehr = ehr_of(registry, fhir_server)
+    def today(ehr: TrustedEhr | None) -> date:
         return now().astimezone(UTC if ehr is None else ehr.time_zone).date()
 
     return today
@@ -87,10 +81,9 @@ def cds_hooks_collaborators(house: House) -> Collaborators:
     )
     keep = Impatient(KEEPING_SECONDS)
 
-    def keep_shown(request: HookRequest, found: Answer) -> None:
+    def keep_shown(request: HookRequest, ehr: TrustedEhr | None, found: Answer) -> None:
         if not found.dealt.cards:
             return
-        ehr = ehr_of(house.registry, request.fhir_server)
         cards = tuple(
             ShownCard(uuid=card, checks=tuple(c.value for c in checks), severity=severity.value)
             for card, checks, severity in found.dealt.spoken_for
@@ -109,7 +102,9 @@ def cds_hooks_collaborators(house: House) -> Collaborators:
         whose = memory.of(ehr, request.fhir_server).whose(request.patient_id, found.service)
         keep(lambda: house.promise_cards_shown(shown, whose, facts))
 
-    def keep_feedback(service: str, reports: tuple[Feedback, ...]) -> tuple[Feedback, ...]:
+    def keep_feedback(
+        _: Caller, service: str, reports: tuple[Feedback, ...]
+    ) -> tuple[Feedback, ...]:
         try:
             with writing(house.engine) as connection:
                 new = feedback.record(
@@ -120,16 +115,26 @@ def cds_hooks_collaborators(house: House) -> Collaborators:
         except (SQLAlchemyError, OSError) as error:
             raise NotKept from error
 
+    async def trust(_: Request) -> Caller:
+        if house.settings.is_production:
+            raise NotTrusted("no-token")
+        return Caller()
+
+    async def complete(request: HookRequest, _: TrustedEhr | None) -> HookRequest:
+        return request
+
     return Collaborators(
-        today=today_of(house.registry, house.now),
-        bench=bench_of(house.settings, house.registry, house.policies, house.histories, memory),
+        trust=trust,
+        ehr_of=lambda caller, server: ehr_of(caller, server, house.registry),
+        complete=complete,
+        today=today_of(house.now),
+        bench=bench_of(house.settings, house.policies, house.histories, memory),
         keep_shown=keep_shown,
         keep_feedback=keep_feedback,
         new_event_id=new_id,
         optional_needs=optional_needs(house.registry),
         policy=house.policies.site,
         most_bytes=MOST_BYTES,
-        open_to_all=not house.settings.is_production,
     )
 
 

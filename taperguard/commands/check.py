@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TextIO
 
+from cds_hooks.caller import Caller, ehr_of
 from cds_hooks.request import BadRequest, read_request
 from cds_hooks.services.order_safety import HOOKS, NothingDecided, answer
 from ehr.decode import pretty
@@ -46,8 +47,9 @@ def run(
         return 2
     try:
         request = read_request(raw, HOOKS)
-        day = on or today_of(registry, now)(request.fhir_server)
-        found = answer(request, day, bench_of(settings, registry, policies)(request.fhir_server))
+        ehr = ehr_of(Caller(), request.fhir_server, registry)
+        bench = bench_of(settings, policies)(ehr, request.fhir_server)
+        found = answer(request, on or today_of(now)(ehr), bench)
     except BadRequest as error:
         stderr.write(f"{error}.\n")
         return 2

@@ -275,3 +275,40 @@ def test_without_any_data_an_order_of_another_drug_is_clear(ask, good):
         "new", ("314076", "lisinopril 10 MG Oral Tablet"), status="draft"
     )
     assert set(cds.results_of(ask(good)).values()) == {"clear"}
+
+
+# --- access to the EHR -------------------------------------------------------------------------
+
+
+def test_the_token_of_a_request_is_taken_and_never_shown(good):
+    good["fhirAuthorization"] = {
+        "access_token": "abc.def",
+        "token_type": "Bearer",
+        "expires_in": 300,
+        "scope": "patient/MedicationRequest.rs",
+        "subject": "taperguard",
+        "patient": "Patient/p1",
+    }
+    taken = read(good)
+    assert taken.authorization.access_token == "abc.def"
+    assert taken.authorization.patient == "p1"
+    assert "abc.def" not in repr(taken)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "abc",
+        [],
+        {"access_token": "abc", "token_type": "MAC"},
+        {"access_token": "abc"},
+        {"token_type": "Bearer"},
+        {"access_token": "abc\r\nHost: elsewhere", "token_type": "Bearer"},
+        {"access_token": "a" * 20_000, "token_type": "Bearer"},
+    ],
+)
+def test_a_token_that_cannot_be_used_is_noted_and_the_prefetch_is_read_all_the_same(good, given):
+    good["fhirAuthorization"] = given
+    taken = read(good)
+    assert taken.authorization is None
+    assert any("fhirAuthorization" in note for note in taken.notes)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cds_hooks.caller import Caller, ehr_of
+from cds_hooks.request import BadRequest
 from clinical.policy import default_policy
 from clinical.taper import default_products
 from ehr.registry import Registry, parse_registry
@@ -45,11 +47,23 @@ def test_each_site_has_its_own_tablets_and_else_the_same_policy(registry: Regist
 
 def test_a_hook_of_a_site_is_answered_with_its_tablets(registry: Registry) -> None:
     loaded = settings.load()
-    bench = bench_of(loaded, registry, wiring.policies(loaded, registry))
-    assert len(bench("https://north.example.org/fhir").policy.tablets) == 2
+    bench = bench_of(loaded, wiring.policies(loaded, registry))
+    north = "https://north.example.org/fhir"
+    assert len(bench(ehr_of(Caller(), north, registry), north).policy.tablets) == 2
     # One whose EHR is not registered (development) gets the shipped ones.
-    assert bench("https://west.example.org/fhir").policy.tablets == default_products()
-    assert bench(None).policy.tablets == default_products()
+    west = "https://west.example.org/fhir"
+    assert bench(ehr_of(Caller(), west, registry), west).policy.tablets == default_products()
+    assert bench(None, None).policy.tablets == default_products()
+
+
+def test_a_client_calls_about_its_own_ehr_and_no_other(registry: Registry) -> None:
+    north = registry.get("north")
+    caller = Caller(north)
+    assert ehr_of(caller, None, registry) is north
+    assert ehr_of(caller, "https://north.example.org/fhir/", registry) is north
+    for elsewhere in ("https://south.example.org/fhir", "https://west.example.org/fhir"):
+        with pytest.raises(BadRequest, match="not the FHIR server of the client"):
+            ehr_of(caller, elsewhere, registry)
 
 
 def test_discovery_asks_for_what_some_site_sends(registry: Registry) -> None:

@@ -14,9 +14,11 @@ import sqlalchemy as sa
 from prometheus_client import REGISTRY
 from sqlalchemy.exc import OperationalError
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from cds_hooks import door
+from cds_hooks.caller import Caller, NotTrusted
 from ehr import log
 from store import feedback
 from store.database import reading
@@ -157,7 +159,11 @@ def test_an_unknown_service_is_a_404(client: TestClient, house: wiring.House, ro
 
 def test_production_takes_no_feedback_from_strangers(house: wiring.House, rows: Rows) -> None:
     """Bare 401, for known and unknown services alike."""
-    closed = replace(doors.cds_hooks_collaborators(house), open_to_all=False)
+
+    async def nobody(_: Request) -> Caller:
+        raise NotTrusted("no-token")
+
+    closed = replace(doors.cds_hooks_collaborators(house), trust=nobody)
     client = TestClient(Starlette(routes=door.routes(closed)))
     for path in (PATH, "/cds-services/other/feedback"):
         response = client.post(path, json={"feedback": [report()]})
