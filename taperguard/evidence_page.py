@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -192,13 +193,8 @@ def _links(told: Mapping[str, Any]) -> dict[str, dict[str, tuple[str, str]]]:
     }
 
 
-def routes(
-    *, development: bool, policy: Policy, by_ehr: Mapping[str, Policy] | None = None
-) -> list[BaseRoute]:
-    """The page, its JSON and its style sheets.
-
-    `policy` is the site's; `by_ehr` are the policies of single EHRs, by their names.
-    """
+@cache
+def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("taperguard"),
         autoescape=True,
@@ -208,7 +204,17 @@ def routes(
     )
     for words in (day, shown, called, choice_of_a_check):
         environment.filters[words.__name__] = words
-    template = environment.get_template("evidence.html")
+    return environment.get_template("evidence.html")
+
+
+def routes(
+    *, development: bool, policy: Policy, by_ehr: Mapping[str, Policy] | None = None
+) -> list[BaseRoute]:
+    """The page, its JSON and its style sheets.
+
+    `policy` is the site's; `by_ehr` are the policies of single EHRs, by their names.
+    """
+    template = _template()
     told = evidence(policy, by_ehr or {})
     view = view_of(told)
 

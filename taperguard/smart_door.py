@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable
 
 import httpx2
@@ -68,13 +67,12 @@ def collaborators(house: House, *, http: HttpFactory | None = None) -> Collabora
 
 
 def _http_factory() -> HttpFactory:
-    trust = ssl.create_default_context()
 
     def http() -> httpx2.AsyncClient:
         # One for each piece of work: it lives in the event loop that uses it, and nothing of one
         # patient's connection is left for the next.
         return httpx2.AsyncClient(
-            verify=trust, timeout=_TIMEOUT, limits=_LIMITS, follow_redirects=False
+            verify=wiring.authorities(), timeout=_TIMEOUT, limits=_LIMITS, follow_redirects=False
         )
 
     return http

@@ -298,9 +298,9 @@ def our_keys(settings: Settings, registry: Registry) -> OurKeys | None:
     Raises MalformedKeys or SettingsRefused.
     """
     if settings.signing_keys is not None:
-        return OurKeys(settings.signing_keys.get_secret_value())
+        return _keys(settings.signing_keys.get_secret_value())
     if not settings.is_production:
-        return OurKeys(kept_secret(settings.data, "signing_keys", new_key_set))
+        return _keys(kept_secret(settings.data, "signing_keys", new_key_set))
     needing = [
         ehr.id
         for ehr in registry
@@ -313,16 +313,22 @@ def our_keys(settings: Settings, registry: Registry) -> OurKeys | None:
     return None
 
 
+@cache
+def _keys(text: str) -> OurKeys:
+    """A private RSA key is proven when it is read, which takes a tenth of a second: once."""
+    return OurKeys(text)
+
+
 def worker_http() -> httpx2.Client:
     """A client for one piece of work of a worker. It follows no redirects."""
     return httpx2.Client(
-        verify=_trust(),
+        verify=authorities(),
         timeout=httpx2.Timeout(20, connect=5),
         follow_redirects=False,
     )
 
 
 @cache
-def _trust() -> ssl.SSLContext:
+def authorities() -> ssl.SSLContext:
     """The authorities of this machine; read once, they are many."""
     return ssl.create_default_context()

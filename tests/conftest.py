@@ -22,8 +22,10 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
+from together import FilesTogether
 
 from ehr import seal
+from ehr.keys import new_key_set
 from store import migrate
 from store.database import make_engine
 from taperguard import settings as settings_module
@@ -31,6 +33,12 @@ from taperguard import valkey as valkey_server
 from taperguard import wiring
 from taperguard.settings import Settings
 from taperguard.supervise import KEEPER
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesTogether:
+    """How the tests are shared out among the processes of a run."""
+    return FilesTogether(config, log)
+
 
 NOBODY = 65534
 MOMENT = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
@@ -291,12 +299,23 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(scope="session")
+def signing_keys() -> str:
+    """Keys of the service: an RSA key takes a second to make, so once."""
+    return new_key_set()
+
+
 @pytest.fixture
-def make_settings(clean_environment: None, tmp_path: Path) -> Callable[..., Settings]:
+def make_settings(
+    clean_environment: None, tmp_path: Path, signing_keys: str
+) -> Callable[..., Settings]:
     """Settings with a data folder of this test (with a space in its path)."""
 
     def make(**given: object) -> Settings:
-        return settings_module.load(**{"data": tmp_path / "data of it", **given})
+        loaded = settings_module.load(**{"data": tmp_path / "data of it", **given})
+        if not loaded.is_production:
+            wiring.kept_secret(loaded.data, "signing_keys", lambda: signing_keys)
+        return loaded
 
     return make
 

@@ -11,6 +11,7 @@ import csv
 import tomllib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -23,8 +24,12 @@ def table(name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(lines))
 
 
+@cache
 def document(name: str) -> Mapping[str, Any]:
-    """A TOML document of this folder; numbers with a fraction arrive as exact decimals."""
+    """A TOML document of this folder; numbers with a fraction arrive as exact decimals.
+
+    Read once and shared: nobody changes what is in it.
+    """
     text = files(__name__).joinpath(name).read_text(encoding="utf-8")
     return tomllib.loads(text, parse_float=Decimal)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cache
 from weakref import WeakValueDictionary
 
 import jinja2
@@ -12,6 +13,7 @@ from smart_app.planner.words import in_days
 from smart_app.visit import Visit
 
 
+@cache
 def templates() -> jinja2.Environment:
     """The templates of this door; what they are not given is an error."""
     environment = jinja2.Environment(

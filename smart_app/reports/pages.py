@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any
 
 import jinja2
@@ -30,18 +31,23 @@ class Message:
     links: tuple[tuple[str, str], ...] = ()
 
 
+@cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("smart_app"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
 class Pages:
     """`css` are the addresses of the style sheets."""
 
     def __init__(self, css: Sequence[str], *, development: bool) -> None:
         self._always = {"css": tuple(css), "development": development}
-        self._templates = jinja2.Environment(
-            loader=jinja2.PackageLoader("smart_app"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._templates = _templates()
 
     def report(self, who: Reader, view: ReportView) -> Response:
         """The report of a night."""

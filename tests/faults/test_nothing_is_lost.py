@@ -36,6 +36,7 @@ class Prescriber:
     """
 
     base: str
+    pause: float = 0
     stop: threading.Event = field(default_factory=threading.Event)
     shown: set[str] = field(default_factory=set)
     overridden: set[str] = field(default_factory=set)
@@ -52,6 +53,7 @@ class Prescriber:
                     self.shown.update(cards)
                 self._post("/cds-services/clonazepam-safety/feedback", self._feedback(cards[0]))
                 self.overridden.add(cards[0])
+                time.sleep(self.pause)
             except (OSError, urllib.error.URLError):
                 self.unanswered += 1
                 time.sleep(0.05)
@@ -96,10 +98,13 @@ def kept(demo: Demo, query: str) -> list[Any]:
         connection.close()
 
 
-def walk(demo: Demo, until: Callable[..., None], kills: list[str], pause: float) -> None:
+def walk(
+    demo: Demo, until: Callable[..., None], kills: list[str], pause: float, thinks: float = 0
+) -> None:
+    """Kill these parts one after the other while somebody orders, thinking for so many seconds."""
     demo.start(TAPERGUARD_OUTBOX_LEASE_SECONDS="2")
     demo.lines_until_ready()
-    prescriber = Prescriber(f"http://127.0.0.1:{demo.port}")
+    prescriber = Prescriber(f"http://127.0.0.1:{demo.port}", thinks)
     thread = threading.Thread(target=prescriber.work)
     thread.start()
     try:
@@ -128,7 +133,7 @@ def walk(demo: Demo, until: Callable[..., None], kills: list[str], pause: float)
 def test_service_worker_and_broker_are_killed_and_nothing_answered_is_lost(
     demo: Demo, until: Callable[..., None]
 ) -> None:
-    walk(demo, until, PARTS, pause=0.5)
+    walk(demo, until, PARTS, pause=0.5, thinks=0.05)
 
 
 @pytest.mark.long

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from together import unit_of
 
 from ehr.needs import NEEDS
 
@@ -97,3 +98,18 @@ def test_every_prefetch_key_of_the_contract_is_a_need():
         "observations",
     ]
     assert [need.key for need in NEEDS if need.required] == ["patient", "medications", "conditions"]
+
+
+def test_files_that_share_a_server_are_run_by_one_process():
+    """Without it every process of a run starts the demo: `tests/support/together.py`."""
+    journeys = ROOT / "tests" / "journeys"
+    demo = [
+        file.relative_to(ROOT).as_posix()
+        for file in sorted(journeys.glob("test_*.py"))
+        if re.search(r"\bdemo: ", file.read_text(encoding="utf-8"))
+    ]
+    assert len(demo) > 5
+    assert {unit_of(file) for file in demo} == {"ordering"}
+    alone = "tests/unit/cds_hooks/test_cards.py"
+    assert unit_of(alone) == alone
+    assert unit_of(alone, otherwise=f"{alone}::test_one") == f"{alone}::test_one"

@@ -129,7 +129,7 @@ def test_the_72_year_old_from_order_to_signed_taper(
     card = page.get_by_role("article").first
     assert "Clonazepam 3 mg/day (raised from 2) with oxycodone, age 72" in card.inner_text()
     assert "Critical" in card.inner_text()
-    view.look("cards")
+    view.look("cards", every_scene=True)
     page.get_by_text(re.compile("^Inspector: ")).click()
     page.get_by_text("Request", exact=True).first.click()
     assert '"hook": "order-select"' in page.locator("pre").first.inner_text()
@@ -156,7 +156,7 @@ def test_the_72_year_old_from_order_to_signed_taper(
     assert "naloxone" in current
     assert "Take 1 tablet by mouth twice a day" not in current
     assert "Take 1 tablet by mouth twice a day" in page.locator(".past").inner_text()
-    view.look("chart-after")
+    view.look("chart-after", every_scene=True)
 
 
 @pytest.mark.browser

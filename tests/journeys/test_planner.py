@@ -135,7 +135,7 @@ def test_standalone_the_patient_is_picked_at_the_ehr_and_the_plan_is_in_the_char
     page.wait_for_url(f"{demo.service}/planner/**")
     planner = Planner(page)
     assert "Synthetic-Juniper" in planner.words
-    view.look("planner")
+    view.look("planner", every_scene=True)
     view.look_at_print("planner")
     planner.choose(SLOW)
     planner.save()

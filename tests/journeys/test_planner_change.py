@@ -46,7 +46,7 @@ def test_a_saved_plan_is_held_and_then_stopped_and_the_chart_follows(
     page.get_by_label("for", exact=True).fill("7")
     expect(page.locator("#spoken")).to_contain_text("mg/day is held from")
     assert page.evaluate("window.sameDocument === true")
-    view.look("planner-change")
+    view.look("planner-change", every_scene=True)
     page.get_by_role("textbox", name="Why").fill("Sleepless for four nights")
     page.get_by_role("button", name="Save this change to the chart").click()
     expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()

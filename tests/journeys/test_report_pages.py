@@ -98,7 +98,7 @@ def test_the_prescriber_reads_the_night_and_follows_a_number_to_its_patients(
     assert page.inner_text("h1").replace("\u2011", "-") == (
         "120 patients on clonazepam long-term; 34 patients at 2 mg a day or more"
     )
-    view.look("report")
+    view.look("report", every_scene=True)
     tile = page.get_by_role("listitem").filter(has_text="65 years or older").first
     view.press(tile.get_by_role("link", name="71"))
     assert page.inner_text("h1") == "2 patients: 65 years or older"
@@ -108,7 +108,7 @@ def test_the_prescriber_reads_the_night_and_follows_a_number_to_its_patients(
     view.press(page.get_by_role("link", name="All patients"))
     assert page.inner_text("h1") == "60 patients in this report"
     assert "not computable: as needed, no maximum given" in page.inner_text("main")
-    view.look("worklist")
+    view.look("worklist", every_scene=True)
     view.press(page.get_by_role("link", name="Later"))
     assert "26 to 50 of 60" in page.inner_text("main")
 
