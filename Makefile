@@ -7,6 +7,10 @@ LOCKS := deploy/locks
 COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
+# Dozens of processes import the same modules: their bytecode is kept, also where the machine's
+# environment says otherwise.
+export PYTHONDONTWRITEBYTECODE :=
+
 # A third of the tests' time is waiting for processes to come up: half as many tests again as cores.
 PYTEST := PYTEST_XDIST_AUTO_NUM_WORKERS=$${PYTEST_XDIST_AUTO_NUM_WORKERS:-$$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 ))} \
 	$(BIN)/python -m pytest -n auto --no-loadscope-reorder
@@ -26,7 +30,7 @@ setup: .venv/ready ## make .venv from the hashed lock; demo and test rest on it
 		$(PYTHON) -m venv --clear .venv || { echo "Python's venv module is missing (on Debian: the package python3-venv)." >&2; exit 1; }; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/installer.txt; }
 	@echo "Installing the locked packages ..."
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS)/dev.txt
+	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes $(LOCKS)/dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch .venv/ready
 
