@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -137,10 +138,11 @@ class Story(Person):
     expect: AnswerKey
 
 
-def read_stories(folder: Path = STORIES) -> list[Story]:
-    """Every story of a folder, in the order of its file names."""
+@cache
+def read_stories(folder: Path = STORIES) -> tuple[Story, ...]:
+    """Every story of a folder, in the order of its file names; read once."""
     formulary = read_formulary()
-    return [read_story(file, formulary) for file in sorted(folder.glob("*.toml"))]
+    return tuple(read_story(file, formulary) for file in sorted(folder.glob("*.toml")))
 
 
 _LISTS = frozenset({"has", "takes", "took", "reports", "reacts_to", "found"})
