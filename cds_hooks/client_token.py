@@ -51,7 +51,7 @@ and is taken for another leeway after that. Its use has to be remembered for lon
 
 MOST_CHARACTERS = 8_000
 
-_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*", re.ASCII)
 _KEY_ALONG = ("jwk", "x5u", "x5c")
 _NOT_PLAIN = ("crit", "b64", "zip", "enc", "cty")
 _TOKEN_ID = re.compile(r"[\x20-\x7e]{1,500}")
@@ -93,11 +93,11 @@ def read(compact: str) -> ClientToken:
     header = _object(head)
     algorithm, key_id, jku = header.get("alg"), header.get("kid"), header.get("jku")
     if algorithm not in ALGORITHMS:
-        raise NotTrusted(Reason.ALGORITHM_NEVER_TRUSTED)
+        raise NotTrusted(Reason.ALGORITHM_NOT_TAKEN)
     if any(name in header for name in _KEY_ALONG):
         raise NotTrusted(Reason.KEY_IN_HEADER)
     if any(name in header for name in _NOT_PLAIN):
-        raise NotTrusted(Reason.CRITICAL_HEADER)
+        raise NotTrusted(Reason.NOT_PLAIN)
     if header.get("typ") not in ("JWT", "jwt"):
         raise NotTrusted(Reason.NO_JWT)
     if not isinstance(key_id, str) or not key_id:
