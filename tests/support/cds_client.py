@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 import uuid
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -45,7 +46,8 @@ def ec(kid: str, curve: str = "P-384") -> ECKey:
 
 
 def rsa(kid: str, bits: int = 2048) -> RSAKey:
-    return RSAKey.generate_key(bits, {"kid": kid})
+    with warnings.catch_warnings(action="ignore"):  # of 1024 bits: that is what it is for
+        return RSAKey.generate_key(bits, {"kid": kid})
 
 
 def b64(raw: bytes) -> str:
