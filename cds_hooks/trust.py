@@ -46,6 +46,10 @@ class Trust:
     base_url: str
     may_be_without_token: bool
 
+    async def fetch_keys(self) -> None:
+        """The keys of all registered clients, before they call."""
+        await self.keys.fetch_first(client for ehr in self.registry for client in ehr.cds_clients)
+
     async def __call__(self, request: Request) -> Caller:
         """Who calls, by the head of the request. Raises NotTrusted, or CannotTell.
 

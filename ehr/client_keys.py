@@ -1,17 +1,19 @@
 """The keys of CDS clients, at hand when one calls: kept, renewed, and for a while used though old.
 
-A hook is answered while a prescriber waits, so a call waits for keys no longer than a moment
-(`Patience.wait`); a fetch that takes longer goes on and the next call has its keys. Whoever calls
-with a key that nobody knows may be the EHR after a rotation or a stranger with an invented one:
-the set is fetched again, at most once in `cool_down`, so that a stranger cannot make us hammer
-the EHR. An issuer that was not reachable rests for `rest`. A set without a usable key is a failure
-as well: an EHR that publishes an empty page by mistake keeps the keys that it had.
+A hook is answered while a prescriber waits. So keys are fetched when the service starts and renewed
+before they are old, beside the calls; where a call has to wait for them all the same (a key that
+nobody knows, a client that was down), it waits for a moment, and the fetch goes on without it.
+
+Whoever calls with a key that nobody knows may be the EHR after a rotation or a stranger with an
+invented one: the set is fetched again, at most once in `cool_down`, so that a stranger cannot make
+us hammer the EHR. An issuer that was not reachable rests for `rest`. A set without a usable key is
+a failure as well: an EHR that publishes an empty page by mistake keeps the keys that it had.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -20,6 +22,9 @@ import httpx2
 from ehr import log
 from ehr.cds_client import CdsClient
 from ehr.keys import Key, PublicKey, fetch_public_keys, fitting
+
+_FIRST_TRIES = 60
+_FIRST_PAUSE_SECONDS = 1.0
 
 
 class KeysUnreachable(Exception):
@@ -30,12 +35,17 @@ class KeysUnreachable(Exception):
 class Patience:
     """For how long what is done; each is a decision of ours (DECISIONS, client trust).
 
-    `fresh`: a key that its issuer has withdrawn is believed at most that much longer. `stale`: the
-    same while the issuer's key set cannot be reached; after it no key of the issuer is believed.
+    `wait`: how long a call waits for a fetch while the issuer has keys that may still serve;
+    `wait_for_first`: the same when it has none, and the answer would be a refusal. `renew`: from
+    this age on a set is fetched again beside the calls. `fresh`: a key that its issuer has
+    withdrawn is believed at most that much longer. `stale`: the same while the issuer's key set
+    cannot be reached; after it no key of the issuer is believed.
     """
 
     wait: timedelta = timedelta(milliseconds=250)
+    wait_for_first: timedelta = timedelta(seconds=1)
     fetch: timedelta = timedelta(seconds=3)
+    renew: timedelta = timedelta(minutes=5)
     fresh: timedelta = timedelta(minutes=10)
     stale: timedelta = timedelta(hours=4)
     cool_down: timedelta = timedelta(seconds=10)
@@ -80,16 +90,35 @@ class ClientKeys:
             return fitting(client.keys, kid, algorithm)
         ring = self._rings.setdefault(client.issuer, _Ring())
         found = fitting(ring.keys, kid, algorithm)
-        if not (found and self._within(ring.fetched_at, self._patience.fresh)):
-            if self._may_ask(ring):
-                await self._renew(ring, client)
+        has_keys = self._within(ring.fetched_at, self._patience.stale)
+        if found and self._within(ring.fetched_at, self._patience.fresh):
+            if not self._within(ring.fetched_at, self._patience.renew) and self._may_ask(ring):
+                self._start(ring, client)
+            return found
+        if self._may_ask(ring):
+            wait = self._patience.wait if has_keys else self._patience.wait_for_first
+            await asyncio.wait({self._start(ring, client)}, timeout=wait.total_seconds())
             found = fitting(ring.keys, kid, algorithm)
-        if not self._within(ring.fetched_at, self._patience.stale):
-            raise KeysUnreachable
-        if not found and (ring.failed or ring.fetching is not None):
-            # The newest set is not known: the key may well stand in it.
+            has_keys = self._within(ring.fetched_at, self._patience.stale)
+        # Without the newest set nobody can say that a key is not in it.
+        if not has_keys or (not found and (ring.failed or ring.fetching is not None)):
             raise KeysUnreachable
         return found
+
+    async def fetch_first(self, clients: Iterable[CdsClient]) -> None:
+        """The keys of all these clients, before they call; for one that is down it tries again.
+
+        When the service starts: its EHRs may start at the same time.
+        """
+        await asyncio.gather(*(self._first(client) for client in clients if not client.keys))
+
+    async def _first(self, client: CdsClient) -> None:
+        ring = self._rings.setdefault(client.issuer, _Ring())
+        for _ in range(_FIRST_TRIES):
+            await asyncio.wait({self._start(ring, client)})
+            if ring.fetched_at is not None:
+                return
+            await asyncio.sleep(_FIRST_PAUSE_SECONDS)
 
     def _may_ask(self, ring: _Ring) -> bool:
         pause = self._patience.rest if ring.failed else self._patience.cool_down
@@ -99,13 +128,13 @@ class ClientKeys:
         """Whether that moment is at most so long ago. A clock that was set back counts as long."""
         return moment is not None and timedelta(0) <= self._now() - moment <= span
 
-    async def _renew(self, ring: _Ring, client: CdsClient) -> None:
-        """Fetch the set, or wait for whoever is fetching it; no longer than a call may wait."""
+    def _start(self, ring: _Ring, client: CdsClient) -> asyncio.Task[None]:
+        """The fetch of the set: the one that is under way, or a new one."""
         running = ring.fetching
         if running is None or running.get_loop() is not asyncio.get_running_loop():
             running = asyncio.create_task(self._fetch(ring, client))
             ring.fetching = running
-        await asyncio.wait({running}, timeout=self._patience.wait.total_seconds())
+        return running
 
     async def _fetch(self, ring: _Ring, client: CdsClient) -> None:
         why = "no-usable-key"
@@ -123,8 +152,9 @@ class ClientKeys:
         finally:
             ring.fetching = None
             ring.tried_at = self._now()
-            ring.failed = not keys
         if keys:
             ring.keys, ring.fetched_at = keys, ring.tried_at
-        else:
+        elif not ring.failed:
+            # Once, when it begins: it may last for hours.
             log.get(__name__).warning("client keys not fetched", issuer=client.issuer, why=why)
+        ring.failed = not keys

@@ -83,7 +83,7 @@ def trust_of(house: House) -> Trust:
     )
 
 
-def cds_hooks_collaborators(house: House) -> Collaborators:
+def cds_hooks_collaborators(house: House, trust: Trust | None = None) -> Collaborators:
     """The CDS Hooks door of this house."""
     memory = HouseMemory(
         house.engine,
@@ -132,7 +132,7 @@ def cds_hooks_collaborators(house: House) -> Collaborators:
         return request
 
     return Collaborators(
-        trust=trust_of(house),
+        trust=trust or trust_of(house),
         ehr_of=lambda caller, server: ehr_of(caller, server, house.registry),
         complete=complete,
         today=today_of(house.now),

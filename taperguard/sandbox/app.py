@@ -113,7 +113,7 @@ def create_app(
     apps = {source_of(fhir_base, client.id): client.name for client in smart.clients.values()}
     identity = Identity(public, clock)
     discovery = Discovery(service, identity.token)
-    view = PatientView(todays, discovery, fhir_base, identity.token)
+    view = PatientView(todays, discovery, fhir_base)
     pages = Pages(
         todays,
         stories,
@@ -131,7 +131,7 @@ def create_app(
         today=today,
         fhir_base=fhir_base,
         public_url=public,
-        check=SafetyCheck(todays, discovery, fhir_base, identity.token),
+        check=SafetyCheck(todays, discovery, fhir_base),
         view=view,
         sender=sender,
         apps=apps,

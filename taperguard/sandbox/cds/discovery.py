@@ -35,7 +35,10 @@ class NoDiscovery(Exception):
 
 
 class Discovery:
-    """The services at one address. A failure is not kept: the next call asks again."""
+    """The services at one address. A failure is not kept: the next call asks again.
+
+    `sign` makes the token of each call of them, discovery's own too.
+    """
 
     def __init__(
         self,
@@ -44,7 +47,7 @@ class Discovery:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._address = f"{service_url}/cds-services"
-        self._sign = sign
+        self.sign = sign
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: tuple[float, tuple[Service, ...]] | None = None
@@ -62,7 +65,7 @@ class Discovery:
         try:
             if self._kept is None or self._clock() >= self._kept[0]:
                 self._kept = None
-                (answer,) = exchange([Ask(self._address)], sign=self._sign, total_seconds=seconds)
+                (answer,) = exchange([Ask(self._address)], sign=self.sign, total_seconds=seconds)
                 found = self._read(answer)
                 self._kept = (self._clock() + KEPT_SECONDS, found)
             return [service for service in self._kept[1] if service.hook == hook]

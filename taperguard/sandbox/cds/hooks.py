@@ -14,7 +14,7 @@ from ..records import json_text
 from ..records.store import Charts
 from .cards import Nonsense, read_answer
 from .discovery import Discovery, NoDiscovery, Service
-from .http import Ask, Exchange, Sign, exchange
+from .http import Ask, Exchange, exchange
 from .prefetch import fill
 from .shown import put_call, put_cards
 
@@ -33,7 +33,6 @@ class SafetyCheck:
     charts: Callable[[], Charts]
     discovery: Discovery
     base: str
-    sign: Sign
 
     def ask(self, hook: str, worklist: Worklist, encounter: str | None) -> Checked:
         """Ask all services of a hook; keep their cards. Trouble is in the result, never raised."""
@@ -51,7 +50,9 @@ class SafetyCheck:
         problems: list[str] = []
         answers = [
             (service, call, *understood(call))
-            for service, call in zip(services, exchange(asks, sign=self.sign), strict=True)
+            for service, call in zip(
+                services, exchange(asks, sign=self.discovery.sign), strict=True
+            )
         ]
         with charts.transaction(writing=True) as db:
             for service, call, cards, problem in answers:

@@ -19,7 +19,7 @@ from ..records.store import Charts
 from .cards import Card, read_card
 from .discovery import Discovery, NoDiscovery
 from .hooks import ask_of, now, understood
-from .http import Sign, exchange
+from .http import exchange
 from .shown import put_call
 
 PATIENT_VIEW = "patient-view"
@@ -45,13 +45,11 @@ class PatientView:
         charts: Callable[[], Charts],
         discovery: Discovery,
         base: str,
-        sign: Sign,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._charts = charts
         self._discovery = discovery
         self._base = base
-        self._sign = sign
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[float, tuple[Heard, ...]]] = {}
@@ -89,7 +87,9 @@ class PatientView:
         asks = [ask_of(service, context, charts, self._base) for service in services]
         left = max(0.05, TOTAL_SECONDS - (self._clock() - began))
         heard = []
-        calls = exchange(asks, sign=self._sign, total_seconds=left, of_seconds=TOTAL_SECONDS)
+        calls = exchange(
+            asks, sign=self._discovery.sign, total_seconds=left, of_seconds=TOTAL_SECONDS
+        )
         with charts.transaction(writing=True) as db:
             for service, call in zip(services, calls, strict=True):
                 cards, problem = understood(call)
