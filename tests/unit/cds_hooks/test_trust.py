@@ -6,9 +6,11 @@ import asyncio
 import io
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import cds
@@ -17,6 +19,7 @@ import pytest
 from cds_client import ABSENT, DISCOVERY, NOW, SAFETY, SERVICE, Client, Door, World, ec, rsa
 from prometheus_client import REGISTRY
 
+from cds_hooks.caller import Reason
 from cds_hooks.client_token import LEEWAY, LONGEST_LIFE, LONGEST_TAKEN
 from cds_hooks.trust import USES_KEPT
 from ehr import log, seal
@@ -332,6 +335,13 @@ def test_every_reason_has_its_series_before_anybody_is_refused() -> None:
         "taperguard_refused_calls_total", {"reason": "replay-store-down"}
     )
     assert count is not None
+
+
+def test_the_runbook_says_of_every_reason_what_it_most_likely_is() -> None:
+    runbook = (Path(__file__).parents[3] / "deploy" / "runbook.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]*) \|", runbook, re.MULTILINE)
+    told = {reason for row in rows for reason in re.findall(r"`([a-z-]+)`", row)}
+    assert {reason.value for reason in Reason} <= told
 
 
 # --- development ------------------------------------------------------------------------------
