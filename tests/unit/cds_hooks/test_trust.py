@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -16,10 +17,11 @@ from typing import Any
 import cds
 import httpx2
 import pytest
-from cds_client import ABSENT, DISCOVERY, NOW, SAFETY, SERVICE, Client, Door, World, ec, rsa
+from cds_client import ABSENT, DISCOVERY, NOW, SAFETY, SERVICE, Client, Door, World, b64, ec, rsa
 from prometheus_client import REGISTRY
 
-from cds_hooks.caller import Reason
+from cds_hooks import client_token
+from cds_hooks.caller import NotTrusted, Reason
 from cds_hooks.client_token import LEEWAY, LONGEST_LIFE, LONGEST_TAKEN
 from cds_hooks.trust import USES_KEPT
 from ehr import log, seal
@@ -32,6 +34,10 @@ from taperguard.settings import Settings
 REVIEW = "/cds-services/clonazepam-review"
 FEEDBACK = f"{SAFETY}/feedback"
 SECOND = int(NOW.timestamp())
+ORDER_OF_P384 = int(  # SP 800-186, 3.2.1.4
+    "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
+    16,
+)
 
 REGISTRY_TEXT = """
 [[ehr]]
@@ -191,6 +197,14 @@ def test_a_query_is_no_part_of_the_address_that_a_token_is_for(door: Door, north
     assert door.get(f"Bearer {north.token()}", path=f"{DISCOVERY}?x=1").status_code == 200
 
 
+def test_an_escaped_path_is_another_address_than_the_plain_one(door: Door, north: Client) -> None:
+    """They lead to the same service; a token is for the one that was called, as it was written."""
+    escaped = "/cds-services/clonazepam%2Dsafety"
+    plain = f"Bearer {north.token(SAFETY)}"
+    assert door.post(escaped, order(), plain).status_code == 401
+    assert door.post(escaped, order(), f"Bearer {north.token(escaped)}").status_code == 200
+
+
 def test_a_call_is_about_the_caller_s_own_ehr(door: Door, north: Client, south: Client) -> None:
     door.post(SAFETY, order(), f"Bearer {north.token(SAFETY)}")
     door.post(SAFETY, order(), f"Bearer {south.token(SAFETY)}")
@@ -259,6 +273,30 @@ def test_the_same_id_in_another_token_of_the_issuer_is_a_second_use(
 def test_two_issuers_may_use_the_same_id(door: Door, north: Client, south: Client) -> None:
     assert door.get(f"Bearer {north.token(jti='one')}").status_code == 200
     assert door.get(f"Bearer {south.token(jti='one')}").status_code == 200
+
+
+def test_a_signature_s_twin_is_the_same_token(door: Door, north: Client) -> None:
+    """Of every ECDSA signature (r, s) anybody can make (r, n - s), which verifies as well.
+
+    So a use is remembered by the token's id, and not by its text.
+    """
+    token = north.token()
+    head, _, signed = token.rpartition(".")
+    raw = urlsafe_b64decode(signed)
+    r, s = raw[:48], int.from_bytes(raw[48:], "big")
+    twin = f"{head}.{b64(r + (ORDER_OF_P384 - s).to_bytes(48, 'big'))}"
+    assert door.get(f"Bearer {twin}").status_code == 200
+    assert door.get(f"Bearer {token}").status_code == 401
+
+
+def test_no_letter_of_a_token_can_be_exchanged(north: Client) -> None:
+    token = north.token()
+    for place, letter in enumerate(token):
+        other = "B" if letter == "A" else "A"
+        changed = f"{token[:place]}{other}{token[place + 1 :]}"
+        with pytest.raises(NotTrusted):
+            client_token.check_signature(client_token.read(changed), [north.key])
+    client_token.check_signature(client_token.read(token), [north.key])
 
 
 def test_a_token_that_was_refused_is_not_used_up(door: Door, north: Client) -> None:
