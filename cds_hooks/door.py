@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cds_hooks.caller import Caller, NotTrusted
+from cds_hooks.caller import Caller, CannotTell, NotTrusted
 from cds_hooks.discovery import ORDER_SAFETY, PATIENT_REVIEW, services
 from cds_hooks.feedback import NotKept, read_feedback
 from cds_hooks.request import BadRequest, HookRequest, read_request
@@ -42,8 +42,9 @@ _RETRY_AFTER_SECONDS = 30
 class Collaborators:
     """What the door is given by the gate.
 
-    `trust` tells who calls, from the head of the request, and raises NotTrusted. `ehr_of` tells
-    which EHR a call of theirs is about, by the FHIR server that it names; raises BadRequest.
+    `trust` tells who calls, from the head of the request, and raises NotTrusted, or CannotTell
+    where that is our trouble. `ehr_of` tells which EHR a call of theirs is about, by the FHIR
+    server that it names; raises BadRequest.
     `complete` fetches what the prefetch lacks, within the time that it has; it never raises.
     `keep_shown` keeps what was shown; it may raise, and the answer is then given all the same.
     `keep_feedback` takes the service and the reports and keeps all of them or none: it returns
@@ -150,6 +151,8 @@ async def _guarded(
     """What the work answers, or the refusal that fits; an error of ours is a 500 with an id."""
     try:
         return await work(request, await given.trust(request), given)
+    except CannotTell:
+        return _again("Who calls cannot be told at the moment; call again later.")
     except NotTrusted:
         return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
     except BadRequest as error:
@@ -161,9 +164,7 @@ async def _guarded(
         return refusal(412, "required", str(error), "prefetch")
     except NotKept:
         log.get(__name__).error("feedback not kept", exc_info=True)
-        response = refusal(503, "transient", "The feedback could not be kept; send it again later.")
-        response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
-        return response
+        return _again("The feedback could not be kept; send it again later.")
     except ClientDisconnect:
         return Response(status_code=400)
     except Exception:  # noqa: BLE001 - the last resort of a door: say so, with an id to find it
@@ -224,6 +225,13 @@ async def _body(request: Request, most_bytes: int) -> bytes:
         if len(parts) > most_bytes:
             raise TooLarge
     return bytes(parts)
+
+
+def _again(sentence: str) -> Response:
+    """Our trouble, which passes: 503, and when to come back."""
+    response = refusal(503, "transient", sentence)
+    response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
+    return response
 
 
 def _json(body: dict[str, Any]) -> Response:

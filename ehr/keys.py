@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -100,6 +101,47 @@ def _key(row: dict[str, Any]) -> Key:
     raise ValueError("neither RSA nor EC")
 
 
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A key that may have signed, as its issuer publishes it (RFC 7517, 4)."""
+
+    kid: str | None
+    algorithm: str | None
+    key: Key
+
+
+def public_keys(rows: Sequence[object]) -> tuple[PublicKey, ...]:
+    """The signing keys of a set that we understand; others (of other kinds) are no error."""
+    return tuple(_usable(rows))
+
+
+def fitting(keys: Iterable[PublicKey], kid: str | None, algorithm: str) -> list[Key]:
+    """Those of this `kid` (None: of any) that are of the kind that the algorithm needs."""
+    return [
+        one.key
+        for one in keys
+        if (kid is None or one.kid == kid)
+        and one.algorithm in (None, algorithm)
+        and fits(one.key, algorithm)
+    ]
+
+
+def _usable(rows: Sequence[object]) -> Iterable[PublicKey]:
+    for row in map(as_object, rows):
+        kid, algorithm = row.get("kid"), row.get("alg")
+        may_verify = "key_ops" not in row or "verify" in as_list(row["key_ops"])
+        if row.get("use") not in (None, "sig") or not may_verify:
+            continue
+        try:
+            key = _key({k: v for k, v in row.items() if k in _PUBLIC_PARTS})
+        except (ValueError, TypeError, KeyError, JoseError):
+            continue
+        yield PublicKey(kid if isinstance(kid, str) else None, algorithm, key)
+
+
+_PUBLIC_PARTS = ("kty", "n", "e", "crv", "x", "y", "kid")
+
+
 class IssuerKeys:
     """The public keys of issuers, each set bound to the address it came from.
 
@@ -108,7 +150,7 @@ class IssuerKeys:
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._sets: dict[str, tuple[datetime, tuple[tuple[dict[str, Any], Key], ...]]] = {}
+        self._sets: dict[str, tuple[datetime, tuple[PublicKey, ...]]] = {}
 
     async def candidates(
         self, http: httpx2.AsyncClient, jwks_url: str, kid: str | None, algorithm: str
@@ -117,46 +159,21 @@ class IssuerKeys:
 
         Raises EhrError when the set cannot be fetched.
         """
-        found = self._among(self._known(jwks_url), kid, algorithm)
+        found = fitting(self._known(jwks_url), kid, algorithm)
         if not found:
-            found = self._among(await self._fetch(http, jwks_url), kid, algorithm)
+            keys = await fetch_public_keys(http, jwks_url)
+            self._sets[jwks_url] = (self._clock(), keys)
+            found = fitting(keys, kid, algorithm)
         return found
 
-    def _known(self, jwks_url: str) -> tuple[tuple[dict[str, Any], Key], ...]:
+    def _known(self, jwks_url: str) -> tuple[PublicKey, ...]:
         kept = self._sets.get(jwks_url)
         if kept is None or self._clock() - kept[0] > _KEPT:
             return ()
         return kept[1]
 
-    async def _fetch(
-        self, http: httpx2.AsyncClient, jwks_url: str
-    ) -> tuple[tuple[dict[str, Any], Key], ...]:
-        body = await documents.fetch(http, jwks_url, "the EHR's key set")
-        keys = tuple(_usable(as_list(body.get("keys"))))
-        self._sets[jwks_url] = (self._clock(), keys)
-        return keys
 
-    @staticmethod
-    def _among(
-        keys: Iterable[tuple[dict[str, Any], Key]], kid: str | None, algorithm: str
-    ) -> list[Key]:
-        return [
-            key
-            for row, key in keys
-            if (kid is None or row.get("kid") == kid)
-            and row.get("use") in (None, "sig")
-            and row.get("alg") in (None, algorithm)
-            and fits(key, algorithm)
-        ]
-
-
-def _usable(rows: list[Any]) -> Iterable[tuple[dict[str, Any], Key]]:
-    """The keys of a set that we understand; others (of other kinds) are no error."""
-    for row in map(as_object, rows):
-        try:
-            yield row, _key({k: v for k, v in row.items() if k in _PUBLIC_PARTS})
-        except (ValueError, TypeError, KeyError, JoseError):
-            continue
-
-
-_PUBLIC_PARTS = ("kty", "n", "e", "crv", "x", "y", "kid")
+async def fetch_public_keys(http: httpx2.AsyncClient, jwks_url: str) -> tuple[PublicKey, ...]:
+    """The keys at a registered address; no redirect is followed. Raises EhrError."""
+    body = await documents.fetch(http, jwks_url, "the EHR's key set")
+    return public_keys(as_list(body.get("keys")))

@@ -18,6 +18,8 @@ from zoneinfo import ZoneInfo
 
 from clinical.taper import CannotTaper, TabletProduct, default_products, products_of
 from ehr import guard
+from ehr.cds_client import ALGORITHMS, USUAL_ALGORITHMS, BadKeyFile, CdsClient, read_key_file
+from ehr.keys import PublicKey
 from ehr.needs import OPTIONAL, STATEMENTS
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
@@ -51,15 +53,6 @@ class ClientAuth(StrEnum):
     PUBLIC = "public"
     SECRET = "client_secret_basic"  # noqa: S105  the method's name
     KEY = "private_key_jwt"
-
-
-@dataclass(frozen=True, slots=True)
-class CdsClient:
-    """A CDS Hooks client that may call us: its JWT issuer, and where that issuer's keys are."""
-
-    issuer: str
-    jwks_url: str
-    tenant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,14 +441,54 @@ def _drafts_on_card(table: _Table) -> DraftsOnCard:
 
 
 def _cds_client(table: _Table) -> CdsClient:
-    # The issuer of a JWT is compared as written: it keeps its trailing slash if it has one.
-    issuer = table.text("issuer")
-    why = _why_no_url(issuer)
-    if why:
-        raise table.bad("issuer", f"issuer {why}")
-    client = CdsClient(issuer, table.url("jwks_url"), table.optional_text("tenant"))
+    # Both are compared with what a token says as they are written, with a slash at the end or not.
+    issuer, jwks_url = table.text("issuer"), table.optional_text("jwks_url")
+    for key, value in (("issuer", issuer), ("jwks_url", jwks_url)):
+        why = value and _why_no_url(value)
+        if why:
+            raise table.bad(key, f"{key} {why}")
+    algorithms = _algorithms(table)
+    client = CdsClient(
+        issuer=issuer,
+        jwks_url=jwks_url,
+        keys=_client_keys(table, algorithms),
+        algorithms=algorithms,
+        tenant=table.optional_text("tenant"),
+        subject=table.optional_text("subject"),
+    )
+    if client.jwks_url is None and not client.keys:
+        raise table.bad(
+            "issuer", "a CDS client needs a jwks_url or a jwks_file: where its keys are"
+        )
     table.nothing_else()
     return client
+
+
+def _algorithms(table: _Table) -> tuple[str, ...]:
+    if "algorithms" not in table:
+        return USUAL_ALGORITHMS
+    algorithms = table.texts("algorithms")
+    for algorithm in algorithms:
+        if algorithm not in ALGORITHMS:
+            known = ", ".join(ALGORITHMS)
+            raise table.bad(
+                "algorithms", f"algorithm {algorithm!r} is not taken of a client (taken: {known})"
+            )
+    if not algorithms:
+        raise table.bad("algorithms", "algorithms has to name one at least")
+    return tuple(dict.fromkeys(algorithms))
+
+
+def _client_keys(table: _Table, algorithms: tuple[str, ...]) -> tuple[PublicKey, ...]:
+    text = table.optional_text("jwks_file")
+    if text is None:
+        return ()
+    if not Path(text).is_absolute():
+        raise table.bad("jwks_file", "jwks_file has to be an absolute path")
+    try:
+        return read_key_file(Path(text), algorithms)
+    except BadKeyFile as why:
+        raise table.bad("jwks_file", f"jwks_file {why}") from None
 
 
 def _refuse_repeats(ehrs: tuple[TrustedEhr, ...], place: _Place) -> None:

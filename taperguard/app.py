@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,7 +19,7 @@ from starlette.types import ASGIApp
 from cds_hooks import door
 from ehr import log
 from taperguard import evidence_page
-from taperguard.doors import cds_hooks_collaborators
+from taperguard.doors import cds_hooks_collaborators, trust_of
 from taperguard.headers import ResponseHeaders
 from taperguard.smart_door import smart_routes
 from taperguard.warm import warm_up
@@ -26,15 +27,21 @@ from taperguard.wiring import House
 
 
 def create_app(house: House) -> ASGIApp:
-    """The application for one house. Its lifespan runs the relay of the outbox."""
+    """The application for one house.
+
+    Its lifespan runs the relay of the outbox and fetches the keys of CDS clients.
+    """
+    trust = trust_of(house)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(warm_up)
         house.relay.start()
+        first_keys = asyncio.create_task(trust.fetch_keys())
         try:
             yield
         finally:
+            first_keys.cancel()
             await run_in_threadpool(house.relay.stop)
 
     async def healthz(_: Request) -> Response:
@@ -67,7 +74,7 @@ def create_app(house: House) -> ASGIApp:
                     if house.policy_of(ehr.id) != house.policies.site
                 },
             ),
-            *door.routes(cds_hooks_collaborators(house)),
+            *door.routes(cds_hooks_collaborators(house, trust)),
             *smart_routes(house),
         ],
     )

@@ -7,16 +7,17 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.requests import Request
 
-from cds_hooks.caller import Caller, NotTrusted, ehr_of
+from cds_hooks.caller import Caller, ehr_of
 from cds_hooks.door import Collaborators
 from cds_hooks.feedback import NotKept
 from cds_hooks.gather import Background
 from cds_hooks.memory import facts_of_cards
 from cds_hooks.request import HookRequest
 from cds_hooks.services.order_safety import Answer, Bench
+from cds_hooks.trust import Trust
 from clinical.policy_file import Policies
+from ehr.client_keys import ClientKeys
 from ehr.history import Histories
 from ehr.needs import OPTIONAL
 from ehr.registry import DraftsOnCard, Registry, TrustedEhr
@@ -26,7 +27,7 @@ from store.database import writing
 from store.feedback import Feedback
 from taperguard.memory import UNREGISTERED, HouseMemory, Impatient
 from taperguard.settings import Settings
-from taperguard.wiring import House
+from taperguard.wiring import House, door_http
 
 KEEPING_SECONDS = 1.0
 """So long a hook waits until it is kept what it shows; then it answers, and says so."""
@@ -70,7 +71,19 @@ def today_of(now: Callable[[], datetime]) -> Callable[[TrustedEhr | None], date]
     return today
 
 
-def cds_hooks_collaborators(house: House) -> Collaborators:
+def trust_of(house: House) -> Trust:
+    """The judge of who calls this house."""
+    return Trust(
+        registry=house.registry,
+        keys=ClientKeys(house.now, door_http),
+        uses=house.token_uses,
+        now=house.now,
+        base_url=house.settings.base_url,
+        may_be_without_token=not house.settings.is_production,
+    )
+
+
+def cds_hooks_collaborators(house: House, trust: Trust | None = None) -> Collaborators:
     """The CDS Hooks door of this house."""
     memory = HouseMemory(
         house.engine,
@@ -115,16 +128,11 @@ def cds_hooks_collaborators(house: House) -> Collaborators:
         except (SQLAlchemyError, OSError) as error:
             raise NotKept from error
 
-    async def trust(_: Request) -> Caller:
-        if house.settings.is_production:
-            raise NotTrusted("no-token")
-        return Caller()
-
     async def complete(request: HookRequest, _: TrustedEhr | None) -> HookRequest:
         return request
 
     return Collaborators(
-        trust=trust,
+        trust=trust or trust_of(house),
         ehr_of=lambda caller, server: ehr_of(caller, server, house.registry),
         complete=complete,
         today=today_of(house.now),

@@ -18,6 +18,7 @@ import httpx2
 import redis
 from sqlalchemy.engine import Engine
 
+from cds_hooks.trust import USES_KEPT
 from clinical.policy import Policy, default_policy
 from clinical.policy_file import MalformedPolicy, Policies, parse_policy
 from ehr import seal
@@ -30,6 +31,7 @@ from store.cards_shown import CardsShown
 from store.database import make_engine, writing
 from store.histories import Histories
 from store.sealed_cache import HOOK_SECONDS, WORKER_SECONDS, SealedCache, connect
+from store.token_uses import DOOR_REST_SECONDS, DOOR_SECONDS, OwnUses, SharedUses
 from taperguard.histories import DoorHistories, server_opener
 from taperguard.refusal import Refusal
 from taperguard.rxnorm import folder
@@ -135,6 +137,17 @@ class House:
             http=worker_http,
         )
 
+    @cached_property
+    def token_uses(self) -> SharedUses:
+        """Which tokens of CDS clients were used. Only development does without Redis."""
+        cache = SealedCache(
+            connect(self.settings.broker, DOOR_SECONDS),
+            self.sealer,
+            rest_seconds=DOOR_REST_SECONDS,
+        )
+        own = None if self.settings.is_production else OwnUses(self.now, USES_KEPT)
+        return SharedUses(cache, USES_KEPT, otherwise=own)
+
     @property
     def exports_folder(self) -> Path:
         """Below it each export has its folder."""
@@ -192,6 +205,8 @@ class House:
             if made in self.__dict__:
                 kept: Histories = getattr(self, made).kept
                 kept.close()
+        if "token_uses" in self.__dict__:
+            self.token_uses.close()
         self.engine.dispose()
 
 
@@ -323,6 +338,15 @@ def worker_http() -> httpx2.Client:
     """A client for one piece of work of a worker. It follows no redirects."""
     return httpx2.Client(
         verify=authorities(),
+        timeout=httpx2.Timeout(20, connect=5),
+        follow_redirects=False,
+    )
+
+
+def door_http() -> httpx2.AsyncClient:
+    """A client for one piece of work of a door. It follows no redirects."""
+    return httpx2.AsyncClient(
+        verify=_trust(),
         timeout=httpx2.Timeout(20, connect=5),
         follow_redirects=False,
     )

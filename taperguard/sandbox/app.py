@@ -26,6 +26,7 @@ from .cds import http
 from .cds.discovery import Discovery
 from .cds.feedback import Sender
 from .cds.hooks import SafetyCheck
+from .cds.identity import Identity
 from .cds.patient_view import PatientView
 from .orders import worklist
 from .orders.formulary import Formulary
@@ -110,7 +111,8 @@ def create_app(
     todays = TodaysCharts(charts, stories, today, others)
     smart = smart_server(todays, public_url=public, service_url=service, today=today, clock=clock)
     apps = {source_of(fhir_base, client.id): client.name for client in smart.clients.values()}
-    discovery = Discovery(service)
+    identity = Identity(public, clock)
+    discovery = Discovery(service, identity.token)
     view = PatientView(todays, discovery, fhir_base)
     pages = Pages(
         todays,
@@ -121,7 +123,7 @@ def create_app(
         apps=apps,
         view=view,
     )
-    sender = Sender(charts)
+    sender = Sender(charts, identity.token)
     ordering = OrderingPages(
         todays,
         stories,
@@ -208,6 +210,7 @@ def create_app(
                 ],
             ),
             *smart.routes(),
+            *identity.routes(),
             *ordering.routes(),
             *pages.routes(),
         ],

@@ -118,6 +118,10 @@ fhir_base = "{running.ehr}/fhir"
 time_zone = "UTC"
 client_id = "taperguard-confidential"
 client_auth = "private_key_jwt"
+
+[[ehr.cds_clients]]
+issuer = "{running.ehr}"
+jwks_url = "{running.ehr}/cds/jwks.json"
 """
     )
     sandbox = [

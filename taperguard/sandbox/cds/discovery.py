@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..records import json_text
-from .http import TOTAL_SECONDS, Ask, Exchange, exchange
+from .http import TOTAL_SECONDS, Ask, Exchange, Sign, exchange
 
 KEPT_SECONDS = 60.0
 
@@ -35,10 +35,19 @@ class NoDiscovery(Exception):
 
 
 class Discovery:
-    """The services at one address. A failure is not kept: the next call asks again."""
+    """The services at one address. A failure is not kept: the next call asks again.
 
-    def __init__(self, service_url: str, clock: Callable[[], float] = time.monotonic) -> None:
+    `sign` makes the token of each call of them, discovery's own too.
+    """
+
+    def __init__(
+        self,
+        service_url: str,
+        sign: Sign | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._address = f"{service_url}/cds-services"
+        self.sign = sign
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: tuple[float, tuple[Service, ...]] | None = None
@@ -56,7 +65,7 @@ class Discovery:
         try:
             if self._kept is None or self._clock() >= self._kept[0]:
                 self._kept = None
-                (answer,) = exchange([Ask(self._address)], total_seconds=seconds)
+                (answer,) = exchange([Ask(self._address)], sign=self.sign, total_seconds=seconds)
                 found = self._read(answer)
                 self._kept = (self._clock() + KEPT_SECONDS, found)
             return [service for service in self._kept[1] if service.hook == hook]

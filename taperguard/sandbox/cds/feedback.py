@@ -15,7 +15,7 @@ from enum import StrEnum
 from ..records import json_text
 from ..records.json_text import Resource
 from ..records.store import Charts
-from .http import Ask, Exchange, exchange
+from .http import Ask, Exchange, Sign, exchange
 
 _AT_ONCE = 50
 _SOONEST, _LATEST = 1.0, 30.0
@@ -104,8 +104,11 @@ def _feedback(row: tuple[int, str, str, str, str, int, str]) -> Feedback:
 class Sender:
     """Sends what waits: when told, and again and again while a service does not take it."""
 
-    def __init__(self, charts: Charts, *, soonest: float = _SOONEST) -> None:
+    def __init__(
+        self, charts: Charts, sign: Sign | None = None, *, soonest: float = _SOONEST
+    ) -> None:
         self._charts = charts
+        self._sign = sign
         self._soonest = soonest
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -134,7 +137,7 @@ class Sender:
             for feedback in self._waiting():
                 if feedback.address in unreachable:
                     continue
-                (answer,) = exchange([Ask(feedback.address, feedback.text)])
+                (answer,) = exchange([Ask(feedback.address, feedback.text)], sign=self._sign)
                 state = _state(answer)
                 self._keep(feedback.number, state, answer)
                 if state is State.WAITING:

@@ -50,7 +50,9 @@ class SafetyCheck:
         problems: list[str] = []
         answers = [
             (service, call, *understood(call))
-            for service, call in zip(services, exchange(asks), strict=True)
+            for service, call in zip(
+                services, exchange(asks, sign=self.discovery.sign), strict=True
+            )
         ]
         with charts.transaction(writing=True) as db:
             for service, call, cards, problem in answers:

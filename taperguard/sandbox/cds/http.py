@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,6 +15,9 @@ CONNECT_SECONDS = 1.0
 TOTAL_SECONDS = 3.0
 _LARGEST = 4_000_000
 _JSON = {"Accept": "application/json", "Content-Type": "application/json; charset=utf-8"}
+
+Sign = Callable[[str], str]
+"""A fresh token with which this EHR calls one address (`identity`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +46,42 @@ def prepare() -> None:
 
 
 def exchange(
-    asks: Sequence[Ask], *, total_seconds: float = TOTAL_SECONDS, of_seconds: float | None = None
+    asks: Sequence[Ask],
+    *,
+    sign: Sign | None = None,
+    total_seconds: float = TOTAL_SECONDS,
+    of_seconds: float | None = None,
 ) -> list[Exchange]:
     """Ask them all at once; each has `total_seconds`. Never raises for what a service does.
 
-    `of_seconds` is what a person is told of the time, where a part of it was spent before.
+    Each call has a token by `sign`, or none; no exchange remembers it. `of_seconds` is what a
+    person is told of the time, where a part of it was spent before.
     """
     if not asks:
         return []
-    return asyncio.run(_all(asks, total_seconds, of_seconds or total_seconds))
+    return asyncio.run(_all(asks, sign, total_seconds, of_seconds or total_seconds))
 
 
-async def _all(asks: Sequence[Ask], seconds: float, told: float) -> list[Exchange]:
+async def _all(
+    asks: Sequence[Ask], sign: Sign | None, seconds: float, told: float
+) -> list[Exchange]:
     timeout = httpx2.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
     async with httpx2.AsyncClient(
         timeout=timeout, trust_env=False, verify=_certificates(), follow_redirects=False
     ) as client:
-        return list(await asyncio.gather(*(_one(client, ask, seconds, told) for ask in asks)))
+        return list(await asyncio.gather(*(_one(client, ask, sign, seconds, told) for ask in asks)))
 
 
-async def _one(client: httpx2.AsyncClient, ask: Ask, seconds: float, told: float) -> Exchange:
+async def _one(
+    client: httpx2.AsyncClient, ask: Ask, sign: Sign | None, seconds: float, told: float
+) -> Exchange:
     too_late = f"it did not answer within {told:g} second{'' if told == 1 else 's'}"
     began = time.monotonic()
     status: int | None = None
     text = problem = ""
     try:
         async with asyncio.timeout(seconds):
-            status, text = await _read(client, ask)
+            status, text = await _read(client, ask, sign)
     except TimeoutError:
         problem = too_late
     except httpx2.ConnectTimeout:
@@ -94,10 +106,11 @@ class _TooLarge(Exception):
     """The answer is larger than what is read."""
 
 
-async def _read(client: httpx2.AsyncClient, ask: Ask) -> tuple[int, str]:
+async def _read(client: httpx2.AsyncClient, ask: Ask, sign: Sign | None) -> tuple[int, str]:
     body = ask.body.encode() if ask.body else None
+    headers = _JSON if sign is None else {**_JSON, "Authorization": f"Bearer {sign(ask.address)}"}
     method = "POST" if ask.body else "GET"
-    async with client.stream(method, ask.address, content=body, headers=_JSON) as answer:
+    async with client.stream(method, ask.address, content=body, headers=headers) as answer:
         parts = bytearray()
         async for chunk in answer.aiter_bytes():
             parts += chunk

@@ -87,7 +87,9 @@ class PatientView:
         asks = [ask_of(service, context, charts, self._base) for service in services]
         left = max(0.05, TOTAL_SECONDS - (self._clock() - began))
         heard = []
-        calls = exchange(asks, total_seconds=left, of_seconds=TOTAL_SECONDS)
+        calls = exchange(
+            asks, sign=self._discovery.sign, total_seconds=left, of_seconds=TOTAL_SECONDS
+        )
         with charts.transaction(writing=True) as db:
             for service, call in zip(services, calls, strict=True):
                 cards, problem = understood(call)
