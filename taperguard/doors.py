@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from cds_hooks.caller import Caller, NotTrusted, ehr_of
 from cds_hooks.door import Collaborators
-from cds_hooks.feedback import NotKept
+from cds_hooks.feedback import KeptReport, NotKept
 from cds_hooks.gather import Background
 from cds_hooks.memory import facts_of_cards
 from cds_hooks.request import HookRequest
@@ -19,9 +19,11 @@ from cds_hooks.services.order_safety import Answer, Bench
 from clinical.policy_file import Policies
 from ehr.history import Histories
 from ehr.needs import OPTIONAL
+from ehr.read.json import reference_key
 from ehr.registry import DraftsOnCard, Registry, TrustedEhr
 from store import feedback
-from store.cards_shown import CardsShown, ShownCard
+from store.card_outcomes import checks_of_card
+from store.cards_shown import USER_ROLES, CardsShown, ShownCard
 from store.database import writing
 from store.feedback import Feedback
 from taperguard.memory import UNREGISTERED, HouseMemory, Impatient
@@ -70,6 +72,15 @@ def today_of(now: Callable[[], datetime]) -> Callable[[TrustedEhr | None], date]
     return today
 
 
+def role_of(user_id: str) -> str | None:
+    """The FHIR type of a hook's user, as far as CDS Hooks names it; of who it is nothing is kept.
+
+    CDS Hooks 2.0, order-sign and patient-view, `userId`.
+    """
+    kind = (reference_key(user_id) or "").partition("/")[0]
+    return kind if kind in USER_ROLES else None
+
+
 def cds_hooks_collaborators(house: House) -> Collaborators:
     """The CDS Hooks door of this house."""
     memory = HouseMemory(
@@ -80,6 +91,7 @@ def cds_hooks_collaborators(house: House) -> Collaborators:
         policy_of=house.policies.of,
     )
     keep = Impatient(KEEPING_SECONDS)
+    today = today_of(house.now)
 
     def keep_shown(request: HookRequest, ehr: TrustedEhr | None, found: Answer) -> None:
         if not found.dealt.cards:
@@ -97,21 +109,34 @@ def cds_hooks_collaborators(house: House) -> Collaborators:
             rules_version=found.assessment.rules_version,
             cards=cards,
             shown_at=house.now(),
+            shown_on=today(ehr),
+            user_role=role_of(request.user_id),
         )
         facts = facts_of_cards(found.dealt.spoken_for, found.assessment, found.standing)
         whose = memory.of(ehr, request.fhir_server).whose(request.patient_id, found.service)
         keep(lambda: house.promise_cards_shown(shown, whose, facts))
 
     def keep_feedback(
-        _: Caller, service: str, reports: tuple[Feedback, ...]
-    ) -> tuple[Feedback, ...]:
+        caller: Caller, service: str, reports: tuple[Feedback, ...]
+    ) -> tuple[KeptReport, ...]:
+        ehr_id = None if caller.ehr is None else caller.ehr.id
+
+        def about(report: Feedback) -> tuple[str, ...] | None:
+            return checks_of_card(connection, report.card, service=service, ehr_id=ehr_id)
+
         try:
             with writing(house.engine) as connection:
-                new = feedback.record(
-                    connection, service, reports, sealer=house.sealer, now=house.now()
+                kept = feedback.record(
+                    connection,
+                    service,
+                    reports,
+                    sealer=house.sealer,
+                    now=house.now(),
+                    ehr_id=ehr_id,
                 )
-                memory.settle(connection, service, [it for it in reports if it in new])
-                return new
+                new = [it for it in reports if it in kept]
+                memory.settle(connection, service, new, ehr_id=ehr_id)
+                return tuple(KeptReport(report, about(report)) for report in kept)
         except (SQLAlchemyError, OSError) as error:
             raise NotKept from error
 
@@ -127,7 +152,7 @@ def cds_hooks_collaborators(house: House) -> Collaborators:
         trust=trust,
         ehr_of=lambda caller, server: ehr_of(caller, server, house.registry),
         complete=complete,
-        today=today_of(house.now),
+        today=today,
         bench=bench_of(house.settings, house.policies, house.histories, memory),
         keep_shown=keep_shown,
         keep_feedback=keep_feedback,
