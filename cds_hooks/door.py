@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from cds_hooks.caller import Caller, CannotTell, NotTrusted
 from cds_hooks.discovery import ORDER_SAFETY, PATIENT_REVIEW, services
-from cds_hooks.feedback import NotKept, read_feedback
+from cds_hooks.feedback import KeptReport, NotKept, read_feedback
 from cds_hooks.request import BadRequest, HookRequest, read_request
 from cds_hooks.services import order_safety, patient_review
 from cds_hooks.services.order_safety import Answer, Bench, NothingDecided
@@ -34,6 +34,11 @@ HOOKS_ANSWERED = Counter("taperguard_hooks_total", "Hook calls answered", ["serv
 CHECKS_MADE = Counter("taperguard_checks_total", "Checks made", ["check", "result"])
 FINDINGS = Counter("taperguard_findings_total", "Checks that fired", ["check", "shown"])
 FEEDBACK_KEPT = Counter("taperguard_feedback_total", "Reports on cards kept", ["outcome"])
+CARD_OUTCOMES = Counter(
+    "taperguard_card_outcomes_total",
+    "Reports on cards kept, by check (a card counts under each that it spoke for)",
+    ["check", "outcome", "reason"],
+)
 _FHIR_JSON = "application/fhir+json"
 _RETRY_AFTER_SECONDS = 30
 
@@ -48,7 +53,8 @@ class Collaborators:
     `complete` fetches what the prefetch lacks, within the time that it has; it never raises.
     `keep_shown` keeps what was shown; it may raise, and the answer is then given all the same.
     `keep_feedback` takes the service and the reports and keeps all of them or none: it returns
-    those that were new, and raises NotKept when they should be sent again.
+    those that were new, each with what its card was about, and raises NotKept when they should be
+    sent again. A report on a card that the caller was never shown is kept and settles nothing.
     `policy` is the site's: discovery lists what it lets an EHR configure.
     """
 
@@ -58,7 +64,7 @@ class Collaborators:
     today: Callable[[TrustedEhr | None], date]
     bench: Callable[[TrustedEhr | None, str | None], Bench]
     keep_shown: Callable[[HookRequest, TrustedEhr | None, Answer], None]
-    keep_feedback: Callable[[Caller, str, tuple[Feedback, ...]], tuple[Feedback, ...]]
+    keep_feedback: Callable[[Caller, str, tuple[Feedback, ...]], tuple[KeptReport, ...]]
     new_event_id: Callable[[], str]
     optional_needs: tuple[str, ...]
     policy: Policy
@@ -181,10 +187,17 @@ async def _feedback(request: Request, caller: Caller, given: Collaborators) -> R
     reports = read_feedback(await _body(request, given.most_bytes))
     service = request.path_params["id"]
     new = await run_in_threadpool(given.keep_feedback, caller, service, reports)
-    for report in new:
-        FEEDBACK_KEPT.labels(report.outcome.value).inc()
-    tolerated = sum(bool(report.notes) for report in reports)
-    log.get(__name__).info("feedback kept", new=len(new), of=len(reports), tolerated=tolerated)
+    for kept in new:
+        FEEDBACK_KEPT.labels(kept.report.outcome.value).inc()
+        for labels in kept.labels():
+            CARD_OUTCOMES.labels(*labels).inc()
+    log.get(__name__).info(
+        "feedback kept",
+        new=len(new),
+        of=len(reports),
+        tolerated=sum(bool(report.notes) for report in reports),
+        not_shown_here=sum(kept.checks is None for kept in new),
+    )
     return Response(status_code=200)
 
 

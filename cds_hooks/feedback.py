@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from cds_hooks.memory import known_reason
 from cds_hooks.request import BadRequest
 from ehr.decode import NotJson, decode
 from ehr.read.json import as_code, as_list, as_text
@@ -34,6 +36,29 @@ _YEARS = range(2000, 2200)
 
 class NotKept(Exception):
     """The reports could not be kept, none of them; the same call may be made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReport:
+    """A report that was new, and the checks of its card; None where it is about no card of ours.
+
+    A card is ours for a report when the service showed it to users of the EHR that reports.
+    """
+
+    report: Feedback
+    checks: tuple[str, ...] | None
+
+    def labels(self) -> list[tuple[str, str, str]]:
+        """Check, outcome and reason for the metrics: words of ours only, whatever was sent."""
+        checks = ("not-shown-here",) if self.checks is None else self.checks or ("none",)
+        outcome, reason = self.report.outcome.value, _reason_label(self.report)
+        return [(check, outcome, reason) for check in checks]
+
+
+def _reason_label(report: Feedback) -> str:
+    if report.reason is not None and report.reason.code is not None:
+        return known_reason(report.reason) or "code-of-the-ehr"
+    return "none" if report.reason is None and report.user_comment is None else "in-words-only"
 
 
 def read_feedback(raw: bytes) -> tuple[Feedback, ...]:

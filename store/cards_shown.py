@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +15,9 @@ from store.sealing import Sealer
 from store.tables import cards_shown
 
 KIND = "cards-shown"
+
+USER_ROLES = ("Practitioner", "PractitionerRole", "Patient", "RelatedPerson")
+"""FHIR types of the user of a hook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,11 @@ class ShownCard:
 
 @dataclass(frozen=True, slots=True)
 class CardsShown:
-    """The cards of one answer to one hook. `shown_at` is an instant with its time zone."""
+    """The cards of one answer to one hook. `shown_at` is an instant with its time zone.
+
+    `shown_on` is the day at the clinic, None where that is not known (then it is UTC's). Of who
+    saw them nothing is kept but `user_role`, the FHIR type of the hook's user; None: not known.
+    """
 
     ehr_id: str
     patient_id: str
@@ -38,10 +45,17 @@ class CardsShown:
     rules_version: str
     cards: tuple[ShownCard, ...]
     shown_at: datetime
+    shown_on: date | None = None
+    user_role: str | None = None
 
     def __post_init__(self) -> None:
         if self.shown_at.tzinfo is None:
             raise ValueError("the instant at which cards were shown needs a time zone")
+
+    @property
+    def month(self) -> str:
+        """As in "2026-11"."""
+        return (self.shown_on or self.shown_at.astimezone(UTC).date()).isoformat()[:7]
 
     def to_payload(self) -> dict[str, Any]:
         """As a letter of the outbox holds it (sealed there)."""
@@ -57,11 +71,14 @@ class CardsShown:
                 for card in self.cards
             ],
             "shown_at": self.shown_at.isoformat(),
+            "shown_on": None if self.shown_on is None else self.shown_on.isoformat(),
+            "user_role": self.user_role,
         }
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> CardsShown:
-        """Read back from a letter."""
+        """Read back from a letter. One of an older version names neither day nor role."""
+        shown_on = payload.get("shown_on")
         return cls(
             ehr_id=payload["ehr_id"],
             patient_id=payload["patient_id"],
@@ -74,6 +91,8 @@ class CardsShown:
                 for card in payload["cards"]
             ),
             shown_at=datetime.fromisoformat(payload["shown_at"]),
+            shown_on=None if shown_on is None else date.fromisoformat(shown_on),
+            user_role=payload.get("user_role"),
         )
 
 
@@ -95,6 +114,8 @@ def record(connection: Connection, shown: CardsShown, *, sealer: Sealer, now: da
             "rules_version": shown.rules_version,
             "shown_at": shown.shown_at,
             "recorded_at": now,
+            "shown_month": shown.month,
+            "user_role": shown.user_role,
         }
         for card in shown.cards
     ]

@@ -1,14 +1,13 @@
 """What users did with cards is kept: append-only, once per report, its free text sealed.
 
 A report may come before its card is recorded (cards are recorded by way of the outbox), so it
-holds the card's uuid and nothing else of it; `summary` joins the two. Of several reports about
-one card all are kept and the latest counts.
+holds the card's uuid, which service and which EHR reported, and nothing else of the card;
+`card_outcomes` joins the two. Of several reports about one card all are kept and the latest counts.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,13 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from store.sealing import Sealer
-from store.tables import card_feedback, cards_shown
-
-NOT_RECORDED = "card not recorded (yet)"
-"""What a summary says in place of a check when the card is not known here, or not yet."""
-
-IN_WORDS_ONLY = "in words only"
-"""What a summary says in place of a reason's code when there is a text and no code."""
+from store.tables import card_feedback
 
 
 class Outcome(StrEnum):
@@ -66,22 +59,6 @@ class Feedback:
             raise ValueError("the instant of an outcome needs a time zone")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """So many cards about this check, shown with this severity, had this outcome and reason.
-
-    `check` is None for a card that spoke for no check, NOT_RECORDED for a card that is not
-    known here (its severity is None). `reason` is "system|code" as in a FHIR token, IN_WORDS_ONLY,
-    or None when none was given.
-    """
-
-    check: str | None
-    severity: str | None
-    outcome: Outcome
-    reason: str | None
-    cards: int
-
-
 def record(
     connection: Connection,
     service: str,
@@ -89,16 +66,19 @@ def record(
     *,
     sealer: Sealer,
     now: datetime,
+    ehr_id: str | None = None,
 ) -> tuple[Feedback, ...]:
     """Keep what is not kept yet, in the caller's transaction; what was new.
 
-    Two reports are the same when they agree in all that they say: a repeated call changes
-    nothing, and a second suggestion that was accepted within the same second is not lost.
+    `ehr_id`: the EHR that reports; None where nobody says who calls. Two reports are the same when
+    they come from one EHR, to one service, and agree in all that they say: a repeated call changes
+    nothing, a second suggestion that was accepted within the same second is not lost, and nobody
+    keeps the report of another EHR out by sending it first.
     """
     rows: dict[str, tuple[dict[str, Any], Feedback]] = {}
     for place, one in enumerate(given):
-        row = _row(one, sealer)
-        row |= {"service": service, "received_at": now, "place": place}
+        row = _row(one, service, ehr_id, sealer)
+        row |= {"received_at": now, "place": place}
         rows.setdefault(row["fingerprint"], (row, one))
     if connection.dialect.name == "postgresql":
         insert: Any = postgresql.insert(card_feedback)
@@ -121,60 +101,12 @@ def of_card(connection: Connection, card: str, *, sealer: Sealer) -> tuple[Feedb
     Raises what the sealer raises when a row was altered.
     """
     query = (
-        sa.select(card_feedback).where(card_feedback.c.card_uuid == card).order_by(*_latest_first())
+        sa.select(card_feedback).where(card_feedback.c.card_uuid == card).order_by(*latest_first())
     )
     return tuple(_read(row._mapping, sealer) for row in connection.execute(query))
 
 
-def summary(connection: Connection) -> tuple[Line, ...]:
-    """How many cards had which outcome, by check, severity, outcome and reason.
-
-    Each card counts once, by its latest report, under every check that it spoke for: the lines
-    of different checks do not add up to a number of cards.
-    """
-    ranked = sa.select(
-        card_feedback.c.card_uuid,
-        card_feedback.c.outcome,
-        card_feedback.c.reason_system,
-        card_feedback.c.reason_code,
-        card_feedback.c.words.is_not(None).label("has_words"),
-        sa.func.row_number()
-        .over(partition_by=card_feedback.c.card_uuid, order_by=_latest_first())
-        .label("rank"),
-    ).subquery()
-    # PostgreSQL does not compare JSON; as text equal lists are equal.
-    checks = sa.cast(cards_shown.c.checks, sa.Text)
-    columns = (
-        cards_shown.c.card_uuid.is_not(None).label("recorded"),
-        checks.label("checks"),
-        cards_shown.c.severity,
-        ranked.c.outcome,
-        ranked.c.reason_system,
-        ranked.c.reason_code,
-        ranked.c.has_words,
-    )
-    query = (
-        sa.select(*columns, sa.func.count().label("cards"))
-        .select_from(ranked.outerjoin(cards_shown, cards_shown.c.card_uuid == ranked.c.card_uuid))
-        .where(ranked.c.rank == 1)
-        .group_by(*columns)
-    )
-    cards: Counter[tuple[str | None, str | None, str, str | None]] = Counter()
-    for row in connection.execute(query):
-        reason = _token(row.reason_system, row.reason_code, has_words=row.has_words)
-        names = (json.loads(row.checks) or [None]) if row.recorded else [NOT_RECORDED]
-        for check in names:
-            cards[check, row.severity, row.outcome, reason] += row.cards
-    lines = [
-        Line(check, severity, Outcome(outcome), reason, count)
-        for (check, severity, outcome, reason), count in cards.items()
-    ]
-    return tuple(
-        sorted(lines, key=lambda x: (x.check or "", x.severity or "", x.outcome, x.reason or ""))
-    )
-
-
-def _row(one: Feedback, sealer: Sealer) -> dict[str, Any]:
+def _row(one: Feedback, service: str, ehr_id: str | None, sealer: Sealer) -> dict[str, Any]:
     """What is kept of a report, but for how it came."""
     reason = one.reason or OverrideReason(None, None, None)
     words = {"display": reason.display, "userComment": one.user_comment}
@@ -184,11 +116,14 @@ def _row(one: Feedback, sealer: Sealer) -> dict[str, Any]:
     says = [
         *(one.card, one.outcome, outcome_at.isoformat(), suggestions),
         *(reason.system, reason.code, words["display"], words["userComment"]),
+        *(service, ehr_id),
     ]
     fingerprint = sealer.fingerprint("card-feedback", json.dumps(says))
     return {
         "fingerprint": fingerprint,
         "card_uuid": one.card,
+        "service": service,
+        "ehr_id": ehr_id,
         "outcome": one.outcome.value,
         "outcome_at": outcome_at,
         "accepted_suggestions": suggestions,
@@ -216,7 +151,7 @@ def _read(row: Any, sealer: Sealer) -> Feedback:
     )
 
 
-def _latest_first() -> tuple[sa.ColumnElement[Any], ...]:
+def latest_first() -> tuple[sa.ColumnElement[Any], ...]:
     """By when the user acted; at one instant, by when and where in its call it came.
 
     An EHR whose clock is ahead does not win for ever: no report is later than its arrival.
@@ -225,12 +160,6 @@ def _latest_first() -> tuple[sa.ColumnElement[Any], ...]:
     effective = sa.case((acted_at > received_at, received_at), else_=acted_at)
     order = (effective, received_at, card_feedback.c.place, card_feedback.c.fingerprint)
     return tuple(column.desc() for column in order)
-
-
-def _token(system: str | None, code: str | None, *, has_words: bool) -> str | None:
-    if code is not None:
-        return f"{system or ''}|{code}"
-    return IN_WORDS_ONLY if has_words else None
 
 
 def _about(fingerprint: str) -> str:

@@ -41,8 +41,11 @@ cards_shown = sa.Table(
     sa.Column("rules_version", sa.String(32), nullable=False),
     sa.Column("shown_at", UtcDateTime, nullable=False),
     sa.Column("recorded_at", UtcDateTime, nullable=False),
+    sa.Column("shown_month", sa.String(7), nullable=False),
+    sa.Column("user_role", sa.String(32), nullable=True),
 )
 sa.Index("cards_shown_patient", cards_shown.c.ehr_id, cards_shown.c.patient_fingerprint)
+sa.Index("cards_shown_month", cards_shown.c.ehr_id, cards_shown.c.shown_month)
 
 card_feedback = sa.Table(
     "card_feedback",
@@ -58,6 +61,7 @@ card_feedback = sa.Table(
     sa.Column("words", sa.LargeBinary, nullable=True),
     sa.Column("received_at", UtcDateTime, nullable=False),
     sa.Column("place", sa.Integer, nullable=False),
+    sa.Column("ehr_id", sa.String(64), nullable=True),
 )
 sa.Index("card_feedback_card", card_feedback.c.card_uuid)
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cds_hooks.caller import Caller, ehr_of
 from cds_hooks.door import Collaborators
-from cds_hooks.feedback import NotKept
+from cds_hooks.feedback import KeptReport, NotKept
 from cds_hooks.gather import Background
 from cds_hooks.memory import facts_of_cards
 from cds_hooks.request import HookRequest
@@ -20,9 +20,11 @@ from clinical.policy_file import Policies
 from ehr.client_keys import ClientKeys
 from ehr.history import Histories
 from ehr.needs import OPTIONAL
+from ehr.read.json import reference_key
 from ehr.registry import DraftsOnCard, Registry, TrustedEhr
 from store import feedback
-from store.cards_shown import CardsShown, ShownCard
+from store.card_outcomes import checks_of_card
+from store.cards_shown import USER_ROLES, CardsShown, ShownCard
 from store.database import writing
 from store.feedback import Feedback
 from taperguard.memory import UNREGISTERED, HouseMemory, Impatient
@@ -83,6 +85,15 @@ def trust_of(house: House) -> Trust:
     )
 
 
+def role_of(user_id: str) -> str | None:
+    """The FHIR type of a hook's user, as far as CDS Hooks names it; of who it is nothing is kept.
+
+    CDS Hooks 2.0, order-sign and patient-view, `userId`.
+    """
+    kind = (reference_key(user_id) or "").partition("/")[0]
+    return kind if kind in USER_ROLES else None
+
+
 def cds_hooks_collaborators(house: House, trust: Trust | None = None) -> Collaborators:
     """The CDS Hooks door of this house."""
     memory = HouseMemory(
@@ -93,6 +104,7 @@ def cds_hooks_collaborators(house: House, trust: Trust | None = None) -> Collabo
         policy_of=house.policies.of,
     )
     keep = Impatient(KEEPING_SECONDS)
+    today = today_of(house.now)
 
     def keep_shown(request: HookRequest, ehr: TrustedEhr | None, found: Answer) -> None:
         if not found.dealt.cards:
@@ -110,21 +122,34 @@ def cds_hooks_collaborators(house: House, trust: Trust | None = None) -> Collabo
             rules_version=found.assessment.rules_version,
             cards=cards,
             shown_at=house.now(),
+            shown_on=today(ehr),
+            user_role=role_of(request.user_id),
         )
         facts = facts_of_cards(found.dealt.spoken_for, found.assessment, found.standing)
         whose = memory.of(ehr, request.fhir_server).whose(request.patient_id, found.service)
         keep(lambda: house.promise_cards_shown(shown, whose, facts))
 
     def keep_feedback(
-        _: Caller, service: str, reports: tuple[Feedback, ...]
-    ) -> tuple[Feedback, ...]:
+        caller: Caller, service: str, reports: tuple[Feedback, ...]
+    ) -> tuple[KeptReport, ...]:
+        ehr_id = None if caller.ehr is None else caller.ehr.id
+
+        def about(report: Feedback) -> tuple[str, ...] | None:
+            return checks_of_card(connection, report.card, service=service, ehr_id=ehr_id)
+
         try:
             with writing(house.engine) as connection:
-                new = feedback.record(
-                    connection, service, reports, sealer=house.sealer, now=house.now()
+                kept = feedback.record(
+                    connection,
+                    service,
+                    reports,
+                    sealer=house.sealer,
+                    now=house.now(),
+                    ehr_id=ehr_id,
                 )
-                memory.settle(connection, service, [it for it in reports if it in new])
-                return new
+                new = [it for it in reports if it in kept]
+                memory.settle(connection, service, new, ehr_id=ehr_id)
+                return tuple(KeptReport(report, about(report)) for report in kept)
         except (SQLAlchemyError, OSError) as error:
             raise NotKept from error
 
@@ -135,7 +160,7 @@ def cds_hooks_collaborators(house: House, trust: Trust | None = None) -> Collabo
         trust=trust or trust_of(house),
         ehr_of=lambda caller, server: ehr_of(caller, server, house.registry),
         complete=complete,
-        today=today_of(house.now),
+        today=today,
         bench=bench_of(house.settings, house.policies, house.histories, memory),
         keep_shown=keep_shown,
         keep_feedback=keep_feedback,

@@ -108,13 +108,21 @@ class HouseMemory:
         """The memory of one EHR."""
         return EhrMemory(self, ehr, fhir_server)
 
-    def settle(self, connection: Connection, service: str, reports: Iterable[Feedback]) -> None:
+    def settle(
+        self,
+        connection: Connection,
+        service: str,
+        reports: Iterable[Feedback],
+        *,
+        ehr_id: str | None,
+    ) -> None:
         """Settle what these reports answer, in the caller's transaction.
 
-        A card that was never shown, or not by this service, settles nothing.
+        A card that was never shown, or not by this service, or not to users of the EHR that
+        reports (None: nobody says who calls), settles nothing.
         """
         for report in reports:
-            card = card_memory.find(connection, report.card, service=service)
+            card = card_memory.find(connection, report.card, service=service, ehr_id=ehr_id)
             if card is not None:
                 self._settle(connection, card, report)
 

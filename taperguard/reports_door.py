@@ -7,6 +7,8 @@ import io
 
 from starlette.routing import BaseRoute
 
+from cds_hooks.overrides import override_reasons
+from clinical.findings import CheckId
 from clinical.measures import shareable
 from ehr.decode import pretty
 from smart_app.collaborators import Collaborators
@@ -24,6 +26,10 @@ def report_routes(given: Collaborators, *, shelf: Shelf | None = None) -> list[B
             shelf=shelf or StoreShelf(given.engine, given.sealer),
             shareable=lambda report: shareable(dict(report)),
             files=FILES,
+            reasons={
+                f"{coding['system']}|{coding['code']}": coding["display"]
+                for coding in override_reasons(CheckId)
+            },
         )
     )
 

@@ -31,7 +31,9 @@ class Cell:
     `cost`: how much is lost when it is left out; the cheapest is closed first. A cell that is not
     `shown` is none of the table's but stands in its sums (those who do not meet a measure): a
     reader has to work it out, and must not be able to when it is small.
-    `may_be_none`: a hidden cell whose being 0 tells nothing of anybody.
+    `may_be_none`: a hidden cell whose being 0 tells nothing of anybody. `few`: a cell that counts
+    something else than patients, with fewer of them behind it than may be told; it is closed
+    whatever its value.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Cell:
     shown: bool = True
     cost: int = 0
     may_be_none: bool = False
+    few: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Sum:
 def closed_cells(cells: Iterable[Cell], sums: Sequence[Sum], smallest: int) -> frozenset[str]:
     """The names of the shown cells to leave out: the small, and what gives them away."""
     by_name = {cell.name: cell for cell in cells}
-    small = {c.name for c in by_name.values() if c.shown and c.value < smallest}
+    small = {c.name for c in by_name.values() if c.shown and (c.few or c.value < smallest)}
     closed, in_vain = set(small), set[str]()
     while True:
         found = found_out(by_name, sums, closed, smallest)

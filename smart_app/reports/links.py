@@ -21,6 +21,11 @@ class Links:
         """The newest night."""
         return f"{self.root}/reports/{quote(self.ehr_id, safe='')}"
 
+    @property
+    def cards(self) -> str:
+        """What became of the cards."""
+        return f"{self.home}/cards"
+
     def night(self, night: date) -> str:
         """The report of a night."""
         return f"{self.home}/{night.isoformat()}"

@@ -12,6 +12,7 @@ import jinja2
 from starlette.responses import Response
 
 from ehr.registry import TrustedEhr
+from smart_app.reports.card_presenter import CardsView
 from smart_app.reports.links import Links
 from smart_app.reports.presenter import ReportView, run_in_words
 from smart_app.reports.reader import Reader
@@ -56,6 +57,17 @@ class Pages:
     def worklist(self, who: Reader, view: WorklistView) -> Response:
         """The patients behind it."""
         return self._page("worklist.html", who=who, view=view)
+
+    def cards(self, who: Reader, view: CardsView) -> Response:
+        """What became of the cards."""
+        return self._page("cards.html", who=who, view=view)
+
+    def cards_not_narrowed(self, who: Reader, sentence: str, address: str) -> Response:
+        """A selection of cards that is not understood, or not for this reader."""
+        message = Message(
+            "The cards cannot be narrowed like that", (sentence,), link=("All cards", address)
+        )
+        return self._message(message, 400, ehr=who.ehr, who=who)
 
     def choose(self, ehrs: Sequence[tuple[str, str]]) -> Response:
         """Several EHRs are registered: whose report it shall be."""

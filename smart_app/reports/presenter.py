@@ -163,6 +163,7 @@ class ReportView:
     nights: tuple[Night, ...]
     downloads: tuple[Download, ...]
     worklist: str | None
+    cards: str
     remarks: tuple[str, ...] = field(default=(NOT_REVIEWED, NOT_CERTIFIED))
 
 
@@ -209,6 +210,7 @@ def report_view(
         nights=tuple(Night(day_of_record(one), links.night(one), one == night) for one in nights),
         downloads=_downloads(files, night, links, is_whole=is_whole),
         worklist=links.patients(night),
+        cards=links.cards,
     )
 
 

@@ -14,7 +14,9 @@ from smart_app.launch import Aim, depart, only_one, registered
 from smart_app.purpose import Purpose
 from smart_app.refusal import Refusal
 
-_PAGE = re.compile(r"(?:/\d{4}-\d{2}-\d{2}(?:/patients)?)?(?:\?[\w.=&%+-]{0,300})?", re.ASCII)
+_PAGE = re.compile(
+    r"(?:/cards|/\d{4}-\d{2}-\d{2}(?:/patients)?)?(?:\?[\w.=&%+-]{0,300})?", re.ASCII
+)
 
 
 async def sign_in(request: Request, given: Collaborators) -> Response:

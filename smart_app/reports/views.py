@@ -6,7 +6,7 @@ is the same whether or not there is a report.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from urllib.parse import quote, urlencode
@@ -21,6 +21,7 @@ from smart_app import security
 from smart_app.collaborators import Collaborators
 from smart_app.posted import posted_fields
 from smart_app.reports import pages, reader, signing_in
+from smart_app.reports.card_views import Answer, CardDesk
 from smart_app.reports.links import Links
 from smart_app.reports.presenter import FileOffer, report_view
 from smart_app.reports.reader import Reader
@@ -51,31 +52,33 @@ class ReportCollaborators:
     """What the pages work with.
 
     `shareable` gives the form of a report that may be passed on. `files` are the downloads by
-    name. `css` are the style sheets' addresses.
+    name. `reasons` are those that cards offer for an override, by "system|code", as displayed.
+    `css` are the style sheets' addresses.
     """
 
     door: Collaborators
     shelf: Shelf
     shareable: Callable[[Report], Report]
     files: Mapping[str, RenderedFile]
+    reasons: Mapping[str, str]
     css: tuple[str, ...] = ("/planner-static/planner.css", "/planner-static/reports.css")
 
 
 def routes(given: ReportCollaborators) -> list[BaseRoute]:
     """The routes; the door protects them like its others."""
     desk = _Desk(given)
+    cards = CardDesk(given.door, desk.pages, given.reasons, desk.for_a_reader)
     return [
         Route("/reports", desk.choose, methods=["GET"]),
         Route("/reports/sign-in", desk.sign_in, methods=["GET"]),
         Route("/reports/{ehr}", desk.newest, methods=["GET"]),
         Route("/reports/{ehr}/sign-out", desk.sign_out, methods=["POST"]),
+        Route("/reports/{ehr}/cards", cards.cards, methods=["GET"]),
+        Route("/reports/{ehr}/cards/{file}", cards.file, methods=["GET"]),
         Route("/reports/{ehr}/{night}", desk.report, methods=["GET"]),
         Route("/reports/{ehr}/{night}/patients", desk.patients, methods=["GET"]),
         Route("/reports/{ehr}/{night}/{file}", desk.file, methods=["GET"]),
     ]
-
-
-Answer = Callable[[Request, Reader], Awaitable[Response]]
 
 
 class _Desk:
@@ -83,7 +86,7 @@ class _Desk:
 
     def __init__(self, given: ReportCollaborators) -> None:
         self._given = given
-        self._pages = pages.Pages(given.css, development=given.door.development)
+        self.pages = pages.Pages(given.css, development=given.door.development)
 
     # --- who --------------------------------------------------------------------------------
 
@@ -93,7 +96,7 @@ class _Desk:
         root = request.scope.get("root_path", "")
         if len(ehrs) == 1:
             return RedirectResponse(f"{root}/reports/{quote(ehrs[0].id)}", status_code=303)
-        return self._pages.choose([(ehr.name, f"{root}/reports/{quote(ehr.id)}") for ehr in ehrs])
+        return self.pages.choose([(ehr.name, f"{root}/reports/{quote(ehr.id)}") for ehr in ehrs])
 
     async def sign_in(self, request: Request) -> Response:
         """To the EHR's sign-in, which is asked who somebody is and nothing more."""
@@ -103,55 +106,55 @@ class _Desk:
         """End the session of the report; the EHR's own is the EHR's."""
         ehr = self._ehr(request)
         if ehr is None:
-            return self._pages.no_such_page()
+            return self.pages.no_such_page()
         security.belongs_to(request, ehr)
         fields = await posted_fields(request, _LARGEST_FORM)
         token = fields.get("csrf_token") if fields is not None else None
         await reader.sign_out(request, self._given.door, ehr, token)
-        return self._pages.signed_out(ehr, _links(request, ehr).home)
+        return self.pages.signed_out(ehr, _links(request, ehr).home)
 
     def _ehr(self, request: Request) -> TrustedEhr | None:
         return self._given.door.registry.get(str(request.path_params["ehr"]))
 
-    async def _for_a_reader(
+    async def for_a_reader(
         self, request: Request, answer: Answer, *, least: Role = Role.REPORT
     ) -> Response:
         """The answer for who may have it; else the page that says how, or that they may not."""
         ehr = self._ehr(request)
         if ehr is None:
-            return self._pages.no_such_page()
+            return self.pages.no_such_page()
         security.belongs_to(request, ehr)
         found = await reader.reader_of(request, self._given.door, ehr)
         if found is None:
             asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             query = urlencode({"iss": ehr.issuer, "back_to": asked})
             root = request.scope.get("root_path", "")
-            return self._pages.sign_in(ehr, f"{root}/reports/sign-in?{query}")
+            return self.pages.sign_in(ehr, f"{root}/reports/sign-in?{query}")
         if found.role < least:
-            return self._pages.not_allowed(found, _links(request, ehr).home)
+            return self.pages.not_allowed(found, _links(request, ehr).home)
         return await answer(request, found)
 
     # --- the report -------------------------------------------------------------------------
 
     async def newest(self, request: Request) -> Response:
         """The newest night; where there is none, what will be here and how it gets here."""
-        return await self._for_a_reader(request, self._newest)
+        return await self.for_a_reader(request, self._newest)
 
     async def _newest(self, request: Request, who: Reader) -> Response:
         nights = await run_in_threadpool(self._given.shelf.nights, who.ehr.id)
         if nights:
             return RedirectResponse(_links(request, who.ehr).night(nights[0]), status_code=303)
         run = await run_in_threadpool(self._given.shelf.last_run, who.ehr.id)
-        return self._pages.no_report(who, run)
+        return self.pages.no_report(who, run)
 
     async def report(self, request: Request) -> Response:
         """The report of a night, with every number for those named for the worklist."""
-        return await self._for_a_reader(request, self._report)
+        return await self.for_a_reader(request, self._report)
 
     async def _report(self, request: Request, who: Reader) -> Response:
         kept, nights = await self._kept(request, who)
         if kept is None:
-            return self._pages.no_such_night(who, nights, _links(request, who.ehr, who))
+            return self.pages.no_such_night(who, nights, _links(request, who.ehr, who))
         run = await run_in_threadpool(self._given.shelf.last_run, who.ehr.id)
         is_whole = who.role >= Role.WORKLIST
         view = report_view(
@@ -166,11 +169,11 @@ class _Desk:
             is_whole=is_whole,
             run=run if kept.night == nights[0] else None,
         )
-        return self._pages.report(who, view)
+        return self.pages.report(who, view)
 
     async def file(self, request: Request) -> Response:
         """A file of a night: with every number for who may see them and asks for them."""
-        return await self._for_a_reader(request, self._file)
+        return await self.for_a_reader(request, self._file)
 
     async def _file(self, request: Request, who: Reader) -> Response:
         name = str(request.path_params["file"])
@@ -178,7 +181,7 @@ class _Desk:
         kept, nights = await self._kept(request, who)
         is_whole = who.role >= Role.WORKLIST and request.query_params.get("form") != "shareable"
         if wanted is None or kept is None or (wanted.needs_all and not is_whole):
-            return self._pages.no_such_night(who, nights, _links(request, who.ehr, who))
+            return self.pages.no_such_night(who, nights, _links(request, who.ehr, who))
         form = "all-numbers" if is_whole else "shareable"
         await reader.write_down(
             self._given.door, who, what=(f"Report/{kept.night}", name, form), why="report-download"
@@ -205,7 +208,7 @@ class _Desk:
 
     async def patients(self, request: Request) -> Response:
         """The worklist. That it was shown, and whom it showed, is written down first."""
-        return await self._for_a_reader(request, self._patients, least=Role.WORKLIST)
+        return await self.for_a_reader(request, self._patients, least=Role.WORKLIST)
 
     async def _patients(self, request: Request, who: Reader) -> Response:
         links = _links(request, who.ehr, who)
@@ -214,13 +217,13 @@ class _Desk:
         if kept is not None:
             rows = await run_in_threadpool(self._given.shelf.worklist, who.ehr.id, kept.night)
         if kept is None or rows is None:
-            return self._pages.no_such_night(who, nights, links)
+            return self.pages.no_such_night(who, nights, links)
         known = [measure["id"] for measure in kept.report["measures"]]
         bars = bars_of(kept.report)
         try:
             asked = read_query(request.query_params, known, [bar.id for bar in bars])
         except NotAsked as problem:
-            return self._pages.not_asked(who, str(problem), f"{links.night(kept.night)}/patients")
+            return self.pages.not_asked(who, str(problem), f"{links.night(kept.night)}/patients")
         begin = (asked.page - 1) * PAGE
         shown = chosen(rows, asked, bars)[begin : begin + PAGE]
         view = worklist_view(
@@ -232,7 +235,7 @@ class _Desk:
             planner=f"{links.root}/smart/launch?{urlencode({'iss': who.ehr.issuer})}",
         )
         if view is None:
-            return self._pages.not_asked(
+            return self.pages.not_asked(
                 who, "The list has no such page.", f"{links.night(kept.night)}/patients"
             )
         await reader.write_down(
@@ -242,7 +245,7 @@ class _Desk:
             why="report-worklist",
             patients=tuple(str(row["patient"]).partition("/")[2] for row in shown),
         )
-        return self._pages.worklist(who, view)
+        return self.pages.worklist(who, view)
 
 
 def _links(request: Request, ehr: TrustedEhr, who: Reader | None = None) -> Links:

@@ -1,4 +1,4 @@
-"""What users did with cards: kept once, the latest counts, joined with cards when they come."""
+"""What users did with cards: kept once, the latest counts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from ehr.seal import CannotOpen, Sealer
-from store import cards_shown, feedback
-from store.cards_shown import CardsShown, ShownCard
+from store import feedback
 from store.database import make_engine, reading, writing
-from store.feedback import IN_WORDS_ONLY, NOT_RECORDED, Feedback, Line, Outcome, OverrideReason
+from store.feedback import Feedback, Outcome, OverrideReason
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -31,25 +30,17 @@ COMMENT = "Synthetic-Alder fell in March"
 Rows = Callable[[Engine, str], list[dict[str, Any]]]
 
 
-def _keep(store: Engine, sealer: Sealer, *given: Feedback, now: datetime = NOON) -> int:
+def _keep(
+    store: Engine,
+    sealer: Sealer,
+    *given: Feedback,
+    now: datetime = NOON,
+    service: str = "clonazepam-safety",
+    ehr_id: str | None = None,
+) -> int:
     with writing(store) as connection:
-        new = feedback.record(connection, "clonazepam-safety", given, sealer=sealer, now=now)
+        new = feedback.record(connection, service, given, sealer=sealer, now=now, ehr_id=ehr_id)
     return len(new)
-
-
-def _show(store: Engine, sealer: Sealer, card: str, *checks: str) -> None:
-    shown = CardsShown(
-        *("sandbox", "example-1", "hook-instance", "order-sign", "clonazepam-safety", "2026.11"),
-        cards=(ShownCard(card, checks, "critical"),),
-        shown_at=NOON,
-    )
-    with writing(store) as connection:
-        cards_shown.record(connection, shown, sealer=sealer, now=NOON)
-
-
-def _summary(store: Engine) -> list[Line]:
-    with reading(store) as connection:
-        return list(feedback.summary(connection))
 
 
 def _of_card(store: Engine, sealer: Sealer, card: str = CARD) -> list[Feedback]:
@@ -75,14 +66,23 @@ def test_the_same_report_again_changes_nothing(store: Engine, sealer: Sealer, ro
     assert rows(store, "card_feedback") == before
 
 
+def test_nobody_keeps_a_report_out_by_sending_it_first(
+    store: Engine, sealer: Sealer, rows: Rows
+) -> None:
+    """North sends South's report word for word, and South sends it to the wrong service first."""
+    assert _keep(store, sealer, OVERRIDDEN, ehr_id="north") == 1
+    assert _keep(store, sealer, OVERRIDDEN, ehr_id="south", service="clonazepam-review") == 1
+    assert _keep(store, sealer, OVERRIDDEN, ehr_id="south") == 1
+    assert _keep(store, sealer, OVERRIDDEN, ehr_id="south") == 0
+    assert [row["ehr_id"] for row in rows(store, "card_feedback")] == ["north", "south", "south"]
+
+
 def test_a_second_suggestion_accepted_in_the_same_second_is_not_lost(
     store: Engine, sealer: Sealer
 ) -> None:
-    """Both rows are kept; the card still counts once."""
     assert _keep(store, sealer, ACCEPTED) == 1
     assert _keep(store, sealer, replace(ACCEPTED, accepted_suggestions=(SECOND,))) == 1
     assert {r.accepted_suggestions for r in _of_card(store, sealer)} == {(SUGGESTION,), (SECOND,)}
-    assert _summary(store) == [Line(NOT_RECORDED, None, Outcome.ACCEPTED, None, 1)]
 
 
 def test_a_later_outcome_is_kept_beside_the_earlier_and_counts(
@@ -95,7 +95,6 @@ def test_a_later_outcome_is_kept_beside_the_earlier_and_counts(
             _keep(store, sealer, replace(report, card=card), now=NOON + (2 + minutes) * MINUTE)
         outcomes = [r.outcome for r in _of_card(store, sealer, card)]
         assert outcomes == [Outcome.ACCEPTED, Outcome.OVERRIDDEN]
-    assert _summary(store) == [Line(NOT_RECORDED, None, Outcome.ACCEPTED, None, 2)]
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations([OVERRIDDEN, ACCEPTED])))
@@ -115,62 +114,6 @@ def test_a_clock_that_is_ahead_does_not_win_for_ever(store: Engine, sealer: Seal
     assert _of_card(store, sealer) == [later, ahead]
 
 
-def test_feedback_before_its_card_is_joined_when_the_card_comes(
-    store: Engine, sealer: Sealer
-) -> None:
-    """One card, two checks: a line of its own first, then a line under each check."""
-    _keep(store, sealer, OVERRIDDEN)
-    reason = f"{OURS}|patient-declines"
-    assert _summary(store) == [Line(NOT_RECORDED, None, Outcome.OVERRIDDEN, reason, 1)]
-    _show(store, sealer, CARD, "opioid-together", "high-dose")
-    assert _summary(store) == [
-        Line("high-dose", "critical", Outcome.OVERRIDDEN, reason, 1),
-        Line("opioid-together", "critical", Outcome.OVERRIDDEN, reason, 1),
-    ]
-
-
-def test_cards_are_counted_by_check_outcome_and_reason(store: Engine, sealer: Sealer) -> None:
-    """Seven cards with feedback, one of them unknown; an eighth that nobody reported on."""
-    cards = [f"00000000-0000-4000-8000-0000000001{n:02}" for n in range(8)]
-    for card in (cards[0], cards[1]):
-        _show(store, sealer, card, "high-dose", "opioid-together")
-    for card in (*cards[2:6], cards[7]):
-        _show(store, sealer, card, "high-dose")
-    _keep(
-        store,
-        sealer,
-        replace(ACCEPTED, card=cards[0]),
-        replace(OVERRIDDEN, card=cards[1]),
-        replace(OVERRIDDEN, card=cards[2]),
-        replace(OVERRIDDEN, card=cards[3], reason=None),
-        replace(OVERRIDDEN, card=cards[4], reason=None, user_comment=COMMENT),
-        replace(OVERRIDDEN, card=cards[5], reason=OverrideReason(None, "x1", None)),
-        replace(OVERRIDDEN, card=cards[6]),
-    )
-    declined = f"{OURS}|patient-declines"
-    assert _summary(store) == [
-        Line(NOT_RECORDED, None, Outcome.OVERRIDDEN, declined, 1),  # cards[6]
-        Line("high-dose", "critical", Outcome.ACCEPTED, None, 1),  # cards[0]
-        Line("high-dose", "critical", Outcome.OVERRIDDEN, None, 1),  # cards[3]
-        Line("high-dose", "critical", Outcome.OVERRIDDEN, declined, 2),  # cards[1], cards[2]
-        Line("high-dose", "critical", Outcome.OVERRIDDEN, IN_WORDS_ONLY, 1),  # cards[4]
-        Line("high-dose", "critical", Outcome.OVERRIDDEN, "|x1", 1),  # cards[5]
-        Line("opioid-together", "critical", Outcome.ACCEPTED, None, 1),  # cards[0]
-        Line("opioid-together", "critical", Outcome.OVERRIDDEN, declined, 1),  # cards[1]
-    ]
-
-
-def test_a_card_that_spoke_for_no_check_is_not_forgotten(store: Engine, sealer: Sealer) -> None:
-    _show(store, sealer, CARD)
-    _keep(store, sealer, ACCEPTED)
-    assert _summary(store) == [Line(None, "critical", Outcome.ACCEPTED, None, 1)]
-
-
-def test_nothing_reported_is_an_empty_summary(store: Engine, sealer: Sealer) -> None:
-    _show(store, sealer, CARD, "high-dose")
-    assert _summary(store) == []
-
-
 def test_all_reports_of_a_transaction_are_kept_or_none(store: Engine, sealer: Sealer) -> None:
     """The second fails in the database: the first is not kept either."""
     broken = replace(ACCEPTED, card=None)  # type: ignore[arg-type]
@@ -180,7 +123,9 @@ def test_all_reports_of_a_transaction_are_kept_or_none(store: Engine, sealer: Se
     assert _of_card(store, sealer, OTHER) == []
 
 
-def test_two_that_send_the_same_at_once_are_kept_once(store_url: str, sealer: Sealer) -> None:
+def test_two_that_send_the_same_at_once_are_kept_once(
+    store_url: str, sealer: Sealer, rows: Rows
+) -> None:
     """Forty reports, by one in this order and by the other in reverse: neither fails."""
     cards = [f"00000000-0000-4000-8000-0000000002{n:02}" for n in range(40)]
     reports = [replace(ACCEPTED, card=card) for card in cards]
@@ -203,7 +148,7 @@ def test_two_that_send_the_same_at_once_are_kept_once(store_url: str, sealer: Se
         thread.join()
     assert sorted(new, key=str) == [0, 40]
     engine = make_engine(store_url)
-    assert _summary(engine) == [Line(NOT_RECORDED, None, Outcome.ACCEPTED, None, 40)]
+    assert len(rows(engine, "card_feedback")) == 40
     engine.dispose()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Engine
 
 from store import migrate
-from store.database import UnusableDatabaseUrl, make_engine
-from store.tables import metadata
+from store.database import UnusableDatabaseUrl, make_engine, writing
+from store.tables import cards_shown, metadata
 
 
 def test_the_code_and_the_migrations_describe_the_same_tables(store: Engine) -> None:
@@ -27,6 +28,28 @@ def test_the_code_and_the_migrations_describe_the_same_tables(store: Engine) -> 
 def test_a_second_upgrade_finds_nothing_to_do(store: Engine) -> None:
     assert migrate.at_head(store)
     assert migrate.upgrade(store) is False
+
+
+def test_a_card_that_was_shown_before_roles_and_months_were_kept_gets_its_month_in_utc(
+    store: Engine,
+) -> None:
+    """Shown at 00:30 on 1 December in Berlin: 30 November in UTC. Nobody knows to whom."""
+    older: dict[str, Any] = dict.fromkeys(
+        ("hook_instance", "hook", "service", "ehr_id", "patient_fingerprint", "severity"), "x"
+    )
+    midnight = datetime.fromisoformat("2026-12-01T00:30:00+01:00")
+    older |= {"card_uuid": "c", "checks": ["high-dose"], "rules_version": "2026.11"}
+    older |= {"shown_at": midnight, "recorded_at": midnight}
+    with writing(store) as connection:
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        migrate.command.downgrade(config, "0006")
+        as_it_was = sa.table("cards_shown", *(sa.column(n, cards_shown.c[n].type) for n in older))
+        connection.execute(as_it_was.insert(), older)
+    assert migrate.upgrade(store) is True
+    with store.connect() as connection:
+        row = connection.execute(cards_shown.select()).one()
+    assert (row.shown_month, row.user_role, row.shown_at) == ("2026-11", None, midnight)
 
 
 def test_an_empty_database_is_not_at_head(tmp_path: Path) -> None:

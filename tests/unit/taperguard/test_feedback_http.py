@@ -20,9 +20,9 @@ from starlette.testclient import TestClient
 from cds_hooks import door
 from cds_hooks.caller import Caller, NotTrusted
 from ehr import log
-from store import feedback
+from store.card_outcomes import Shown, of_ehr
 from store.database import reading
-from store.feedback import Line, Outcome
+from store.feedback import Outcome
 from taperguard import doors, wiring
 from taperguard.app import create_app
 from taperguard.settings import Settings
@@ -100,28 +100,145 @@ def test_the_same_call_again_changes_nothing_and_is_answered_the_same(
     assert counted("overridden") == before + 1
 
 
+ORDER = cds.request(
+    [cds.order("new", cds.CLONAZEPAM["1"], 3, status="draft")],
+    medications=[cds.order("now", cds.CLONAZEPAM["1"], 2)],
+)
+
+
+def shown(house: wiring.House) -> list[Shown]:
+    with reading(house.engine) as connection:
+        found = of_ehr(connection, "sandbox", first_month="2026-11", last_month="2026-11")
+    return list(found)
+
+
+def called_by(house: wiring.House, ehr_id: str | None) -> TestClient:
+    """The door as a client of this EHR finds it; None: nobody says who calls."""
+    sandbox = house.registry.get("sandbox")
+    assert sandbox is not None
+    ehr = {None: None, "sandbox": sandbox}.get(ehr_id, replace(sandbox, id=ehr_id or ""))
+
+    async def trust(_: Request) -> Caller:
+        return Caller(ehr)
+
+    given = replace(doors.cds_hooks_collaborators(house), trust=trust)
+    return TestClient(Starlette(routes=door.routes(given)))
+
+
+def card_of(client: TestClient) -> dict[str, Any]:
+    """A card that users of the sandbox were shown."""
+    response = client.post(SAFETY, json=ORDER | {"fhirServer": "http://localhost:8701/fhir"})
+    card: dict[str, Any] = response.json()["cards"][0]
+    return card
+
+
+def carry_out(house: wiring.House, rows: Rows) -> None:
+    for letter in rows(house.engine, "outbox"):
+        record_cards_shown(house.engine, house.sealer, str(letter["id"]), house.now())
+
+
+def outcomes(check: str, outcome: str, reason: str) -> float:
+    labels = {"check": check, "outcome": outcome, "reason": reason}
+    return REGISTRY.get_sample_value("taperguard_card_outcomes_total", labels) or 0.0
+
+
 def test_a_card_is_answered_accepted_and_joined_when_the_outbox_has_run(
     client: TestClient, house: wiring.House, rows: Rows
 ) -> None:
     """The whole way: a card over HTTP, its suggestion accepted, then its letter carried out."""
-    order = cds.request(
-        [cds.order("new", cds.CLONAZEPAM["1"], 3, status="draft")],
-        medications=[cds.order("now", cds.CLONAZEPAM["1"], 2)],
-    )
-    card = client.post(SAFETY, json=order).json()["cards"][0]
+    card = card_of(client)
+    before = outcomes("dose-escalation", "accepted", "none")
     given = accepted(card["uuid"], card["suggestions"][0]["uuid"])
     assert client.post(PATH, json={"feedback": [given]}).status_code == 200
-    with reading(house.engine) as connection:
-        (line,) = feedback.summary(connection)
-        assert line == Line(feedback.NOT_RECORDED, None, Outcome.ACCEPTED, None, 1)
-    (letter,) = rows(house.engine, "outbox")
-    record_cards_shown(house.engine, house.sealer, letter["id"], house.now())
-    with reading(house.engine) as connection:
-        lines = feedback.summary(connection)
+    assert outcomes("dose-escalation", "accepted", "none") == before + 1
+    assert shown(house) == []
+    carry_out(house, rows)
+    (one,) = shown(house)
     spoken_for = {c["check"] for c in card["extension"]["org.taperguard.assessment"]["checks"]}
     assert "dose-escalation" in spoken_for
-    assert {line.check for line in lines} == spoken_for
-    assert all((line.outcome, line.cards) == (Outcome.ACCEPTED, 1) for line in lines)
+    assert set(one.checks) == spoken_for
+    assert (one.month, one.outcome, one.cards) == ("2026-11", Outcome.ACCEPTED, 1)
+    assert one.user_role == ORDER["context"]["userId"].partition("/")[0] == "Practitioner"
+    assert one.rules_version == card["extension"]["org.taperguard.assessment"]["rules_version"]
+
+
+@pytest.mark.parametrize("recorded", [False, True], ids=["remembered", "recorded"])
+@pytest.mark.parametrize(
+    ("ehr_id", "path"),
+    [("elsewhere", PATH), ("sandbox", "/cds-services/clonazepam-review/feedback")],
+    ids=["another EHR", "another service"],
+)
+def test_a_report_on_somebody_else_s_card_is_taken_and_changes_nothing(
+    house: wiring.House, rows: Rows, ehr_id: str, path: str, recorded: bool
+) -> None:
+    """200, for the reporter cannot mend it; the card is neither settled nor overridden."""
+    card = card_of(called_by(house, "sandbox"))
+    if recorded:
+        carry_out(house, rows)
+    before = outcomes("not-shown-here", "overridden", "will-monitor")
+    response = called_by(house, ehr_id).post(path, json={"feedback": [monitored(card)]})
+    assert (response.status_code, response.content) == (200, b"")
+    assert outcomes("not-shown-here", "overridden", "will-monitor") == before + 1
+    carry_out(house, rows)
+    assert [(one.outcome, one.cards) for one in shown(house)] == [(None, 1)]
+    (remembered,) = rows(house.engine, "card_memory")
+    assert remembered["settled_at"] is None
+    assert rows(house.engine, "follow_ups") == []
+
+
+@pytest.mark.parametrize("ehr_id", ["sandbox", None])
+def test_the_report_of_who_was_shown_the_card_settles_it(
+    house: wiring.House, rows: Rows, ehr_id: str | None
+) -> None:
+    card = card_of(called_by(house, ehr_id))
+    other = called_by(house, "elsewhere").post(PATH, json={"feedback": [monitored(card)]})
+    own = called_by(house, ehr_id).post(PATH, json={"feedback": [monitored(card)]})
+    assert (other.status_code, own.status_code) == (200, 200)
+    carry_out(house, rows)
+    assert [(one.outcome, one.cards) for one in shown(house)] == [(Outcome.OVERRIDDEN, 1)]
+    assert len(rows(house.engine, "follow_ups")) == 1
+
+
+def monitored(card: dict[str, Any]) -> dict[str, Any]:
+    reason = {"system": report()["overrideReason"]["reason"]["system"], "code": "will-monitor"}
+    return report(card["uuid"], overrideReason={"reason": reason})
+
+
+@pytest.mark.parametrize(
+    ("reason", "label"),
+    [
+        ({"reason": {"code": "will-monitor"}}, "code-of-the-ehr"),
+        ({"reason": {"system": "https://ehr.example", "code": "Alder"}}, "code-of-the-ehr"),
+        ({"reason": {"display": "Synthetic-Alder"}}, "in-words-only"),
+        ({"userComment": COMMENT}, "in-words-only"),
+        (None, "none"),
+    ],
+)
+def test_what_an_ehr_writes_is_never_a_label_of_a_metric(
+    client: TestClient, reason: dict[str, Any] | None, label: str
+) -> None:
+    """Only our own codes are told; the bare code is not ours without its system."""
+    before = outcomes("not-shown-here", "overridden", label)
+    client.post(PATH, json={"feedback": [report(overrideReason=reason)]})
+    assert outcomes("not-shown-here", "overridden", label) == before + 1
+    assert "Alder" not in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("user", "role"),
+    [
+        ("Practitioner/7", "Practitioner"),
+        ("PractitionerRole/7", "PractitionerRole"),
+        ("Patient/p1", "Patient"),
+        ("RelatedPerson/7", "RelatedPerson"),
+        ("https://ehr.example/fhir/Practitioner/7", "Practitioner"),
+        ("Person/7", None),
+        ("7", None),
+        ("Synthetic Alder", None),
+    ],
+)
+def test_of_who_saw_a_card_only_the_type_is_told(user: str, role: str | None) -> None:
+    assert doors.role_of(user) == role
 
 
 def test_a_bad_second_report_keeps_the_first_out_as_well(
