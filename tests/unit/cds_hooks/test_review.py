@@ -170,7 +170,7 @@ def test_of_a_long_history_the_last_twelve_doses_are_shown_and_where_the_rest_is
         orders.append(order)
     orders.append(cds.order("now", cds.CLONAZEPAM["1"], 3, authoredOn="2026-01-01"))
     (card,) = view(medications=orders)["cards"]
-    head, *rows = _table_of(card["detail"])
+    _head, *rows = _table_of(card["detail"])
     assert len(rows) == 12
     assert rows[0] == ("1 Feb 2025", "28 Feb 2025", "2")
     assert rows[-1] == ("1 Jan 2026", "today", "3")
