@@ -13,6 +13,14 @@ from ehr.ask import prefetch_templates
 ORDER_SAFETY = "clonazepam-safety"
 PATIENT_REVIEW = "clonazepam-review"
 
+SPECIFICATION = "3.0.0-ballot"
+"""The version of CDS Hooks that discovery names. What we answer is valid under 2.0 as well; only
+clients that know the ballot read this member, and to them it says which errors, scopes and
+members they meet."""
+
+HOOK_VERSION = "1.0"
+"""Of each of the three hooks, as the CDS Hooks Library publishes them."""
+
 _TITLE = "Clonazepam safety"
 _DESCRIPTION = (
     "Looks at orders of clonazepam, and at their stopping: opioids and other sedatives beside it, "
@@ -24,6 +32,10 @@ _REVIEW_DESCRIPTION = (
     "Looks at the chart that is opened: one information card with the planner's link for a "
     "patient who has used clonazepam for long or of whom a follow-up is due, and none for anybody "
     "else."
+)
+_REQUIREMENTS = (
+    "FHIR R4. Needs the patient, the medication requests and the conditions, prefetched or to be "
+    "read at fhirServer with fhirAuthorization; what could not be had is named in the answer."
 )
 
 
@@ -42,6 +54,9 @@ def services(optional_needs: Collection[str] = (), policy: Policy | None = None)
                 "title": title,
                 "description": description,
                 "prefetch": prefetch,
+                "usageRequirements": _REQUIREMENTS,
+                "version": SPECIFICATION,
+                "hookVersion": HOOK_VERSION,
                 **_extension(options(policy, review=service == PATIENT_REVIEW)),
             }
             for hook, service, title, description in (

@@ -19,10 +19,10 @@ CONFIGURATION = "org.taperguard.configuration"
 """The key of the extension that carries an EHR's configuration (`cds_hooks/configuration.py`)."""
 
 ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW = "order-select", "order-sign", "patient-view"
-_LONGEST_ID = 512
+LONGEST_ID = 512
 # RFC 6750, 2.1: what may stand behind "Bearer", and no line break that would end the header.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,16384}=*", re.ASCII)
-_MOST_DRAFTS = 500
+MOST_DRAFTS = 500
 
 
 class BadRequest(ValueError):
@@ -104,7 +104,7 @@ def _required_text(holder: Mapping[str, Any], name: str, path: str = "") -> str:
     value = as_text(holder.get(name))
     if value is None:
         raise BadRequest(f"{path}{name}", "a text is required")
-    if len(value) > _LONGEST_ID:
+    if len(value) > LONGEST_ID:
         raise BadRequest(f"{path}{name}", "the text is too long")
     return value
 
@@ -201,8 +201,8 @@ def _draft_resources(value: object) -> list[dict[str, Any]]:
             entries = found if isinstance(found, list) else [found]
     else:
         raise BadRequest(path, "a Bundle is required")
-    if len(entries) > _MOST_DRAFTS:
-        raise BadRequest(path, f"more than {_MOST_DRAFTS} draft orders")
+    if len(entries) > MOST_DRAFTS:
+        raise BadRequest(path, f"more than {MOST_DRAFTS} draft orders")
     resources = []
     for number, entry in enumerate(entries):
         holder = as_object(entry)

@@ -9,16 +9,19 @@ from cds_hooks import markdown, wording
 from cds_hooks.plain import day, sentence, words_of
 from clinical.checks.words import drug_name
 from clinical.dependence import dependence
-from clinical.dose_history import DoseHistory, Known
+from clinical.dose_history import DoseHistory, Known, Stretch, why_unknown
 from clinical.duration import PresentUse
 from clinical.evidence import cite
 from clinical.facts import PatientFacts
 from clinical.findings import Assessment, CheckId, Fired
 from clinical.present import why_not_steady
+from clinical.quantities import plain
 from clinical.rules import rules
 from clinical.signing import current_clonazepam
 from clinical.tapers import taper_in_progress
 from clinical.totals import total_on
+
+_MOST_STRETCHES = 12
 
 
 def summary(facts: PatientFacts, on: date, use: PresentUse, told: DoseHistory) -> str:
@@ -53,12 +56,13 @@ def detail(
     facts: PatientFacts,
     quiet: Collection[CheckId] = (),
 ) -> str:
-    """What long-term use means, the taper that is there, the present orders, what was found.
+    """What long-term use means, the dose since its start, the taper that is there, the present
+    orders, what was found.
 
     `quiet` are checks that are not to be told of.
     """
     words = words_of(facts)
-    parts = [_use_part(assessment, use, told, facts)]
+    parts = [_use_part(assessment, use, told, facts), _history_part(told, assessment.on)]
     running = taper_in_progress(facts, assessment.on)
     if running is not None:
         progress = markdown.text(sentence(running.in_words(day)))
@@ -95,6 +99,34 @@ def _use_part(
         "can cause seizures."
     )
     return "**Long-term use**\n\n" + markdown.bullets(lines)
+
+
+def _history_part(told: DoseHistory, on: date) -> str:
+    """The dose over time since the first order; of a long history its last stretches.
+
+    Markdown has no picture: this is the planner's dose curve, as the numbers behind it.
+    """
+    if not told.stretches:
+        return ""
+    earlier, shown = told.stretches[:-_MOST_STRETCHES], told.stretches[-_MOST_STRETCHES:]
+    rows = [
+        (day(it.starts), "today" if it.ends >= on else day(it.ends), _dose_of(it)) for it in shown
+    ]
+    parts = ["**Dose over time**", markdown.table(("From", "To", "mg/day"), rows)]
+    if earlier:
+        begins = day(earlier[0].starts)
+        parts.append(f"It begins on {begins}; {len(earlier)} earlier rows are in the planner.")
+    why = why_unknown(shown)
+    if why is not None:
+        parts.append(markdown.text(sentence(f"not known: {why}")))
+    return "\n\n".join(parts)
+
+
+def _dose_of(stretch: Stretch) -> str:
+    dose = stretch.dose
+    if not isinstance(dose, Known):
+        return "no order" if dose.no_order else "not known"
+    return plain(dose.high) if dose.low == dose.high else f"{plain(dose.low)} to {plain(dose.high)}"
 
 
 def _orders_part(facts: PatientFacts, on: date) -> str:

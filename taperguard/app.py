@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 from cds_hooks import door
 from ehr import log
-from taperguard import evidence_page
+from taperguard import evidence_page, openapi
 from taperguard.doors import cds_hooks_collaborators, trust_of
 from taperguard.headers import ResponseHeaders
 from taperguard.smart_door import smart_routes
@@ -65,6 +65,7 @@ def create_app(house: House) -> ASGIApp:
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
+            *openapi.routes(house.settings.base_url, development=development),
             *evidence_page.routes(
                 development=development,
                 policy=house.policies.site,

@@ -346,7 +346,7 @@ def worker_http() -> httpx2.Client:
 def door_http() -> httpx2.AsyncClient:
     """A client for one piece of work of a door. It follows no redirects."""
     return httpx2.AsyncClient(
-        verify=_trust(),
+        verify=authorities(),
         timeout=httpx2.Timeout(20, connect=5),
         follow_redirects=False,
     )

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import judged
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -289,6 +290,18 @@ def _same_file_mode_mask() -> Iterator[None]:
     os.umask(mask)
     yield
     os.umask(mask)
+
+
+@pytest.fixture(autouse=True)
+def _every_answer_is_judged() -> Iterator[None]:
+    """Whatever a CDS service answered while the test ran breaks no rule of CDS Hooks.
+
+    What servers in another thread were asked between two tests counts for the next.
+    """
+    yield
+    wrong = judged.found[:]
+    judged.found.clear()
+    assert wrong == []
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import judged
 import psutil
 import pytest
 from demo_tree import Demo
@@ -48,6 +49,7 @@ class Prescriber:
             try:
                 order = ORDER.replace(PATIENT, f"{PATIENT}-{next(self.patients)}").encode()
                 body = json.loads(self._post("/cds-services/clonazepam-safety", order))
+                judged.found += judged.answer_faults(body, json.loads(order))
                 cards = [card["uuid"] for card in body["cards"]]
                 if body["extension"].get("org.taperguard.recorded", True):
                     self.shown.update(cards)

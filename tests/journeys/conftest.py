@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import judged
 import pytest
 import uvicorn
 from ehr_screen import Screen
@@ -100,6 +101,7 @@ def demo() -> Iterator[Running]:
         with kept([sys.executable, "-m", "taperguard", "demo"], log, **environment):
             _wait(lambda: log.exists() and "\nReady:" in log.read_text(), log)
             yield running
+        assert judged.calls_in([Path(folder)]) == []
 
 
 @pytest.fixture
@@ -143,6 +145,7 @@ jwks_url = "{running.ehr}/cds/jwks.json"
         _wait(lambda: answers(f"{running.ehr}/healthz"), tmp_path / "sandbox.log")
         _wait(lambda: answers(f"{running.service}/readyz"), logs / "service.log")
         yield running
+    assert judged.calls_in([tmp_path]) == []
 
 
 @pytest.fixture
@@ -162,6 +165,7 @@ def ehr_asking(tmp_path: Path) -> Iterator[Callable[[str], str]]:
             return f"http://localhost:{port}"
 
         yield start
+    assert judged.calls_in([tmp_path]) == []
 
 
 @pytest.fixture

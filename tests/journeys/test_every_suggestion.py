@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import judged
 import pytest
 from ehr_screen import Screen
 from starlette.testclient import TestClient
@@ -133,6 +134,7 @@ def ordered(visit: Visit, story: Story, orders: list[dict[str, str]]) -> Screen:
         assert screen.add(**{"quantity": "28", **typed}) == 303, screen.words
     assert "did not answer" not in screen.words, screen.words
     assert "cannot be understood" not in screen.words, screen.words
+    assert judged.calls_in([visit.folder]) == []
     return screen
 
 

@@ -1,17 +1,19 @@
-"""CDS Hooks from the client's side: requests told in few words, and a judge of responses.
+"""CDS Hooks from the client's side: requests told in few words, and what stands in an answer.
 
-The judge is written from CDS Hooks 2.0 and from nothing of ours, so that it can disagree.
+`faults` is the judge of `cds_judge`: what is wrong with an answer to a request.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import uuid
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
+from cds_judge import faults  # noqa: F401 - the judge is called by this name too
+
 JsonObject = dict[str, Any]
+TODAY = date(2026, 11, 23)
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 CLONAZEPAM = {
     "0.5": ("197527", "clonazepam 0.5 MG Oral Tablet"),
@@ -145,109 +147,3 @@ def actions_of(body: JsonObject) -> Iterator[JsonObject]:
     for card in body["cards"]:
         for suggestion in card.get("suggestions", []):
             yield from suggestion.get("actions", [])
-
-
-# The judge.
-
-_INDICATORS = {"info", "warning", "critical"}
-_HTML = re.compile(r"<[a-zA-Z/!]")
-
-
-def faults(body: JsonObject, asked: JsonObject) -> list[str]:
-    """What is wrong with a 200 response to this request; an empty list when nothing is."""
-    found = [f"empty value at {path}" for path in _empties(body, "")]
-    cards = body.get("cards")
-    if not isinstance(cards, list):
-        return [*found, "cards is no list"]
-    drafts = {
-        f"{entry['resource']['resourceType']}/{entry['resource'].get('id')}"
-        for entry in asked["context"].get("draftOrders", {}).get("entry", [])
-    }
-    uuids = []
-    for number, card in enumerate(cards):
-        found += [f"card {number}: {fault}" for fault in _card_faults(card, drafts)]
-        uuids.append(card.get("uuid"))
-        uuids += [suggestion.get("uuid") for suggestion in card.get("suggestions", [])]
-    known = [value for value in uuids if value is not None]
-    if len(known) != len(set(known)):
-        found.append("a uuid is used twice")
-    json.dumps(body, allow_nan=False)
-    return found
-
-
-def _empties(value: object, path: str) -> Iterator[str]:
-    if value is None or value in ("", {}) or (value == [] and path != ".cards"):
-        yield path or "the whole"
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _empties(inner, f"{path}.{name}")
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            yield from _empties(inner, f"{path}[{number}]")
-
-
-def _card_faults(card: JsonObject, drafts: set[str]) -> Iterator[str]:
-    summary = card.get("summary")
-    if not isinstance(summary, str) or not 0 < len(summary) < 140:
-        yield "summary is not of 1 to 139 characters"
-    if card.get("indicator") not in _INDICATORS:
-        yield "indicator is none of info, warning, critical"
-    if _HTML.search(card.get("detail", "")):
-        yield "detail holds HTML"
-    yield from _source_faults(card.get("source", {}))
-    suggestions = card.get("suggestions")
-    if (suggestions is None) != (card.get("selectionBehavior") is None):
-        yield "selectionBehavior and suggestions do not go together"
-    if card.get("selectionBehavior") not in {None, "at-most-one", "any"}:
-        yield "selectionBehavior is unknown"
-    if sum(bool(s.get("isRecommended")) for s in suggestions or []) > 1:
-        yield "more than one suggestion is recommended"
-    for suggestion in suggestions or []:
-        yield from _suggestion_faults(suggestion, drafts)
-    for reason in card.get("overrideReasons", []):
-        if not (reason.get("code") and reason.get("system") and reason.get("display")):
-            yield "an override reason is no Coding with a display"
-    for link in card.get("links", []):
-        yield from _link_faults(link)
-
-
-def _source_faults(source: JsonObject) -> Iterator[str]:
-    if not source.get("label"):
-        yield "source has no label"
-    if "url" in source and not _absolute(source["url"]):
-        yield "source.url is not absolute"
-    if "topic" in source and not (source["topic"].get("code") and source["topic"].get("system")):
-        yield "source.topic is no Coding"
-
-
-def _suggestion_faults(suggestion: JsonObject, drafts: set[str]) -> Iterator[str]:
-    if not suggestion.get("label"):
-        yield "a suggestion has no label"
-    for action in suggestion.get("actions", []):
-        kind = action.get("type")
-        if kind not in {"create", "update", "delete"}:
-            yield "an action's type is unknown"
-        if not action.get("description"):
-            yield "an action has no description"
-        if kind == "delete":
-            target = action.get("resourceId")
-            if "resource" in action or target not in drafts:
-                yield f"a delete of {target}, which is not in draftOrders"
-        else:
-            resource = action.get("resource", {})
-            target = f"{resource.get('resourceType')}/{resource.get('id')}"
-            if (kind == "update") != (target in drafts):
-                yield f"{kind} of {target} does not fit draftOrders"
-
-
-def _link_faults(link: JsonObject) -> Iterator[str]:
-    if not link.get("label") or not _absolute(link.get("url", "")):
-        yield "a link has no label or no absolute URL"
-    if link.get("type") not in {"absolute", "smart"}:
-        yield "a link's type is unknown"
-    if "appContext" in link and link.get("type") != "smart":
-        yield "appContext on a link that is not smart"
-
-
-def _absolute(url: str) -> bool:
-    return url.startswith(("https://", "http://"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -120,7 +121,7 @@ def apply(request: Json, suggestion: Json) -> Json:
 
 
 def case_of(request: Json) -> OrderCase:
-    read = read_request(cds.json.dumps(request).encode(), HOOKS)
+    read = read_request(json.dumps(request).encode(), HOOKS)
     return OrderCase(read_chart(gather(read), TODAY).facts, TODAY, default_policy())
 
 

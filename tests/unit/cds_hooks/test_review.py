@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from calendar import monthrange
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -116,6 +117,64 @@ def test_a_dose_that_changed_is_not_said_to_be_as_old_as_the_use(view) -> None:
     )
     (card,) = view(medications=[now, before])["cards"]
     assert card["summary"] == "Clonazepam 2 mg/day, ordered since 3 Mar 2024"
+    assert _table_of(card["detail"]) == [
+        ("From", "To", "mg/day"),
+        ("3 Mar 2024", "31 May 2026", "1"),
+        ("1 Jun 2026", "today", "2"),
+    ]
+
+
+def _table_of(detail: str) -> list[tuple[str, ...]]:
+    """The cells of the table of the dose over time, without the rule under its head."""
+    part = detail.partition("**Dose over time**\n\n")[2].partition("\n\n")[0]
+    rows = [tuple(cell.strip() for cell in line.split("|")[1:-1]) for line in part.splitlines()]
+    return [row for number, row in enumerate(rows) if number != 1]
+
+
+def test_days_without_an_order_and_days_that_nobody_can_tell_are_no_dose_of_zero(view) -> None:
+    """1 Mar to 30 Apr 2025 by its period; nothing in May; then an order of as much as needed."""
+    first = cds.order("first", cds.CLONAZEPAM["1"], 1, authoredOn="2025-03-01", status="completed")
+    first["dosageInstruction"][0]["timing"]["repeat"]["boundsPeriod"] = {
+        "start": "2025-03-01",
+        "end": "2025-04-30",
+    }
+    now = cds.order("now", cds.CLONAZEPAM["1"], 1, authoredOn="2025-06-01")
+    now["dosageInstruction"] = [{"text": "as directed"}]
+    (card,) = view(medications=[now, first])["cards"]
+    assert _table_of(card["detail"])[1:] == [
+        ("1 Mar 2025", "30 Apr 2025", "1"),
+        ("1 May 2025", "31 May 2025", "no order"),
+        ("1 Jun 2025", "today", "not known"),
+    ]
+    assert "\n\nNot known: " in card["detail"]
+
+
+def test_of_a_long_history_the_last_twelve_doses_are_shown_and_where_the_rest_is(view) -> None:
+    """Every month of 2024 and 2025 an order of its own, 1 mg and 2 mg in turn, then 2026 on 3 mg:
+    25 doses, of which the last 12 begin in February 2025.
+    """
+    orders = []
+    for number in range(24):
+        year, month = 2024 + number // 12, number % 12 + 1
+        order = cds.order(
+            f"m{number:02}",
+            cds.CLONAZEPAM["1"],
+            1 + number % 2,
+            authoredOn=f"{year}-{month:02}-01",
+            status="completed",
+        )
+        order["dosageInstruction"][0]["timing"]["repeat"]["boundsPeriod"] = {
+            "start": f"{year}-{month:02}-01",
+            "end": f"{year}-{month:02}-{monthrange(year, month)[1]}",
+        }
+        orders.append(order)
+    orders.append(cds.order("now", cds.CLONAZEPAM["1"], 3, authoredOn="2026-01-01"))
+    (card,) = view(medications=orders)["cards"]
+    _head, *rows = _table_of(card["detail"])
+    assert len(rows) == 12
+    assert rows[0] == ("1 Feb 2025", "28 Feb 2025", "2")
+    assert rows[-1] == ("1 Jan 2026", "today", "3")
+    assert "It begins on 1 Jan 2024; 13 earlier rows are in the planner." in card["detail"]
 
 
 def test_a_short_user_gets_no_card_and_an_account_of_every_check(view) -> None:
@@ -177,9 +236,22 @@ def test_a_taper_in_progress_is_said_first(view) -> None:
         authoredOn="2026-11-20",
         groupIdentifier={"system": OWN_PLAN, "value": "g1"},
     )
-    (card,) = view(medications=[LONG, step])["cards"]
+    step["dosageInstruction"][0]["timing"]["repeat"]["boundsPeriod"] = {"end": "2026-12-06"}
+    following = cds.order(
+        "following",
+        cds.CLONAZEPAM["0.5"],
+        2,
+        status="draft",
+        authoredOn="2026-11-20",
+        groupIdentifier={"system": OWN_PLAN, "value": "g1"},
+    )
+    following["dosageInstruction"][0]["timing"]["repeat"]["boundsPeriod"] = {"start": "2026-12-07"}
+    (card,) = view(medications=[LONG, step, following])["cards"]
     assert card["summary"].endswith(", a taper is in progress")
-    assert "**A taper is in progress**" in card["detail"]
+    # Three, then two tablets of 0.5 mg a day.
+    told = card["detail"].partition("**A taper is in progress**\n\n")[2].partition("\n\n")[0]
+    assert "1.5 mg/day planned for today" in told
+    assert "1 mg/day from 7 Dec 2026" in told
 
 
 def test_a_dose_that_is_taken_as_needed_is_asked_about(view) -> None:
