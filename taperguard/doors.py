@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 
 from cds_hooks.caller import Caller, NotTrusted, ehr_of
-from cds_hooks.door import Collaborators
+from cds_hooks.door import Collaborators, TooOften
 from cds_hooks.feedback import NotKept
 from cds_hooks.gather import Background
 from cds_hooks.memory import facts_of_cards
@@ -24,7 +24,9 @@ from store import feedback
 from store.cards_shown import CardsShown, ShownCard
 from store.database import writing
 from store.feedback import Feedback
+from taperguard.limits import REFUSED
 from taperguard.memory import UNREGISTERED, HouseMemory, Impatient
+from taperguard.rates import count_as
 from taperguard.settings import Settings
 from taperguard.wiring import House
 
@@ -124,7 +126,7 @@ def cds_hooks_collaborators(house: House) -> Collaborators:
         return request
 
     return Collaborators(
-        trust=trust,
+        trust=counted(trust),
         ehr_of=lambda caller, server: ehr_of(caller, server, house.registry),
         complete=complete,
         today=today_of(house.now),
@@ -134,15 +136,28 @@ def cds_hooks_collaborators(house: House) -> Collaborators:
         new_event_id=new_id,
         optional_needs=optional_needs(house.registry),
         policy=house.policies.site,
-        most_bytes=MOST_BYTES,
     )
+
+
+def counted(
+    trust: Callable[[Request], Awaitable[Caller]],
+) -> Callable[[Request], Awaitable[Caller]]:
+    """The same, and what a client whom we know asks counts for it, from whatever address."""
+
+    async def trust_and_count(request: Request) -> Caller:
+        caller = await trust(request)
+        if caller.client is not None:
+            name = f"{caller.client.issuer} {caller.client.tenant or ''}"
+            wait = count_as(request.scope, name)
+            if wait is not None:
+                REFUSED.labels("rate").inc()
+                raise TooOften(wait)
+        return caller
+
+    return trust_and_count
 
 
 def optional_needs(registry: Registry) -> tuple[str, ...]:
     """The optional lists that some EHR is asked for: discovery says one thing to all of them."""
     wanted = {key for ehr in registry for key in ehr.prefetch}
     return tuple(key for key in OPTIONAL if key in wanted)
-
-
-MOST_BYTES = 8_000_000
-"""The largest hook request that is read: a prefetch of some thousand records has less."""

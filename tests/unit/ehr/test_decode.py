@@ -31,7 +31,7 @@ def test_as_many_levels_as_are_allowed_are_read(of) -> None:
 @pytest.mark.parametrize("of", [arrays, objects, mixed])
 @pytest.mark.parametrize("levels", [MOST_LEVELS + 2, 500, 990, 5_000, 1_000_000])
 def test_more_levels_are_refused_in_a_sentence(of, levels: int) -> None:
-    """Also 500 and 990, which the decoder itself would read, or not, by what is left of the stack."""
+    """Also 500 and 990: the decoder by itself reads as much as is left of the stack."""
     with pytest.raises(NotJson, match="nested too deeply"):
         decode(of(levels))
 
@@ -48,8 +48,8 @@ def test_brackets_in_texts_are_no_levels() -> None:
 
 
 @pytest.mark.parametrize("levels", [MOST_LEVELS + 1, 900, 5_000])
-def test_depth_hidden_behind_brackets_in_texts_ends_at_the_decoder_s_own_limit(levels: int) -> None:
-    """Each level followed by a text "]": counted with it, no level is deep. No error but NotJson."""
+def test_depth_hidden_behind_texts_ends_at_the_decoder_s_own_limit(levels: int) -> None:
+    """Each level is followed by a text "]": with it, none is deep. No error but NotJson."""
     hidden = b'["]",' * levels + b"1" + b',"["]' * levels
     try:
         decode(hidden)
@@ -68,5 +68,5 @@ def test_a_fraction_keeps_its_digits() -> None:
 
 @pytest.mark.parametrize("raw", [b"", b"NaN", b'{"a": Infinity}', b"\xff", b"{", b'{"a": 1,}'])
 def test_what_is_no_json_is_refused_without_a_word_of_it(raw: bytes) -> None:
-    with pytest.raises(NotJson, match="^the body is not valid JSON$"):
+    with pytest.raises(NotJson, match=r"^the body is not valid JSON$"):
         decode(raw)
