@@ -47,9 +47,9 @@ _RETRY_AFTER_SECONDS = 30
 class Collaborators:
     """What the door is given by the gate.
 
-    `trust` tells who calls, from the head of the request, and raises NotTrusted, or CannotTell
-    where that is our trouble. `ehr_of` tells which EHR a call of theirs is about, by the FHIR
-    server that it names; raises BadRequest.
+    `trust` tells who calls, from the head of the request, and raises NotTrusted, CannotTell where
+    that is our trouble, or TooOften. `ehr_of` tells which EHR a call of theirs is about, by the
+    FHIR server that it names; raises BadRequest.
     `complete` fetches what the prefetch lacks, within the time that it has; it never raises.
     `keep_shown` keeps what was shown; it may raise, and the answer is then given all the same.
     `keep_feedback` takes the service and the reports and keeps all of them or none: it returns
@@ -68,7 +68,6 @@ class Collaborators:
     new_event_id: Callable[[], str]
     optional_needs: tuple[str, ...]
     policy: Policy
-    most_bytes: int
 
 
 def routes(given: Collaborators) -> list[Route]:
@@ -123,7 +122,7 @@ class _Service:
 
     async def work(self, request: Request, caller: Caller, given: Collaborators) -> Response:
         """The cards for the call of a hook."""
-        hook_request = read_request(await _body(request, given.most_bytes), self.hooks)
+        hook_request = read_request(await _body(request), self.hooks)
         ehr = given.ehr_of(caller, hook_request.fhir_server)
         whole = await given.complete(hook_request, ehr)
         return _json(await run_in_threadpool(_answer, self, whole, ehr, given))
@@ -163,9 +162,13 @@ async def _guarded(
         return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
     except BadRequest as error:
         return refusal(400, "invalid", f"{error}.", error.field)
-    except TooLarge:
-        sentence = f"The body is larger than the {given.most_bytes} bytes that are read."
-        return refusal(413, "too-long", sentence, "body")
+    except NotJsonBody:
+        sentence = "The body has to be JSON, as it is: application/json, without Content-Encoding."
+        return refusal(415, "not-supported", sentence, "body")
+    except TooOften as error:
+        response = refusal(429, "throttled", "You ask too often; ask again later.")
+        response.headers["Retry-After"] = str(error.seconds)
+        return response
     except NothingDecided as error:
         return refusal(412, "required", str(error), "prefetch")
     except NotKept:
@@ -184,7 +187,7 @@ async def _feedback(request: Request, caller: Caller, given: Collaborators) -> R
 
     The specification gives the answer no body, and forbids an empty object.
     """
-    reports = read_feedback(await _body(request, given.most_bytes))
+    reports = read_feedback(await _body(request))
     service = request.path_params["id"]
     new = await run_in_threadpool(given.keep_feedback, caller, service, reports)
     for kept in new:
@@ -223,21 +226,30 @@ def _answer(
     return body
 
 
-class TooLarge(Exception):
-    """The body is larger than what is read."""
+class TooOften(Exception):
+    """The client asks more often than it may, and may again after so many seconds."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__("the client asks too often")
+        self.seconds = seconds
 
 
-async def _body(request: Request, most_bytes: int) -> bytes:
-    """The body, read no further than allowed, whatever Content-Length says."""
-    declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > most_bytes:
-        raise TooLarge
-    parts = bytearray()
-    async for chunk in request.stream():
-        parts += chunk
-        if len(parts) > most_bytes:
-            raise TooLarge
-    return bytes(parts)
+class NotJsonBody(Exception):
+    """The body is said to be something else than JSON, or to be packed."""
+
+
+async def _body(request: Request) -> bytes:
+    """The body. Size and time are limited around this door. Raises NotJsonBody.
+
+    A client that does not say what it sends means JSON. Another type is refused and not guessed:
+    text/plain is what a page of any origin can have a browser post without asking.
+    """
+    headers = request.headers
+    kind = headers.get("content-type", _JSON).partition(";")[0].strip().lower()
+    packed = headers.get("content-encoding", "identity").strip().lower()
+    if (kind != _JSON and not kind.endswith("+json")) or packed != "identity":
+        raise NotJsonBody
+    return await request.body()
 
 
 def _again(sentence: str) -> Response:

@@ -10,20 +10,52 @@ import msgspec
 _DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
+MOST_LEVELS = 100
+"""Objects and arrays within each other that are read; a FHIR record has a dozen."""
+
+_ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+_TOO_DEEP = "the JSON is nested too deeply"
+
 
 class NotJson(ValueError):
     """The bytes are no JSON that can be read; the message is a sentence."""
 
 
 def decode(raw: bytes) -> Any:
-    """Decode strict JSON (no NaN, no infinity); fractions arrive as Decimal. Raises NotJson."""
+    """Decode strict JSON (no NaN, no infinity); fractions arrive as Decimal. Raises NotJson.
+
+    What is deeper than MOST_LEVELS is refused, whoever calls: the decoder's own limit is what is
+    left of the stack.
+    """
     try:
-        return _DECODER.decode(raw)
+        value = _DECODER.decode(raw)
     except RecursionError:
-        raise NotJson("the JSON is nested too deeply") from None
+        raise NotJson(_TOO_DEEP) from None
     except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError, ValueError):
         # The decoder's own message can quote the input, which is patient data.
         raise NotJson("the body is not valid JSON") from None
+    if raw.count(b"[") + raw.count(b"{") > MOST_LEVELS and _is_deep(raw):
+        raise NotJson(_TOO_DEEP)
+    return value
+
+
+def _is_deep(raw: bytes) -> bool:
+    """Whether brackets stand within each other deeper than allowed.
+
+    Each round takes away the innermost ones. That costs a fifth of decoding; to walk through the
+    value costs as much as decoding. Brackets in texts may not pair: then nothing is left to take
+    away, and the answer is no. Who hides depth behind such texts meets the decoder's own limit.
+    """
+    brackets = raw.translate(None, _ALL_BUT_BRACKETS)
+    for _ in range(MOST_LEVELS):
+        # A mark in their place, or "{[]}" would lose two levels at once.
+        fewer = brackets.replace(b"[]", b".").replace(b"{}", b".").replace(b".", b"")
+        if len(fewer) == len(brackets):
+            return False
+        brackets = fewer
+    return True
 
 
 def encode(value: object) -> bytes:

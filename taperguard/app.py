@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.exception_handlers import http_exception_handler
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -19,8 +21,10 @@ from starlette.types import ASGIApp
 from cds_hooks import door
 from ehr import log
 from taperguard import evidence_page, openapi
+from taperguard.cors import CdsCors
 from taperguard.doors import cds_hooks_collaborators, trust_of
 from taperguard.headers import ResponseHeaders
+from taperguard.limits import CDS_PATH, Limits, RequestLimits
 from taperguard.smart_door import smart_routes
 from taperguard.warm import warm_up
 from taperguard.wiring import House
@@ -61,6 +65,7 @@ def create_app(house: House) -> ASGIApp:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        exception_handlers={HTTPException: _refused},
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
@@ -79,8 +84,32 @@ def create_app(house: House) -> ASGIApp:
             *smart_routes(house),
         ],
     )
+    settings = house.settings
+    bounded: ASGIApp = RequestLimits(
+        app,
+        Limits(
+            body_seconds=settings.body_seconds,
+            at_once=settings.requests_at_once,
+            per_second=settings.rate_limit,
+        ),
+    )
+    if settings.cors_origins:
+        bounded = CdsCors(bounded, settings.cors_origins)
     # Around everything, so that also an unexpected 500 says in which mode it happened.
-    return ResponseHeaders(app, development=development)
+    return ResponseHeaders(bounded, development=development)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """What the router refuses: for a CDS client an OperationOutcome, as from the door itself."""
+    assert isinstance(error, HTTPException)  # noqa: S101  it is registered for nothing else
+    if not request.url.path.startswith(CDS_PATH):
+        return await http_exception_handler(request, error)
+    if error.status_code == 405:
+        response = door.refusal(405, "not-supported", "This address does not answer that method.")
+    else:
+        response = door.refusal(error.status_code, "not-found", "There is nothing here.")
+    response.headers.update(error.headers or {})
+    return response
 
 
 def readiness(house: House) -> dict[str, Any]:

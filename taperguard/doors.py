@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
 
 from cds_hooks.caller import Caller, ehr_of
-from cds_hooks.door import Collaborators
+from cds_hooks.door import Collaborators, TooOften
 from cds_hooks.feedback import KeptReport, NotKept
 from cds_hooks.gather import Background
 from cds_hooks.memory import facts_of_cards
@@ -27,7 +28,9 @@ from store.card_outcomes import checks_of_card
 from store.cards_shown import USER_ROLES, CardsShown, ShownCard
 from store.database import writing
 from store.feedback import Feedback
+from taperguard.limits import REFUSED
 from taperguard.memory import UNREGISTERED, HouseMemory, Impatient
+from taperguard.rates import count_as
 from taperguard.settings import Settings
 from taperguard.wiring import House, door_http
 
@@ -157,7 +160,7 @@ def cds_hooks_collaborators(house: House, trust: Trust | None = None) -> Collabo
         return request
 
     return Collaborators(
-        trust=trust or trust_of(house),
+        trust=counted(trust or trust_of(house)),
         ehr_of=lambda caller, server: ehr_of(caller, server, house.registry),
         complete=complete,
         today=today,
@@ -167,15 +170,28 @@ def cds_hooks_collaborators(house: House, trust: Trust | None = None) -> Collabo
         new_event_id=new_id,
         optional_needs=optional_needs(house.registry),
         policy=house.policies.site,
-        most_bytes=MOST_BYTES,
     )
+
+
+def counted(
+    trust: Callable[[Request], Awaitable[Caller]],
+) -> Callable[[Request], Awaitable[Caller]]:
+    """The same, and what a client whom we know asks counts for it, from whatever address."""
+
+    async def trust_and_count(request: Request) -> Caller:
+        caller = await trust(request)
+        if caller.client is not None:
+            name = f"{caller.client.issuer} {caller.client.tenant or ''}"
+            wait = count_as(request.scope, name)
+            if wait is not None:
+                REFUSED.labels("rate").inc()
+                raise TooOften(wait)
+        return caller
+
+    return trust_and_count
 
 
 def optional_needs(registry: Registry) -> tuple[str, ...]:
     """The optional lists that some EHR is asked for: discovery says one thing to all of them."""
     wanted = {key for ehr in registry for key in ehr.prefetch}
     return tuple(key for key in OPTIONAL if key in wanted)
-
-
-MOST_BYTES = 8_000_000
-"""The largest hook request that is read: a prefetch of some thousand records has less."""

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from cds_hooks.discovery import ORDER_SAFETY, PATIENT_REVIEW
 from ehr.decode import encode
-from taperguard.doors import MOST_BYTES
+from taperguard.limits import MOST_BODY_BYTES
 from taperguard.openapi_schemas import ref, schemas
 
 JsonObject = dict[str, Any]
@@ -35,7 +35,7 @@ NOT_DESCRIBED = {
 _REFUSALS = {
     "400": "The request cannot be used; the expression names the field.",
     "408": "The body did not come in time.",
-    "413": f"The body has more than {MOST_BYTES} bytes.",
+    "413": f"The body has more than {MOST_BODY_BYTES} bytes.",
     "429": "The client asks too often.",
     "431": "The head of the request is too large.",
     "500": "An error of ours; the sentence has an event id to find it by.",

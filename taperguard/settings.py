@@ -11,18 +11,21 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import time
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from ehr import seal
+from ehr import guard, seal
 from ehr.keys import OurKeys
 from taperguard.refusal import Refusal
 
 PREFIX = "TAPERGUARD_"
+PRODUCTION_RATE = 100.0
+"""Requests a second of one caller: a loop or a flood, never the orders of a hospital."""
 # Read by the tests only; named here so that it is not taken for a misspelled setting.
 _NOT_SETTINGS = ("TAPERGUARD_RECORDS", "TAPERGUARD_SECRETS_DIR")
 _PACKAGE = Path(__file__).parent
@@ -167,6 +170,38 @@ class Settings(BaseSettings):
         le=1440,
         description="Minutes in which a kept history may close a gap and is not read again.",
     )
+    body_seconds: float = Field(
+        default=10,
+        gt=0,
+        le=300,
+        description="Seconds in which the body of a request has to come.",
+    )
+    requests_at_once: int = Field(
+        default=200,
+        ge=1,
+        le=10_000,
+        description="Requests that one process answers at the same time; one more is told to come "
+        "again.",
+    )
+    requests_per_second: float | None = Field(
+        default=None,
+        ge=0,
+        le=100_000,
+        description="Requests a second of one CDS client (by its token) or else of one address, "
+        "on average and per process, with a burst of five seconds' worth; 0 is without limit.",
+        json_schema_extra={"default_words": "no limit; in production `100`"},
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        description="Addresses or networks of your proxies, separated by commas, whose "
+        "`X-Forwarded-For` says from where a request comes.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins of browser pages that may call the CDS service "
+        "(`https://ehr.example.org`), separated by commas; never `*`.",
+        json_schema_extra={"default_words": "none"},
+    )
     log_format: Literal["json", "console"] = Field(
         default="json", description="Log records as JSON lines or for a person's eye."
     )
@@ -179,6 +214,34 @@ class Settings(BaseSettings):
     def _a_time_of_day(cls, value: object) -> object:
         if isinstance(value, str) and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value, re.ASCII):
             raise ValueError("has to be a time of day like 02:00")
+        return value
+
+    @field_validator("trusted_proxies", mode="after")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        try:
+            return ",".join(str(ip_network(one.strip())) for one in value.split(","))
+        except ValueError:
+            raise ValueError("has to be addresses or networks, separated by commas") from None
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: object) -> object:
+        """Each as a browser writes it, or it would never match."""
+        if not isinstance(value, str):
+            return value
+        return tuple(one.strip() for one in value.split(",") if one.strip())
+
+    @field_validator("cors_origins", mode="after")
+    @classmethod
+    def _each_an_origin(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            try:
+                is_origin = guard.origin(one) == one
+            except guard.Elsewhere:
+                is_origin = False
+            if not is_origin:
+                raise ValueError("has to be origins like https://ehr.example.org, without a path")
         return value
 
     @field_validator("data", mode="after")
@@ -239,6 +302,13 @@ class Settings(BaseSettings):
     def is_production(self) -> bool:
         """Whether real patients may be concerned."""
         return self.env == "production"
+
+    @property
+    def rate_limit(self) -> float | None:
+        """Requests a second of one caller; None is without limit."""
+        if self.requests_per_second is None:
+            return PRODUCTION_RATE if self.is_production else None
+        return self.requests_per_second or None
 
     @property
     def base_url(self) -> str:
@@ -304,6 +374,8 @@ def production_problems(settings: Settings) -> list[str]:
         )
     if settings.public_url is not None and not settings.public_url.startswith("https://"):
         problems.append("TAPERGUARD_PUBLIC_URL has to be https in production")
+    if any(not origin.startswith("https://") for origin in settings.cors_origins):
+        problems.append("TAPERGUARD_CORS_ORIGINS has to be https in production")
     if settings.database_url is not None and settings.database.startswith("sqlite"):
         problems.append("TAPERGUARD_DATABASE_URL has to be PostgreSQL in production")
     problems += [f"{name} is no setting{_nearest(name)}" for name in unknown_variables()]

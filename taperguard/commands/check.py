@@ -15,7 +15,8 @@ from ehr.outcome import operation_outcome
 from taperguard import settings as settings_module
 from taperguard import wiring
 from taperguard.commands import starting
-from taperguard.doors import MOST_BYTES, bench_of, today_of
+from taperguard.doors import bench_of, today_of
+from taperguard.limits import MOST_BODY_BYTES
 from taperguard.rxnorm import folder
 
 
@@ -42,8 +43,8 @@ def run(
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not text"
         stderr.write(f"The file cannot be read: {reason}.\n")
         return 2
-    if len(raw) > MOST_BYTES:
-        stderr.write(f"body: larger than the {MOST_BYTES} bytes that are read.\n")
+    if len(raw) > MOST_BODY_BYTES:
+        stderr.write(f"body: larger than the {MOST_BODY_BYTES} bytes that are read.\n")
         return 2
     try:
         request = read_request(raw, HOOKS)

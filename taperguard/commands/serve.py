@@ -7,6 +7,7 @@ import uvicorn
 from taperguard import wiring
 from taperguard.app import create_app
 from taperguard.commands import starting
+from taperguard.http_server import BoundedHttp
 
 
 def run() -> int:
@@ -22,10 +23,11 @@ def run() -> int:
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http="httptools",
+            http=BoundedHttp,
             lifespan="on",
             access_log=False,
             server_header=False,
+            forwarded_allow_ips=settings.trusted_proxies,
             log_config=None,
             timeout_graceful_shutdown=5,
         )

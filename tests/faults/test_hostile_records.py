@@ -109,6 +109,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a lone surrogate": (dosed(1, Raw('"\\ud800"')), NOT_JSON),
     "nested arrays": (ORDER | {"note": nested(MUCH, "[", "]")}, TOO_DEEP),
     "nested objects": (ORDER | {"note": nested(MUCH, '{"a":', "}")}, TOO_DEEP),
+    "nested deeper than any record": (ORDER | {"note": nested(500, "[", "]")}, TOO_DEEP),
     "cut off": (Raw(written(ORDER)[:-20]), NOT_JSON),
     "text behind the end": (Raw(written(ORDER) + "}"), NOT_JSON),
     "a control character in a text": (dosed(1, Raw('"mg\n"')), NOT_JSON),
@@ -215,7 +216,7 @@ COMPUTED: dict[str, tuple[Any, str]] = {
         "4",
     ),
     "an object where a list belongs": (ORDER | {"dosageInstruction": LINE}, "2"),
-    "nesting in what nobody reads": (ORDER | {"note": nested(500, "[", "]")}, "2"),
+    "nesting in what nobody reads": (ORDER | {"note": nested(90, "[", "]")}, "2"),
     # 2 in 10,000 days of 1 mg
     "a period of 10,000 days": (every(period=10_000), "1/5000"),
     # 10^9 mg is the most that is an amount; twice that much is beyond it

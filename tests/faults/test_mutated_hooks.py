@@ -21,7 +21,7 @@ from cds_hooks.request import CONFIGURATION
 from cds_hooks.services.order_safety import Bench
 from clinical.policy import default_policy
 from ehr.decode import encode
-from taperguard.doors import MOST_BYTES, new_id
+from taperguard.doors import new_id
 
 TODAY = date(2026, 11, 23)
 SAFETY, REVIEW = "/cds-services/clonazepam-safety", "/cds-services/clonazepam-review"
@@ -127,7 +127,6 @@ def the_door():
         new_event_id=new_id,
         optional_needs=(),
         policy=default_policy(),
-        most_bytes=MOST_BYTES,
     )
     return {route.path: route.endpoint for route in door.routes(given)}
 

@@ -1,16 +1,23 @@
 """The web doors over HTTP: each refusal a clear status, each answer with its account."""
 
+import gzip
 import json
+from dataclasses import replace
 
 import cds
 import pytest
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from cds_hooks import door
+from cds_hooks.caller import Caller
 from clinical.findings import CheckId
 from ehr import log
-from taperguard import wiring
+from ehr.registry import CdsClient
+from taperguard import doors, wiring
 from taperguard.app import create_app
-from taperguard.doors import MOST_BYTES
+from taperguard.limits import MOST_BODY_BYTES, Limits, RequestLimits
+from taperguard.rates import Rates
 
 SAFETY = "/cds-services/clonazepam-safety"
 
@@ -116,11 +123,89 @@ def test_unusable_requests_are_refused_with_the_field_s_name(client, raw, status
 def test_a_body_that_lies_about_its_length_is_not_read_to_the_end(client):
     def endless():
         sent = 0
-        while sent < 3 * MOST_BYTES:
+        while sent < 3 * MOST_BODY_BYTES:
             yield b" " * 65_536
             sent += 65_536
 
     assert client.post(SAFETY, content=endless()).status_code == 413
+
+
+@pytest.mark.parametrize("said", ["text/plain", "application/x-www-form-urlencoded", "image/png"])
+def test_a_body_that_is_said_to_be_no_json_is_not_guessed_at(client, said):
+    response = client.post(SAFETY, content=b"{}", headers={"content-type": said})
+    assert response.status_code == 415
+    assert outcome_of(response)["expression"] == ["body"]
+
+
+def test_a_packed_body_is_a_415(client):
+    packed = gzip.compress(b"{}")
+    response = client.post(SAFETY, content=packed, headers={"content-encoding": "gzip"})
+    assert response.status_code == 415
+
+
+@pytest.mark.parametrize(
+    "said", [None, "application/json; charset=utf-8", "application/fhir+json", "APPLICATION/JSON"]
+)
+def test_json_by_any_of_its_names_is_read(client, order, said):
+    headers = {} if said is None else {"content-type": said}
+    response = client.post(SAFETY, content=json.dumps(order).encode(), headers=headers)
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", SAFETY, "POST"),
+        ("DELETE", f"{SAFETY}/feedback", "POST"),
+        ("POST", "/cds-services", "GET"),
+    ],
+)
+def test_another_method_is_a_405_that_names_those_there_are(client, method, path, allowed):
+    response = client.request(method, path)
+    assert response.status_code == 405
+    assert allowed in response.headers["allow"].split(", ")
+    assert outcome_of(response)["code"] == "not-supported"
+
+
+@pytest.mark.parametrize("depth", [500, 100_000])
+def test_a_body_that_is_nested_without_end_is_refused_in_a_sentence(client, depth):
+    response = client.post(SAFETY, content=b'{"hook":' + b"[" * depth + b"]" * depth + b"}")
+    assert response.status_code == 400
+    assert outcome_of(response)["diagnostics"] == "body: the JSON is nested too deeply."
+
+
+def test_depth_that_is_hidden_behind_texts_is_no_error_of_ours(client, order):
+    """In the draft, which is written back into suggestions: at 900 levels the decoder says no."""
+    raw = json.dumps(order).encode()
+    for levels in (200, 400, 700, 900):
+        deep = b'["]",' * levels + b"1" + b',"["]' * levels
+        body = raw.replace(b'"status": "draft"', b'"status": "draft", "extension": ' + deep)
+        assert len(body) > len(raw)
+        assert client.post(SAFETY, content=body).status_code in (200, 400)
+
+
+def test_a_known_client_that_asks_too_often_is_told_when_to_come_back(house_with, order):
+    """One request in two seconds, five seconds' worth at once: the third is one too many. It
+    counts for the client alone: who comes without a token from the same address is answered.
+    """
+    known = CdsClient("https://ehr.example.org", "https://ehr.example.org/jwks")
+
+    async def trust(request):
+        return Caller(client=known if "authorization" in request.headers else None)
+
+    given = replace(doors.cds_hooks_collaborators(house_with()), trust=doors.counted(trust))
+    app = RequestLimits(
+        Starlette(routes=door.routes(given)),
+        Limits(body_seconds=5, at_once=10),
+        Rates(0.5, clock=lambda: 0.0),
+    )
+    client = TestClient(app)
+    token = {"authorization": "Bearer x"}
+    answers = [client.post(SAFETY, json=order, headers=token) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].headers["retry-after"] == "1"
+    assert outcome_of(answers[2])["code"] == "throttled"
+    assert client.post(SAFETY, json=order).status_code == 200
 
 
 def test_another_patient_s_draft_is_refused(client, order):

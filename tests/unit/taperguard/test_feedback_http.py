@@ -23,7 +23,7 @@ from ehr import log
 from store.card_outcomes import Shown, of_ehr
 from store.database import reading
 from store.feedback import Outcome
-from taperguard import doors, wiring
+from taperguard import doors, limits, wiring
 from taperguard.app import create_app
 from taperguard.settings import Settings
 from workers.recording import record_cards_shown
@@ -256,7 +256,7 @@ def test_a_bad_second_report_keeps_the_first_out_as_well(
         (b"not json", 400, "body"),
         (b"{}", 400, "feedback"),
         (b'{"feedback": []}', 400, "feedback"),
-        (b" " * (doors.MOST_BYTES + 1), 413, "body"),
+        (b" " * (limits.MOST_BODY_BYTES + 1), 413, "body"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_the_field_s_name(

@@ -76,6 +76,7 @@ def test_production_starts_when_all_is_set(environment: Callable[..., None]) -> 
     [
         ("TAPERGUARD_PUBLIC_URL", "http://taperguard.example.org", "has to be https"),
         ("TAPERGUARD_DATABASE_URL", "sqlite:////var/lib/tg.db", "has to be PostgreSQL"),
+        ("TAPERGUARD_CORS_ORIGINS", "http://ehr.example.org", "has to be https"),
         ("TAPERGUARD_PROT", "8700", "did you mean TAPERGUARD_PORT?"),
     ],
 )
@@ -102,6 +103,15 @@ def test_production_refuses_what_only_development_may(
         ("TAPERGUARD_SEAL_KEYS", "k1:geheim", "base64"),
         ("TAPERGUARD_SEAL_KEYS", f"k1:{KEY},k1:{KEY}", "same id"),
         ("TAPERGUARD_HASH_KEY", "Z2VoZWlt", "32 bytes"),
+        ("TAPERGUARD_CORS_ORIGINS", "*", "has to be origins"),
+        ("TAPERGUARD_CORS_ORIGINS", "https://a.example.org, https://*.example.org", "origins"),
+        ("TAPERGUARD_CORS_ORIGINS", "https://a.example.org/page", "without a path"),
+        ("TAPERGUARD_CORS_ORIGINS", "https://a.example.org:443", "has to be origins"),
+        ("TAPERGUARD_TRUSTED_PROXIES", "*", "addresses or networks"),
+        ("TAPERGUARD_TRUSTED_PROXIES", "10.0.0.1/8", "addresses or networks"),
+        ("TAPERGUARD_BODY_SECONDS", "0", "greater than 0"),
+        ("TAPERGUARD_REQUESTS_AT_ONCE", "0", "greater than or equal to 1"),
+        ("TAPERGUARD_REQUESTS_PER_SECOND", "-1", "greater than or equal to 0"),
     ],
 )
 def test_a_bad_value_is_named_with_its_variable_and_never_quoted(
@@ -113,6 +123,30 @@ def test_a_bad_value_is_named_with_its_variable_and_never_quoted(
     assert why in problem
     assert "geheim" not in problem
     assert KEY not in problem
+
+
+def test_origins_and_networks_are_lists_with_commas(environment: Callable[..., None]) -> None:
+    environment(
+        {
+            "TAPERGUARD_CORS_ORIGINS": "https://a.example.org, http://localhost:8080",
+            "TAPERGUARD_TRUSTED_PROXIES": "10.1.2.3, 172.16.0.0/12",
+        }
+    )
+    found = settings.load()
+    assert found.cors_origins == ("https://a.example.org", "http://localhost:8080")
+    assert found.trusted_proxies == "10.1.2.3/32,172.16.0.0/12"
+
+
+def test_a_rate_is_limited_in_production_and_in_development_on_request(
+    environment: Callable[..., None],
+) -> None:
+    assert settings.load().rate_limit is None
+    environment({"TAPERGUARD_REQUESTS_PER_SECOND": "2.5"})
+    assert settings.load().rate_limit == 2.5
+    environment(PRODUCTION | {"TAPERGUARD_REQUESTS_PER_SECOND": ""})
+    assert settings.load().rate_limit == 100
+    environment({"TAPERGUARD_REQUESTS_PER_SECOND": "0"})
+    assert settings.load().rate_limit is None
 
 
 def test_several_bad_values_are_named_together(environment: Callable[..., None]) -> None:
