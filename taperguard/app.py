@@ -35,6 +35,7 @@ def create_app(house: House) -> ASGIApp:
         try:
             yield
         finally:
+            await house.ehr_clients.close()
             await run_in_threadpool(house.relay.stop)
 
     async def healthz(_: Request) -> Response:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from cds_hooks.caller import Caller, NotTrusted, ehr_of
 from cds_hooks.door import Collaborators
 from cds_hooks.feedback import NotKept
+from cds_hooks.fetch import Fetching
 from cds_hooks.gather import Background
 from cds_hooks.memory import facts_of_cards
 from cds_hooks.request import HookRequest
@@ -120,13 +121,12 @@ def cds_hooks_collaborators(house: House) -> Collaborators:
             raise NotTrusted("no-token")
         return Caller()
 
-    async def complete(request: HookRequest, _: TrustedEhr | None) -> HookRequest:
-        return request
+    fetching = Fetching(house.ehr_clients.open, seconds=house.settings.hook_fetch_seconds)
 
     return Collaborators(
         trust=trust,
         ehr_of=lambda caller, server: ehr_of(caller, server, house.registry),
-        complete=complete,
+        complete=fetching.complete,
         today=today_of(house.now),
         bench=bench_of(house.settings, house.policies, house.histories, memory),
         keep_shown=keep_shown,

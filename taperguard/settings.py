@@ -167,6 +167,13 @@ class Settings(BaseSettings):
         le=1440,
         description="Minutes in which a kept history may close a gap and is not read again.",
     )
+    hook_fetch_seconds: float = Field(
+        default=0.3,
+        ge=0,
+        le=5,
+        description="Seconds in which a hook fetches from the EHR what its prefetch lacks; what is "
+        "not there by then is named in the answer. `0` fetches nothing.",
+    )
     log_format: Literal["json", "console"] = Field(
         default="json", description="Log records as JSON lines or for a person's eye."
     )

@@ -30,6 +30,7 @@ from store.cards_shown import CardsShown
 from store.database import make_engine, writing
 from store.histories import Histories
 from store.sealed_cache import HOOK_SECONDS, WORKER_SECONDS, SealedCache, connect
+from taperguard.ehr_clients import EhrClients
 from taperguard.histories import DoorHistories, server_opener
 from taperguard.refusal import Refusal
 from taperguard.rxnorm import folder
@@ -134,6 +135,11 @@ class House:
             now=self.now,
             http=worker_http,
         )
+
+    @cached_property
+    def ehr_clients(self) -> EhrClients:
+        """Clients of EHRs for hooks."""
+        return EhrClients(self.registry, system_trust())
 
     @property
     def exports_folder(self) -> Path:
@@ -316,13 +322,13 @@ def our_keys(settings: Settings, registry: Registry) -> OurKeys | None:
 def worker_http() -> httpx2.Client:
     """A client for one piece of work of a worker. It follows no redirects."""
     return httpx2.Client(
-        verify=_trust(),
+        verify=system_trust(),
         timeout=httpx2.Timeout(20, connect=5),
         follow_redirects=False,
     )
 
 
 @cache
-def _trust() -> ssl.SSLContext:
+def system_trust() -> ssl.SSLContext:
     """The authorities of this machine; read once, they are many."""
     return ssl.create_default_context()

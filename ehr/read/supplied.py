@@ -56,7 +56,7 @@ def read_prefetch(prefetch: Mapping[str, Any], patient_id: str) -> Supplied:
     for key, value in prefetch.items():
         need_of_key = _NEEDS.get(key)
         gap = _flaw(value, need_of_key)
-        for resource in _resources(value):
+        for resource in resources_in(value):
             stray = _take(supplied, resource, patient_id, seen)
             gap = gap or stray
         if gap is not None and need_of_key is not None:
@@ -92,7 +92,7 @@ def _flaw(value: object, need: Need | None) -> str | None:
         return f"could not be supplied by the EHR{f': {why}' if why else ''}"
     if kind == "Bundle" and (incomplete := _incomplete(whole)) is not None:
         return incomplete
-    for resource in _resources(value):
+    for resource in resources_in(value):
         if not isinstance(resource, dict):
             return "has an entry that is no FHIR resource"
         if as_text(resource.get("resourceType")) is None:
@@ -127,8 +127,11 @@ def _entries(value: object) -> list[dict[str, Any]]:
     return [{"resource": resource} for resource in as_list(value)]
 
 
-def _resources(value: object) -> Iterator[object]:
-    """What stands in a Bundle, a list or by itself; an OperationOutcome by itself is none."""
+def resources_in(value: object) -> Iterator[object]:
+    """What stands in a prefetch value: in a Bundle, in a list or by itself.
+
+    An OperationOutcome by itself is none: it says why there is nothing.
+    """
     if isinstance(value, dict | list) and as_object(value).get("resourceType") != _OUTCOME:
         yield from (entry.get("resource") for entry in _entries(value))
 
