@@ -211,8 +211,7 @@ class EhrClient:
         try:
             answer = await self._exchange("GET", address)
         except Unreachable as error:
-            # Status 0: it took all its time, and another turn would take it again.
-            if error.status == 0 or self._left() <= _PAUSE_SECONDS:
+            if error.status == 0:  # It took all its time: another turn would take it again.
                 raise
         else:
             if answer.status in _BUSY:
@@ -220,16 +219,14 @@ class EhrClient:
                 wait = None if said is None else said.total_seconds()
             if wait is None and answer.status not in _PASSING:
                 return answer
-            if (wait or _PAUSE_SECONDS) >= self._left():
-                if wait is None:
-                    return answer
+            if wait is not None and wait >= self._left():
                 why = from_status(answer.status, answer.body)
                 raise RefusedByEhr(
                     f"{why}; it asks to wait {wait:.0f} s, for which there is no time",
                     status=answer.status,
                     said=why.said,
                 )
-        await asyncio.sleep(_PAUSE_SECONDS if wait is None else wait)
+        await asyncio.sleep(min(_PAUSE_SECONDS, self._left() / 4) if wait is None else wait)
         return await self._exchange("GET", address)
 
     def _left(self) -> float:
