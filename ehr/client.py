@@ -222,7 +222,7 @@ class EhrClient:
             if wait is not None and wait >= self._left():
                 why = from_status(answer.status, answer.body)
                 raise RefusedByEhr(
-                    f"{why}; it asks to wait {wait:.0f} s, for which there is no time",
+                    f"{why}, and asks to wait {wait:.0f} s, for which there is no time",
                     status=answer.status,
                     said=why.said,
                 )

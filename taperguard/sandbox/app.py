@@ -27,6 +27,9 @@ from .cds.discovery import Discovery
 from .cds.feedback import Sender
 from .cds.hooks import SafetyCheck
 from .cds.patient_view import PatientView
+from .cds.requests import Requests
+from .faults import Faults, FaultyFhir
+from .faults import routes as fault_routes
 from .orders import worklist
 from .orders.formulary import Formulary
 from .pages.ordering import OrderingPages
@@ -111,7 +114,9 @@ def create_app(
     smart = smart_server(todays, public_url=public, service_url=service, today=today, clock=clock)
     apps = {source_of(fhir_base, client.id): client.name for client in smart.clients.values()}
     discovery = Discovery(service)
-    view = PatientView(todays, discovery, fhir_base)
+    faults = Faults()
+    requests = Requests(fhir_base, smart.ledger, faults)
+    view = PatientView(todays, discovery, requests)
     pages = Pages(
         todays,
         stories,
@@ -129,7 +134,7 @@ def create_app(
         today=today,
         fhir_base=fhir_base,
         public_url=public,
-        check=SafetyCheck(todays, discovery, fhir_base),
+        check=SafetyCheck(todays, discovery, requests),
         view=view,
         sender=sender,
         apps=apps,
@@ -208,12 +213,14 @@ def create_app(
                 ],
             ),
             *smart.routes(),
+            *fault_routes(faults),
             *ordering.routes(),
             *pages.routes(),
         ],
         lifespan=sending,
         middleware=[
             Middleware(EveryResponse, apology=apologise),
+            Middleware(FaultyFhir, faults=faults, base=fhir_base),
             Middleware(
                 FhirGuard, ledger=smart.ledger, charts=todays, base=fhir_base, open_fhir=open_fhir
             ),

@@ -199,9 +199,9 @@ EVIL = {"resourceType": "Bundle", "link": [{"relation": "next", "url": "http://1
 OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "timeout"}]}
 
 FAULTS: dict[str, tuple[Callable[[FaultyEhr], Broken], str]] = {
-    "429": (answers(429, Retry_After="60"), "it asks to wait 60 s"),
+    "429": (answers(429, Retry_After="60"), "asks to wait 60 s"),
     "500": (answers(500), "status 500"),
-    "503": (answers(503, Retry_After="60"), "it asks to wait 60 s"),
+    "503": (answers(503, Retry_After="60"), "asks to wait 60 s"),
     "HTML": (answers(200, b"<html><body>Sign in</body></html>"), "is not JSON"),
     "truncated JSON": (answers(200, b'{"resourceType": "Bundle", "ent'), "is not JSON"),
     "endless next links": (endless, "only its first 10 pages were read"),

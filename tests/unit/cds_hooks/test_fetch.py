@@ -294,7 +294,7 @@ FAULTS: dict[str, tuple[object, str]] = {
     "429": (httpx2.Response(429), "the EHR answered with status 429"),
     "429 with Retry-After": (
         httpx2.Response(429, headers={"Retry-After": "30"}),
-        "status 429; it asks to wait 30 s, for which there is no time",
+        "status 429, and asks to wait 30 s, for which there is no time",
     ),
     "500": (httpx2.Response(500, json=outcome("exception")), "it had an error of its own"),
     "503 with a date": (
