@@ -2,13 +2,15 @@
 
 Whatever address an EHR's answer names (the next page, a Location, a redirect, an absolute
 reference) is written by somebody: it is followed only when it is the EHR's own. Both reference
-SMART clients follow it anywhere, with the token.
+SMART clients follow it anywhere, with the token. A name, in turn, leads where somebody's name
+server says: to what addresses a connection may go is decided here as well.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -23,6 +25,24 @@ _LONGEST_ADDRESS = 8000
 _TYPE_AND_ID = re.compile(
     r"/?([A-Z][A-Za-z]{1,63})/([A-Za-z0-9.-]{1,64})(?:/_history/[A-Za-z0-9.-]{1,64})?"
 )
+
+# Where clouds answer whoever runs on a machine with its credentials: AWS, Azure, Google and others
+# (link-local), AWS over IPv6, containers of AWS, Alibaba, Azure's wire server, Oracle.
+_METADATA = frozenset(
+    map(
+        ip_address,
+        (
+            "169.254.169.254",
+            "fd00:ec2::254",
+            "169.254.170.2",
+            "100.100.100.200",
+            "168.63.129.16",
+            "192.0.0.192",
+        ),
+    )
+)
+_NAT64 = IPv6Network("64:ff9b::/96")
+_NAT64_OF_A_SITE = IPv6Network("64:ff9b:1::/48")
 
 
 class Elsewhere(ValueError):
@@ -137,3 +157,30 @@ def local_reference(base: str, reference: str) -> str | None:
         text = urlsplit(absolute).path.removeprefix(urlsplit(base).path.rstrip("/"))
     found = _TYPE_AND_ID.fullmatch(text)
     return f"{found[1]}/{found[2]}" if found and found[2] not in (".", "..") else None
+
+
+def may_connect(address: str, *, private: bool) -> bool:
+    """Whether a connection may go to this IP address, as a name server gave it.
+
+    To the public network always; to a private one (RFC 1918, RFC 4193, shared, this machine) where
+    `private` says that the site means that; to link-local, metadata, multicast and unspecified
+    addresses never. An IPv4 address within an IPv6 one is judged as itself.
+    """
+    try:
+        found = _innermost(ip_address(address.partition("%")[0]))
+    except ValueError:
+        return False
+    if found in _METADATA or found.is_link_local or found.is_multicast or found.is_unspecified:
+        return False
+    is_of_a_site = isinstance(found, IPv6Address) and found in _NAT64_OF_A_SITE
+    return private or (found.is_global and not is_of_a_site)
+
+
+def _innermost(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address that an IPv6 one leads to (mapped, 6to4, Teredo, NAT64), else itself."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    teredo = address.teredo
+    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else address)

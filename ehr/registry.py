@@ -21,6 +21,7 @@ from ehr import guard
 from ehr.cds_client import ALGORITHMS, USUAL_ALGORITHMS, BadKeyFile, CdsClient, read_key_file
 from ehr.keys import PublicKey
 from ehr.needs import OPTIONAL, STATEMENTS
+from ehr.quirks import QUIRKS
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")
@@ -30,10 +31,6 @@ _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 ANYBODY = "any"
 """In `report_readers`: whoever this EHR signs in."""
-
-# Deviations of real EHRs that our code makes room for, by name. A name that no code knows is
-# a bad value: it would promise a tolerance that does not exist.
-QUIRKS: Mapping[str, str] = {}
 
 
 class BadRegistry(ValueError):
@@ -72,6 +69,7 @@ class TrustedEhr:
 
     `tablets` are the clonazepam tablets that its pharmacy stocks: tapers are made of them.
     `prefetch` are the optional lists (keys of `ehr.needs`) that it is asked for with each hook.
+    `private_addresses`: its names may lead into a private network.
     """
 
     id: str
@@ -95,6 +93,7 @@ class TrustedEhr:
     bulk_group_id: str | None = None
     tablets: tuple[TabletProduct, ...] = field(default_factory=default_products)
     prefetch: tuple[str, ...] = (STATEMENTS.key,)
+    private_addresses: bool = False
 
 
 class Registry:
@@ -114,6 +113,18 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._ehrs)
+
+    @property
+    def private_hosts(self) -> frozenset[str]:
+        """Hosts that may have an address in a private network: those of registrations that say so,
+        and this machine where an EHR is registered on it.
+        """
+        hosts: set[str] = set()
+        for ehr in self._ehrs:
+            addresses = (ehr.issuer, ehr.fhir_base, *ehr.endpoint_origins)
+            names = {urlsplit(address).hostname or "" for address in addresses}
+            hosts |= names if ehr.private_addresses else names & set(_THIS_MACHINE)
+        return frozenset(hosts)
 
     def get(self, ehr_id: str) -> TrustedEhr | None:
         """The EHR of this id."""
@@ -232,6 +243,12 @@ class _Table:
             raise self.bad(key, f"{key} has to be a list of texts")
         return value
 
+    def flag(self, key: str) -> bool:
+        value = self._values.pop(key, False)
+        if not isinstance(value, bool):
+            raise self.bad(key, f"{key} is true or false")
+        return value
+
     def origins(self, key: str) -> tuple[str, ...]:
         found = []
         for value in self.texts(key):
@@ -278,7 +295,7 @@ def _ehr(table: _Table) -> TrustedEhr:
     quirks = table.texts("quirks")
     for quirk in quirks:
         if quirk not in QUIRKS:
-            known = ", ".join(sorted(QUIRKS)) or "none so far"
+            known = ", ".join(sorted(QUIRKS))
             raise table.bad("quirks", f"quirk {quirk!r} is not known (known: {known})")
     client_id = table.optional_text("client_id")
     client_auth = _client_auth(table, client_id)
@@ -305,6 +322,7 @@ def _ehr(table: _Table) -> TrustedEhr:
         bulk_group_id=_bulk_group_id(table, backend_client_id),
         tablets=_tablets(table),
         prefetch=_prefetch(table),
+        private_addresses=table.flag("private_addresses"),
     )
     table.nothing_else()
     return ehr

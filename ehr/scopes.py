@@ -35,6 +35,17 @@ def allows(granted: Collection[str], resource_type: str, letter: str) -> bool:
     return False
 
 
+def surely_refuse(scope: str, resource_type: str, letter: str) -> bool:
+    """Whether the scope of a token (RFC 6749, 3.3) leaves no doubt that it does not allow this.
+
+    Scopes of users, patients and systems alike are looked at; where none of them can be read, as
+    in a vendor's own words, nothing is sure.
+    """
+    stated = [re.sub(r"^system/", "user/", one) for one in scope.split()]
+    readable = any(_RESOURCE_SCOPE.fullmatch(one) for one in stated)
+    return readable and not allows(stated, resource_type, letter)
+
+
 def wanted(*, launch: bool, version_1: bool, refresh: bool) -> tuple[str, ...]:
     """The scopes to ask for. `launch`: the EHR gave a launch code, else a patient is picked."""
     types = {need.resource_type: "rs" for need in NEEDS} | {"Medication": "rs"}

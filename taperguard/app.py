@@ -46,6 +46,7 @@ def create_app(house: House) -> ASGIApp:
             yield
         finally:
             first_keys.cancel()
+            await house.ehr_clients.close()
             await run_in_threadpool(house.relay.stop)
 
     async def healthz(_: Request) -> Response:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from cds_hooks.caller import Caller, ehr_of
 from cds_hooks.door import Collaborators, TooOften
 from cds_hooks.feedback import KeptReport, NotKept
+from cds_hooks.fetch import Fetching
 from cds_hooks.gather import Background
 from cds_hooks.memory import facts_of_cards
 from cds_hooks.request import HookRequest
@@ -156,13 +157,12 @@ def cds_hooks_collaborators(house: House, trust: Trust | None = None) -> Collabo
         except (SQLAlchemyError, OSError) as error:
             raise NotKept from error
 
-    async def complete(request: HookRequest, _: TrustedEhr | None) -> HookRequest:
-        return request
+    fetching = Fetching(house.ehr_clients.open, seconds=house.settings.hook_fetch_seconds)
 
     return Collaborators(
         trust=counted(trust or trust_of(house)),
         ehr_of=lambda caller, server: ehr_of(caller, server, house.registry),
-        complete=complete,
+        complete=fetching.complete,
         today=today,
         bench=bench_of(house.settings, house.policies, house.histories, memory),
         keep_shown=keep_shown,

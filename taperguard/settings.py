@@ -202,6 +202,13 @@ class Settings(BaseSettings):
         "(`https://ehr.example.org`), separated by commas; never `*`.",
         json_schema_extra={"default_words": "none"},
     )
+    hook_fetch_seconds: float = Field(
+        default=0.3,
+        ge=0,
+        le=5,
+        description="Seconds in which a hook fetches from the EHR what its prefetch lacks; what is "
+        "not there by then is named in the answer. `0` fetches nothing.",
+    )
     log_format: Literal["json", "console"] = Field(
         default="json", description="Log records as JSON lines or for a person's eye."
     )

@@ -32,6 +32,7 @@ from store.database import make_engine, writing
 from store.histories import Histories
 from store.sealed_cache import HOOK_SECONDS, WORKER_SECONDS, SealedCache, connect
 from store.token_uses import DOOR_REST_SECONDS, DOOR_SECONDS, OwnUses, SharedUses
+from taperguard.ehr_clients import EhrClients
 from taperguard.histories import DoorHistories, server_opener
 from taperguard.refusal import Refusal
 from taperguard.rxnorm import folder
@@ -147,6 +148,11 @@ class House:
         )
         own = None if self.settings.is_production else OwnUses(self.now, USES_KEPT)
         return SharedUses(cache, USES_KEPT, otherwise=own)
+
+    @cached_property
+    def ehr_clients(self) -> EhrClients:
+        """Clients of EHRs for hooks."""
+        return EhrClients(self.registry, authorities())
 
     @property
     def exports_folder(self) -> Path:

@@ -25,10 +25,10 @@ from ehr import guard
 from ehr.bulk import dialect
 from ehr.bulk.dialect import ExportOrder
 from ehr.bulk.manifest import ExportedFile, Manifest, read_manifest
-from ehr.bulk.pace import retry_after
 from ehr.decode import NotJson, decode
 from ehr.documents import as_json_object
 from ehr.errors import EhrError, Unusable, outcome_sentence
+from ehr.pace import retry_after
 from ehr.read.json import as_list, as_object
 from ehr.registry import TrustedEhr
 from ehr.token_endpoint import NotSignedIn

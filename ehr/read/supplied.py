@@ -7,16 +7,22 @@ list is incomplete. An error is not an empty list and a partial list is not a wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ehr.errors import outcome_sentence
 from ehr.needs import NEEDS, PATIENT, Need
 from ehr.read.json import as_list, as_object, as_text, reference_key
 
 Resource = dict[str, Any]
 
+NOT_SUPPLIED = "was not supplied"
+
 _FAILED = frozenset({"error", "fatal"})
+_OUTCOME = "OperationOutcome"
+_BESIDE_MATCHES = ("include", "outcome")
+_NEEDS: Mapping[str, Need] = {need.key: need for need in NEEDS}
 
 
 class WrongPatient(ValueError):
@@ -42,20 +48,30 @@ def read_prefetch(prefetch: Mapping[str, Any], patient_id: str) -> Supplied:
     Raises WrongPatient when the prefetched Patient is not the patient of the context. Another
     stray resource is set aside, and its list is then incomplete.
     """
-    needs = {need.key: need for need in NEEDS}
-    supplied = Supplied(asked=frozenset(needs.keys() & prefetch.keys()))
+    supplied = Supplied(asked=frozenset(_NEEDS.keys() & prefetch.keys()))
     seen: set[tuple[str, str]] = set()
     for need in NEEDS:
         if need.required and need.key not in prefetch:
-            supplied.gaps[need.key] = f"{need.wanted} was not supplied"
+            supplied.gaps[need.key] = f"{need.wanted} {NOT_SUPPLIED}"
     for key, value in prefetch.items():
-        asked = needs.get(key)
-        gap = _take(supplied, value, asked, patient_id, seen)
-        if gap is not None and asked is not None:
-            supplied.gaps[key] = f"{asked.wanted} {gap}"
+        need_of_key = _NEEDS.get(key)
+        gap = _flaw(value, need_of_key)
+        for resource in resources_in(value):
+            stray = _take(supplied, resource, patient_id, seen)
+            gap = gap or stray
+        if gap is not None and need_of_key is not None:
+            supplied.gaps[key] = f"{need_of_key.wanted} {gap}"
         elif gap is not None:
             supplied.notes.append(f"the prefetch {_safe_key(key)} {gap}")
     return supplied
+
+
+def flaw(prefetch: Mapping[str, Any], need: Need) -> str | None:
+    """Why a prefetch does not hold all that a need asks for, as in "was not supplied"; else None.
+
+    Whose records they are is not looked at here.
+    """
+    return _flaw(prefetch[need.key], need) if need.key in prefetch else NOT_SUPPLIED
 
 
 def _safe_key(key: str) -> str:
@@ -63,49 +79,74 @@ def _safe_key(key: str) -> str:
     return "".join(c for c in key[:40] if c.isalnum() or c in "-_.") or "without a name"
 
 
-def _take(
-    supplied: Supplied,
-    value: object,
-    need: Need | None,
-    patient_id: str,
-    seen: set[tuple[str, str]],
-) -> str | None:
-    """Take the resources of one prefetch value; answer what is wrong with the list, if anything."""
+def _flaw(value: object, need: Need | None) -> str | None:
+    """What is wrong with one prefetch value as a whole, or with the shape of an entry."""
     if value is None:
         return "was not found" if need is PATIENT else None
     if not isinstance(value, dict | list):
         return "could not be read: it is no FHIR resource"
-    bundle = as_object(value)
-    if bundle.get("resourceType") == "OperationOutcome":
-        return "could not be supplied by the EHR"
-    gap = None
-    if bundle.get("resourceType") == "Bundle":
-        gap = _incomplete(bundle)
-        resources: Iterable[object] = (
-            as_object(entry).get("resource") for entry in as_list(bundle.get("entry"))
-        )
-    else:
-        resources = as_list(value)
-    for resource in resources:
-        trouble = _take_one(supplied, resource, need, patient_id, seen)
-        gap = gap or trouble
-    return gap
+    whole = as_object(value)
+    kind = whole.get("resourceType")
+    if kind == _OUTCOME:
+        why = outcome_sentence(whole)
+        return f"could not be supplied by the EHR{f': {why}' if why else ''}"
+    if kind == "Bundle" and (incomplete := _incomplete(whole)) is not None:
+        return incomplete
+    for resource in resources_in(value):
+        if not isinstance(resource, dict):
+            return "has an entry that is no FHIR resource"
+        if as_text(resource.get("resourceType")) is None:
+            return "has an entry without a resourceType"
+        if _is_error(resource):
+            return "is incomplete: the EHR reports an error among its entries"
+    return None if need is None else _of_another_kind(value, need)
 
 
-def _take_one(
-    supplied: Supplied,
-    resource: object,
-    need: Need | None,
-    patient_id: str,
-    seen: set[tuple[str, str]],
+def _of_another_kind(value: object, need: Need) -> str | None:
+    """A list that holds records, but none of the kind that was asked for, is not that list.
+
+    What a search includes beside its matches (Medications, mostly) says nothing about it.
+    """
+    entries = _entries(value)
+    kinds = {
+        as_object(entry.get("resource")).get("resourceType")
+        for entry in entries
+        if as_object(entry.get("search")).get("mode") not in _BESIDE_MATCHES
+    } - {_OUTCOME}
+    if need.resource_type in kinds or (not kinds and need is not PATIENT):
+        return None
+    if not kinds:
+        return "was not found"
+    return f"is something else than a {need.resource_type}"
+
+
+def _entries(value: object) -> list[dict[str, Any]]:
+    """A Bundle's entries; bare resources as such entries."""
+    if as_object(value).get("resourceType") == "Bundle":
+        return [as_object(entry) for entry in as_list(as_object(value).get("entry"))]
+    return [{"resource": resource} for resource in as_list(value)]
+
+
+def resources_in(value: object) -> Iterator[object]:
+    """What stands in a prefetch value: in a Bundle, in a list or by itself.
+
+    An OperationOutcome by itself is none: it says why there is nothing.
+    """
+    if isinstance(value, dict | list) and as_object(value).get("resourceType") != _OUTCOME:
+        yield from (entry.get("resource") for entry in _entries(value))
+
+
+def _take(
+    supplied: Supplied, resource: object, patient_id: str, seen: set[tuple[str, str]]
 ) -> str | None:
-    if not isinstance(resource, dict):
-        return "has an entry that is no FHIR resource"
-    kind = as_text(resource.get("resourceType"))
-    if kind is None:
-        return "has an entry without a resourceType"
-    if kind == "OperationOutcome":
-        return _outcome(resource, supplied)
+    """Take one resource; answer what it says against its list, if anything."""
+    kind = as_text(as_object(resource).get("resourceType"))
+    if not isinstance(resource, dict) or kind is None:
+        return None
+    if kind == _OUTCOME:
+        if not _is_error(resource):
+            supplied.notes.append("the EHR sent a remark (OperationOutcome) with one of the lists")
+        return None
     key = as_text(resource.get("id"))
     if kind == "Patient":
         if key is not None and key != patient_id:
@@ -115,13 +156,21 @@ def _take_one(
             f"{kind}/{key or 'without-id'} belongs to another patient and was set aside"
         )
         return "holds a record of another patient, so it may not be this patient's list"
-    elif need is PATIENT:
-        return "is no Patient"
     if key is None or (kind, key) not in seen:
         supplied.by_type.setdefault(kind, []).append(resource)
     if key is not None:
         seen.add((kind, key))
     return None
+
+
+def _is_error(resource: Resource) -> bool:
+    """An OperationOutcome that tells of an error; a remark makes no list partial."""
+    if resource.get("resourceType") != _OUTCOME:
+        return False
+    severities = {
+        as_text(as_object(issue).get("severity")) for issue in as_list(resource.get("issue"))
+    }
+    return bool(severities & _FAILED) or not severities
 
 
 def _incomplete(bundle: Resource) -> str | None:
@@ -139,17 +188,6 @@ def _incomplete(bundle: Resource) -> str | None:
     total = bundle.get("total")
     if isinstance(total, int) and not isinstance(total, bool) and total > matches:
         return f"is incomplete: {matches} of {total} records were supplied"
-    return None
-
-
-def _outcome(outcome: Resource, supplied: Supplied) -> str | None:
-    """An OperationOutcome among the entries: an error makes the list partial, a remark does not."""
-    severities = {
-        as_text(as_object(issue).get("severity")) for issue in as_list(outcome.get("issue"))
-    }
-    if severities & _FAILED or not severities:
-        return "is incomplete: the EHR reports an error among its entries"
-    supplied.notes.append("the EHR sent a remark (OperationOutcome) with one of the lists")
     return None
 
 

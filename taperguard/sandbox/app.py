@@ -28,6 +28,9 @@ from .cds.feedback import Sender
 from .cds.hooks import SafetyCheck
 from .cds.identity import Identity
 from .cds.patient_view import PatientView
+from .cds.requests import Requests
+from .faults import Faults, FaultyFhir
+from .faults import routes as fault_routes
 from .orders import worklist
 from .orders.formulary import Formulary
 from .pages.ordering import OrderingPages
@@ -113,7 +116,9 @@ def create_app(
     apps = {source_of(fhir_base, client.id): client.name for client in smart.clients.values()}
     identity = Identity(public, clock)
     discovery = Discovery(service, identity.token)
-    view = PatientView(todays, discovery, fhir_base)
+    faults = Faults()
+    requests = Requests(fhir_base, smart.ledger, faults)
+    view = PatientView(todays, discovery, requests)
     pages = Pages(
         todays,
         stories,
@@ -131,7 +136,7 @@ def create_app(
         today=today,
         fhir_base=fhir_base,
         public_url=public,
-        check=SafetyCheck(todays, discovery, fhir_base),
+        check=SafetyCheck(todays, discovery, requests),
         view=view,
         sender=sender,
         apps=apps,
@@ -211,12 +216,14 @@ def create_app(
             ),
             *smart.routes(),
             *identity.routes(),
+            *fault_routes(faults),
             *ordering.routes(),
             *pages.routes(),
         ],
         lifespan=sending,
         middleware=[
             Middleware(EveryResponse, apology=apologise),
+            Middleware(FaultyFhir, faults=faults, base=fhir_base),
             Middleware(
                 FhirGuard, ledger=smart.ledger, charts=todays, base=fhir_base, open_fhir=open_fhir
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -203,7 +204,12 @@ def served() -> Callable[..., Any]:
             server = uvicorn.Server(
                 uvicorn.Config(create_app(house), port=port, log_config=None, lifespan="off")
             )
-            thread = threading.Thread(target=server.run)
+
+            async def run() -> None:
+                await server.serve()
+                await house.ehr_clients.close()
+
+            thread = threading.Thread(target=lambda: asyncio.run(run()))
             log = Path(folder) / "sandbox.log"
             with kept(sandbox, log):
                 thread.start()

@@ -17,7 +17,7 @@ from ehr.backend import NoBackend
 from ehr.bulk.client import BulkClient, ExportFailed, NotYet
 from ehr.bulk.dialect import ExportOrder
 from ehr.bulk.manifest import Manifest
-from ehr.bulk.pace import SOONEST
+from ehr.pace import SOONEST
 from ehr.registry import TrustedEhr
 from ehr.seal import CannotOpen
 from store import audit, export_files, exports

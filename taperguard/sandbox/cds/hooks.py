@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,12 +9,11 @@ from typing import Any
 
 from ..orders.signing import PRESCRIBER
 from ..orders.worklist import Checked, Worklist, note_check
-from ..records import json_text
 from ..records.store import Charts
 from .cards import Nonsense, read_answer
-from .discovery import Discovery, NoDiscovery, Service
-from .http import Ask, Exchange, exchange
-from .prefetch import fill
+from .discovery import Discovery, NoDiscovery
+from .http import Exchange, exchange
+from .requests import Requests
 from .shown import put_call, put_cards
 
 ORDER_SELECT, ORDER_SIGN = "order-select", "order-sign"
@@ -28,11 +26,11 @@ def now() -> str:
 
 @dataclass(frozen=True, slots=True)
 class SafetyCheck:
-    """Asks the services about a list of drafts. `base` is this EHR's FHIR address."""
+    """Asks the services about a list of drafts."""
 
     charts: Callable[[], Charts]
     discovery: Discovery
-    base: str
+    requests: Requests
 
     def ask(self, hook: str, worklist: Worklist, encounter: str | None) -> Checked:
         """Ask all services of a hook; keep their cards. Trouble is in the result, never raised."""
@@ -46,13 +44,12 @@ class SafetyCheck:
                 note_check(db, patient_id, checked)
             return checked
         context = context_of(hook, worklist, encounter)
-        asks = [ask_of(service, context, charts, self.base) for service in services]
+        with self.requests.to(services, context, charts) as asks:
+            calls = exchange(asks, sign=self.discovery.sign)
         problems: list[str] = []
         answers = [
             (service, call, *understood(call))
-            for service, call in zip(
-                services, exchange(asks, sign=self.discovery.sign), strict=True
-            )
+            for service, call in zip(services, calls, strict=True)
         ]
         with charts.transaction(writing=True) as db:
             for service, call, cards, problem in answers:
@@ -71,19 +68,6 @@ class SafetyCheck:
             checked = Checked(hook, worklist.revision, "; ".join(problems))
             note_check(db, patient_id, checked)
         return checked
-
-
-def ask_of(service: Service, context: dict[str, Any], charts: Charts, base: str) -> Ask:
-    """The request to a service, with the prefetch that it asks for."""
-    request: dict[str, Any] = {
-        "hook": service.hook,
-        "hookInstance": str(uuid.uuid4()),
-        "fhirServer": base,
-        "context": context,
-    }
-    if service.prefetch:
-        request["prefetch"] = fill(service.prefetch, context, charts, base=base)
-    return Ask(service.address, json_text.write(request))
 
 
 def context_of(hook: str, worklist: Worklist, encounter: str | None) -> dict[str, Any]:

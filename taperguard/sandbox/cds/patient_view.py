@@ -18,8 +18,9 @@ from ..orders.signing import PRESCRIBER
 from ..records.store import Charts
 from .cards import Card, read_card
 from .discovery import Discovery, NoDiscovery
-from .hooks import ask_of, now, understood
+from .hooks import now, understood
 from .http import exchange
+from .requests import Requests
 from .shown import put_call
 
 PATIENT_VIEW = "patient-view"
@@ -38,18 +39,18 @@ class Heard:
 
 
 class PatientView:
-    """Asks about charts. `base` is this EHR's FHIR address; `clock` counts seconds."""
+    """Asks about charts. `clock` counts seconds."""
 
     def __init__(
         self,
         charts: Callable[[], Charts],
         discovery: Discovery,
-        base: str,
+        requests: Requests,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._charts = charts
         self._discovery = discovery
-        self._base = base
+        self._requests = requests
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[float, tuple[Heard, ...]]] = {}
@@ -84,12 +85,12 @@ class PatientView:
         context: dict[str, Any] = {"userId": PRESCRIBER, "patientId": patient_id}
         if encounter is not None:
             context["encounterId"] = encounter.removeprefix("Encounter/")
-        asks = [ask_of(service, context, charts, self._base) for service in services]
-        left = max(0.05, TOTAL_SECONDS - (self._clock() - began))
         heard = []
-        calls = exchange(
-            asks, sign=self._discovery.sign, total_seconds=left, of_seconds=TOTAL_SECONDS
-        )
+        with self._requests.to(services, context, charts) as asks:
+            left = max(0.05, TOTAL_SECONDS - (self._clock() - began))
+            calls = exchange(
+                asks, sign=self._discovery.sign, total_seconds=left, of_seconds=TOTAL_SECONDS
+            )
         with charts.transaction(writing=True) as db:
             for service, call in zip(services, calls, strict=True):
                 cards, problem = understood(call)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from ehr import client as client_module
-from ehr.client import EhrClient
+from ehr.client import EhrClient, Limits
 from ehr.errors import Conflict, EhrError, NotAllowed, NotFound, RefusedByEhr, Unreachable, Unusable
 
 TOKEN = "access-1"
@@ -160,7 +160,7 @@ def test_an_operationoutcome_becomes_a_sentence_without_its_words(
 def test_an_answer_that_is_not_the_record_is_refused(ehr: FakeEhr, body: bytes, words: str) -> None:
     ehr.answers["/fhir/Patient/alder"] = lambda _: Response(body, media_type="application/json")
     with pytest.raises(Unusable, match=words) as error:
-        ask(ehr, lambda c: c.read("Patient/alder"), most_bytes=2000)
+        ask(ehr, lambda c: c.read("Patient/alder"), limits=Limits(most_bytes=2000))
     assert WORDS not in str(error.value)
 
 
@@ -207,7 +207,7 @@ def test_an_answer_that_takes_too_long_is_given_up(ehr: FakeEhr) -> None:
 
     async def run() -> None:
         async with httpx2.AsyncClient(transport=httpx2.MockTransport(slow)) as http:
-            await EhrClient(http, BASE, TOKEN, seconds=0.05).read("Patient/alder")
+            await EhrClient(http, BASE, TOKEN, limits=Limits(seconds=0.05)).read("Patient/alder")
 
     with pytest.raises(Unreachable, match="in time"):
         asyncio.run(run())

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ehr.bulk.pace import retry_after
+from ehr.pace import retry_after
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 MILLISECONDS = int(NOW.timestamp() * 1000)
