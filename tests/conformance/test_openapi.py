@@ -23,7 +23,7 @@ from clinical.findings import CheckId
 from taperguard import openapi, wiring
 from taperguard import settings as settings_module
 from taperguard.app import create_app
-from taperguard.doors import MOST_BYTES
+from taperguard.limits import MOST_BODY_BYTES
 
 SAFETY, REVIEW = "/cds-services/clonazepam-safety", "/cds-services/clonazepam-review"
 FEEDBACK = "/cds-services/{id}/feedback"
@@ -90,7 +90,9 @@ def test_the_numbers_are_those_of_the_code(document):
     assert comment["maxLength"] == LONGEST_COMMENT
     drafts = schemas["OrderSignRequest"]["properties"]["context"]["properties"]["draftOrders"]
     assert drafts["properties"]["entry"]["maxItems"] == MOST_DRAFTS
-    assert str(MOST_BYTES) in document["paths"][SAFETY]["post"]["responses"]["413"]["description"]
+    assert (
+        str(MOST_BODY_BYTES) in document["paths"][SAFETY]["post"]["responses"]["413"]["description"]
+    )
     fired, _quiet = schemas["Checked"]["oneOf"]
     assert fired["properties"]["check"]["enum"] == [check.value for check in CheckId]
 
