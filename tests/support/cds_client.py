@@ -24,6 +24,7 @@ from starlette.testclient import TestClient
 
 from cds_hooks import door
 from cds_hooks.caller import ehr_of
+from cds_hooks.feedback import KeptReport
 from cds_hooks.request import HookRequest
 from cds_hooks.services.order_safety import Bench
 from cds_hooks.trust import Trust
@@ -180,8 +181,8 @@ class Door:
             self.answered_for.append(ehr)
             return Bench(default_policy(), lambda: str(uuid.uuid4()), SERVICE)
 
-        def keep(_: object, __: str, reports: tuple[Feedback, ...]) -> tuple[Feedback, ...]:
-            return reports
+        def keep(_: object, __: str, reports: tuple[Feedback, ...]) -> tuple[KeptReport, ...]:
+            return tuple(KeptReport(report, None) for report in reports)
 
         return door.Collaborators(
             trust=self.trust,
@@ -194,5 +195,4 @@ class Door:
             new_event_id=lambda: "event-1",
             optional_needs=(),
             policy=default_policy(),
-            most_bytes=1_000_000,
         )

@@ -66,7 +66,7 @@ def app(
 
     def start(policy: str) -> TestClient:
         settings = site(policy)
-        settings.data.mkdir()
+        settings.data.mkdir(exist_ok=True)
         shutil.copy(migrated_sqlite, settings.data / "taperguard.db")
         houses.append(wiring.build(settings))
         return TestClient(create_app(houses[-1]))
