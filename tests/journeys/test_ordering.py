@@ -181,6 +181,23 @@ def test_an_override_with_a_reason(demo: Any, window: Callable[[str], Any]) -> N
     view.look("overridden")
     view.sign(re.compile("^Sign 1 order"))
     assert "Signed 1 order" in page.get_by_role("status").first.inner_text()
+    _is_told_to_the_clinical_owner(window(demo.service))
+
+
+def _is_told_to_the_clinical_owner(view: Any) -> None:
+    """By way of the EHR's feedback and of a worker, each of which may take a moment."""
+    view.page.goto("/reports/sandbox/cards")
+    view.press(view.page.get_by_role("link", name="Sign in at"))
+    view.press(view.page.get_by_role("button", name="Synthetic-Hazel"))
+    for _ in range(60):
+        if "The benefit outweighs the risk" in view.page.inner_text("main"):
+            break
+        time.sleep(0.5)
+        view.page.reload()
+    view.look("cards-of-the-demo", scenes=((1024, "light"),))
+    row = view.page.get_by_role("row", name="The benefit outweighs the risk for this patient")
+    assert row.get_by_role("cell").first.inner_text() == "1"
+    assert "Attacks returned" not in view.page.content()
 
 
 @pytest.mark.browser
