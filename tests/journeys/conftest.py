@@ -24,6 +24,7 @@ import judged
 import pytest
 import uvicorn
 from ehr_screen import Screen
+from logged import SCAN
 from playwright.sync_api import sync_playwright
 from ports import free_port
 
@@ -70,6 +71,7 @@ def kept(command: list[str], log: Path, **environment: str) -> Iterator[None]:
         process.terminate()
         process.wait(30)
         os.close(held)
+        SCAN.look_at_files(log, environment)
 
 
 @dataclass(frozen=True)
