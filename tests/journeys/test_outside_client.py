@@ -68,7 +68,7 @@ def its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         return httpx2.Response(200, json=keys)
 
     transport = httpx2.MockTransport(there)
-    monkeypatch.setattr(doors, "door_http", lambda: httpx2.AsyncClient(transport=transport))
+    monkeypatch.setattr(doors, "door_http", lambda _: httpx2.AsyncClient(transport=transport))
 
 
 def let_be_read(route: Any) -> None:
