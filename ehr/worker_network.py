@@ -10,6 +10,10 @@ from typing import Any
 
 import httpcore2
 import httpx2
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from ehr import guard, log
 from ehr.network import AddressRefused
@@ -42,6 +46,21 @@ def resolved(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(one[4][0]) for one in by_family))
 
 
+def _judged_addresses(
+    host: str, port: int, private_hosts: Collection[str], resolve: Resolve
+) -> list[str]:
+    """The addresses of a host. Raises AddressRefused when one of them is not allowed."""
+    try:
+        addresses = resolve(host, port)
+    except OSError:
+        raise httpcore2.ConnectError("the name could not be resolved") from None
+    private = host.lower() in private_hosts
+    if not all(guard.may_connect(address, private=private) for address in addresses):
+        log.get(__name__).warning("address refused", host=host)
+        raise AddressRefused("the name leads to an address that is not allowed")
+    return addresses
+
+
 class WorkerNetwork(httpcore2.NetworkBackend):
     """The network as httpcore2 uses it, with the look at each address before the connection."""
 
@@ -67,14 +86,7 @@ class WorkerNetwork(httpcore2.NetworkBackend):
         """Connect to the first address of the host that answers. Raises AddressRefused when one
         of them is not allowed: whoever mixes them means no good.
         """
-        try:
-            addresses = self._resolve(host, port)
-        except OSError:
-            raise httpcore2.ConnectError("the name could not be resolved") from None
-        private = host.lower() in self._private_hosts
-        if not all(guard.may_connect(address, private=private) for address in addresses):
-            log.get(__name__).warning("address refused", host=host)
-            raise AddressRefused("the name leads to an address that is not allowed")
+        addresses = _judged_addresses(host, port, self._private_hosts, self._resolve)
         error: httpcore2.NetworkError | httpcore2.TimeoutException
         error = httpcore2.ConnectError("the name has no address")
         for address in addresses:
@@ -89,3 +101,50 @@ class WorkerNetwork(httpcore2.NetworkBackend):
     def sleep(self, seconds: float) -> None:
         """Wait."""
         self._inner.sleep(seconds)
+
+
+class GuardedAdapter(HTTPAdapter):
+    """The same for requests, which fhirclient brings; nothing is tried twice.
+
+    It trusts the certificates that the machine trusts, as our other clients do.
+    """
+
+    def __init__(self, private_hosts: Collection[str], *, resolve: Resolve = resolved) -> None:
+        self._hosts = frozenset(private_hosts)
+        self._resolve = resolve
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """The pools, with connections that look at addresses."""
+        super().init_poolmanager(*args, ssl_context=ssl.create_default_context(), **kwargs)
+        ways = {"private_hosts": self._hosts, "resolve": staticmethod(self._resolve)}
+        plain = type("Plain", (_GuardedConnection, HTTPConnection), ways)
+        secure = type("Secure", (_GuardedConnection, HTTPSConnection), ways)
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+            "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
+        }
+
+
+class _GuardedConnection(HTTPConnection):
+    """A connection of urllib3 to an address that was judged; its name stays what it was."""
+
+    private_hosts: frozenset[str]
+    resolve: Resolve
+
+    def _new_conn(self) -> socket.socket:
+        name = self._dns_host
+        try:
+            addresses = _judged_addresses(name, self.port, self.private_hosts, self.resolve)
+        except httpcore2.ConnectError as refused:
+            raise NewConnectionError(self, str(refused)) from None
+        failed: HTTPError = NewConnectionError(self, "the name has no address")
+        for address in addresses:
+            self._dns_host = address
+            try:
+                return super()._new_conn()
+            except (NewConnectionError, ConnectTimeoutError) as error:
+                failed = error
+            finally:
+                self._dns_host = name
+        raise failed

@@ -119,7 +119,7 @@ class House:
             sealer=self.sealer,
             registry=self.registry,
             kept=self._kept_histories(WORKER_SECONDS),
-            open_server=server_opener(self.tokens),
+            open_server=server_opener(self.tokens, self.registry.private_hosts),
             now=self.now,
             fresh=timedelta(minutes=self.settings.history_fresh_minutes),
         )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import httpcore2
 import httpx2
 import pytest
+import requests
+import urllib3
 
 from ehr import documents
 from ehr.errors import Unreachable
 from ehr.network import AddressRefused
-from ehr.worker_network import WorkerNetwork
+from ehr.worker_network import GuardedAdapter, WorkerNetwork
 from taperguard import wiring
 
 
@@ -77,6 +81,49 @@ def test_a_worker_s_client_refuses_this_machine_unless_it_is_registered(
     with wiring.worker_http({"localhost"}) as http, pytest.raises(Unreachable):
         documents.fetch_now(http, "http://localhost:9/", "a document")
     assert reached != []
+
+
+def session(*answers: str, private_hosts: set[str] | None = None) -> requests.Session:
+    """A session of requests to whom every name leads to these addresses."""
+    made = requests.Session()
+    made.trust_env = False
+    guarded = GuardedAdapter(private_hosts or set(), resolve=lambda *_: list(answers))
+    made.mount("https://", guarded)
+    made.mount("http://", guarded)
+    return made
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("bad", ["127.0.0.1", "169.254.169.254", "10.0.0.1"])
+def test_requests_connect_to_no_address_that_is_not_allowed(
+    scheme: str, bad: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", _unreachable)
+    with session("8.8.8.8", bad) as http, pytest.raises(requests.ConnectionError, match="allowed"):
+        http.get(f"{scheme}://ehr.example/", timeout=1)
+
+
+def _unreachable(*_: object, **__: object) -> None:
+    raise AssertionError("a connection was opened")
+
+
+def test_requests_connect_to_the_address_that_was_judged_and_keep_the_name() -> None:
+    """The name is nobody's; the address is that of a server here, registered as private."""
+
+    class Here(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(self.headers["Host"].encode())
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Here) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        with session("127.0.0.2", "127.0.0.1", private_hosts={"inner.example"}) as http:
+            found = http.get(f"http://inner.example:{server.server_port}/", timeout=5)
+    assert found.text == f"inner.example:{server.server_port}"
 
 
 def _connections(monkeypatch: pytest.MonkeyPatch) -> list[str]:
