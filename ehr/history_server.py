@@ -10,9 +10,8 @@ themselves are decoded by `ehr.decode` and go to our own tolerant reader.
 
 from __future__ import annotations
 
-import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,12 +19,12 @@ from urllib.parse import urlsplit
 import requests
 from fhirclient.models.fhirsearch import FHIRSearch
 from fhirclient.server import FHIRServer
-from requests.adapters import HTTPAdapter
 
 from ehr import answers, guard
 from ehr.client import FHIR_JSON, Found
 from ehr.errors import EhrError, Unreachable, Unusable
 from ehr.read.json import as_list
+from ehr.worker_network import GuardedAdapter
 
 Resource = dict[str, Any]
 
@@ -57,17 +56,11 @@ class _Kind:
         self.resource_type = resource_type
 
 
-class _SystemTrust(HTTPAdapter):
-    """Trusts the certificates that the machine trusts, as our other EHR clients do."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=ssl.create_default_context(), **kwargs)
-
-
 class HistoryServer(FHIRServer):  # type: ignore[misc]  # fhirclient publishes no types
     """One EHR, read with a Backend Services token. Used for one patient by one thread.
 
     `token` gives the access token; its argument tells that the EHR rejected the last one.
+    `private_hosts` may lie in a private network (`Registry.private_hosts`).
     `before_each` is called before each request (a lease is renewed there) and may raise to stop.
     """
 
@@ -76,6 +69,7 @@ class HistoryServer(FHIRServer):  # type: ignore[misc]  # fhirclient publishes n
         base: str,
         token: Callable[[bool], str],
         *,
+        private_hosts: Collection[str],
         limits: Limits | None = None,
         before_each: Callable[[], None] = lambda: None,
         seconds_now: Callable[[], float] = time.monotonic,
@@ -86,8 +80,9 @@ class HistoryServer(FHIRServer):  # type: ignore[misc]  # fhirclient publishes n
         # No proxies, no .netrc and no certificates from the environment: a .netrc entry would
         # even replace our Authorization header.
         self.session.trust_env = False
-        self.session.mount("https://", _SystemTrust(max_retries=0))
-        self.session.mount("http://", HTTPAdapter(max_retries=0))
+        guarded = GuardedAdapter(private_hosts)
+        self.session.mount("https://", guarded)
+        self.session.mount("http://", guarded)
         self._base = base.rstrip("/")
         self._new_token = token
         self._token: str | None = None

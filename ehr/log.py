@@ -35,25 +35,28 @@ def configure(
     style: LogFormat = "json", level: str = "INFO", stream: IO[str] | None = None
 ) -> None:
     """Send every log record of this process through the gate to one stream (standard error)."""
-    last: Any = (
-        structlog.processors.JSONRenderer()
-        if style == "json"
-        else structlog.dev.ConsoleRenderer(colors=False)
-    )
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[template_only, *_shared()],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
-            use_get_message=False,
-            pass_foreign_args=True,
-        )
-    )
+    handler.setFormatter(formatter(style))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
     for quiet in _QUIET_LIBRARIES:
         logging.getLogger(quiet).setLevel(logging.WARNING)
+
+
+def formatter(style: LogFormat = "json") -> logging.Formatter:
+    """Every record as it is written, ours and the libraries'."""
+    last: Any = (
+        structlog.processors.JSONRenderer()
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[template_only, *_shared()],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        use_get_message=False,
+        pass_foreign_args=True,
+    )
 
 
 def _shared() -> list[Any]:

@@ -121,7 +121,8 @@ class Registry:
         """
         hosts: set[str] = set()
         for ehr in self._ehrs:
-            addresses = (ehr.issuer, ehr.fhir_base, *ehr.endpoint_origins)
+            key_sets = (client.jwks_url or "" for client in ehr.cds_clients)
+            addresses = (ehr.issuer, ehr.fhir_base, *ehr.endpoint_origins, *key_sets)
             names = {urlsplit(address).hostname or "" for address in addresses}
             hosts |= names if ehr.private_addresses else names & set(_THIS_MACHINE)
         return frozenset(hosts)

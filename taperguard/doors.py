@@ -81,7 +81,7 @@ def trust_of(house: House) -> Trust:
     """The judge of who calls this house."""
     return Trust(
         registry=house.registry,
-        keys=ClientKeys(house.now, door_http),
+        keys=ClientKeys(house.now, lambda: door_http(house.registry.private_hosts)),
         uses=house.token_uses,
         now=house.now,
         base_url=house.settings.base_url,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -95,7 +95,7 @@ class DoorHistories:
 
 
 def server_opener(
-    tokens: BackendTokens,
+    tokens: BackendTokens, private_hosts: Collection[str]
 ) -> Callable[[TrustedEhr, Callable[[], None]], AbstractContextManager[HistoryServer]]:
     """Opens the guarded server of an EHR for one read, with a Backend Services token."""
 
@@ -104,6 +104,7 @@ def server_opener(
         server = HistoryServer(
             ehr.fhir_base,
             lambda rejected: tokens.token_for(ehr, anew=rejected),
+            private_hosts=private_hosts,
             before_each=before_each,
         )
         try:

@@ -19,9 +19,6 @@ from taperguard.doors import new_id
 from taperguard.reports_door import report_routes
 from taperguard.wiring import House
 
-_TIMEOUT = httpx2.Timeout(20, connect=5)
-_LIMITS = httpx2.Limits(max_connections=20)
-
 HttpFactory = Callable[[], httpx2.AsyncClient]
 
 
@@ -57,25 +54,15 @@ def collaborators(house: House, *, http: HttpFactory | None = None) -> Collabora
         sealer=house.sealer,
         now=house.now,
         base_url=house.settings.base_url,
-        http=http or _http_factory(),
+        # One client for each piece of work: it lives in the event loop that uses it, and nothing of
+        # one patient's connection is left for the next.
+        http=http or (lambda: wiring.door_http(house.registry.private_hosts)),
         our_keys=our_keys(house),
         issuer_keys=IssuerKeys(house.now),
         new_event_id=new_id,
         development=not house.settings.is_production,
         histories=house.histories,
     )
-
-
-def _http_factory() -> HttpFactory:
-
-    def http() -> httpx2.AsyncClient:
-        # One for each piece of work: it lives in the event loop that uses it, and nothing of one
-        # patient's connection is left for the next.
-        return httpx2.AsyncClient(
-            verify=wiring.authorities(), timeout=_TIMEOUT, limits=_LIMITS, follow_redirects=False
-        )
-
-    return http
 
 
 def our_keys(house: House) -> OurKeys | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import ssl
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, cached_property
@@ -24,7 +24,9 @@ from clinical.policy_file import MalformedPolicy, Policies, parse_policy
 from ehr import seal
 from ehr.backend import BackendTokens, OwnMemory
 from ehr.keys import OurKeys, new_key_set
+from ehr.network import http_client
 from ehr.registry import ClientAuth, Registry, TrustedEhr, parse_registry, read_registry
+from ehr.worker_network import worker_client
 from store import card_memory, cards_shown, migrate, outbox
 from store.card_memory import Whose
 from store.cards_shown import CardsShown
@@ -117,7 +119,7 @@ class House:
             sealer=self.sealer,
             registry=self.registry,
             kept=self._kept_histories(WORKER_SECONDS),
-            open_server=server_opener(self.tokens),
+            open_server=server_opener(self.tokens, self.registry.private_hosts),
             now=self.now,
             fresh=timedelta(minutes=self.settings.history_fresh_minutes),
         )
@@ -135,7 +137,7 @@ class House:
             if self.alone
             else SealedCache(connect(self.settings.broker, WORKER_SECONDS), self.sealer),
             now=self.now,
-            http=worker_http,
+            http=self.http,
         )
 
     @cached_property
@@ -185,7 +187,7 @@ class House:
 
     def http(self) -> httpx2.Client:
         """A client for one piece of work of a worker; it follows no redirects."""
-        return worker_http()
+        return worker_http(self.registry.private_hosts)
 
     def migrations_at_head(self) -> bool:
         """Whether the database is reachable (else it raises) and as this code needs it."""
@@ -340,22 +342,18 @@ def _keys(text: str) -> OurKeys:
     return OurKeys(text)
 
 
-def worker_http() -> httpx2.Client:
-    """A client for one piece of work of a worker. It follows no redirects."""
-    return httpx2.Client(
-        verify=authorities(),
-        timeout=httpx2.Timeout(20, connect=5),
-        follow_redirects=False,
-    )
+_TIMEOUT = httpx2.Timeout(20, connect=5)
 
 
-def door_http() -> httpx2.AsyncClient:
-    """A client for one piece of work of a door. It follows no redirects."""
-    return httpx2.AsyncClient(
-        verify=authorities(),
-        timeout=httpx2.Timeout(20, connect=5),
-        follow_redirects=False,
-    )
+def worker_http(private_hosts: Collection[str]) -> httpx2.Client:
+    """A client for one piece of work of a worker; its connections are guarded (`ehr.network`)."""
+    return worker_client(private_hosts, trust=authorities(), timeout=_TIMEOUT)
+
+
+def door_http(private_hosts: Collection[str]) -> httpx2.AsyncClient:
+    """A client for one piece of work of a door; its connections are guarded (`ehr.network`)."""
+    limits = httpx2.Limits(max_connections=20)
+    return http_client(private_hosts, trust=authorities(), timeout=_TIMEOUT, limits=limits)
 
 
 @cache

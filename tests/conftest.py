@@ -22,6 +22,7 @@ import judged
 import psycopg
 import pytest
 import sqlalchemy as sa
+from logged import SCAN
 from sqlalchemy.engine import Engine
 from together import FilesTogether
 
@@ -34,6 +35,8 @@ from taperguard import valkey as valkey_server
 from taperguard import wiring
 from taperguard.settings import Settings
 from taperguard.supervise import KEEPER
+
+pytest_plugins = ["log_scan"]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesTogether:
@@ -59,6 +62,7 @@ class Kept:
         lifeline, self._held = os.pipe()
         as_user = [] if user is None else ["--user", str(user)]
         self.log = log
+        self._environment = environment
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-I", "-S", str(KEEPER), "--lifeline", str(lifeline)),
@@ -77,6 +81,7 @@ class Kept:
         if self._held >= 0:
             os.close(self._held)
             self._held = -1
+            SCAN.look_at_files(self.log, self._environment)
 
 
 def wait_until(answer: Callable[[], object], seconds: float = 20, why: str = "") -> None:

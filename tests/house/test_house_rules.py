@@ -87,6 +87,21 @@ def test_files_have_one_subject(file):
     assert len(file.read_text(encoding="utf-8").splitlines()) <= 550
 
 
+def test_clients_of_ehrs_are_made_where_connections_are_guarded():
+    """A client made elsewhere would connect to whatever a name leads to: the metadata of a cloud,
+    this machine.
+    """
+    making = {
+        file.relative_to(ROOT).as_posix()
+        for file in CODE
+        if "sandbox" not in file.parts
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in {"httpx2.Client", "httpx2.AsyncClient"}
+    }
+    assert making == {"ehr/network.py", "ehr/worker_network.py"}
+
+
 def test_every_prefetch_key_of_the_contract_is_a_need():
     assert [need.key for need in NEEDS] == [
         "patient",

@@ -24,6 +24,7 @@ import judged
 import pytest
 import uvicorn
 from ehr_screen import Screen
+from logged import SCAN
 from playwright.sync_api import sync_playwright
 from ports import free_port
 
@@ -70,6 +71,7 @@ def kept(command: list[str], log: Path, **environment: str) -> Iterator[None]:
         process.terminate()
         process.wait(30)
         os.close(held)
+        SCAN.look_at_files(log, environment)
 
 
 @dataclass(frozen=True)
@@ -180,10 +182,11 @@ def served() -> Callable[..., Any]:
     """The service in this process with its store at hand: a context manager.
 
     Gives the house and where it runs. The sandbox EHR beside it is a process, as in the demo.
+    `ehrs` is the text of `ehrs.toml` with `{ehr}` for its address; other settings by name.
     """
 
     @contextmanager
-    def serve() -> Iterator[tuple[wiring.House, Running]]:
+    def serve(ehrs: str | None = None, **given: Any) -> Iterator[tuple[wiring.House, Running]]:
         port, sandbox_port = free_port(), free_port()
         with tempfile.TemporaryDirectory(prefix="tg-", dir="/tmp") as folder:
             data = Path(folder) / "data"
@@ -192,11 +195,15 @@ def served() -> Callable[..., Any]:
                 *(sys.executable, "-m", "taperguard.sandbox", "--port", str(sandbox_port)),
                 *("--data", f"{folder}/ehr", "--service-url", running.service),
             ]
+            if ehrs is not None:
+                given["ehrs_file"] = Path(folder) / "ehrs.toml"
+                given["ehrs_file"].write_text(ehrs.format(ehr=running.ehr), encoding="utf-8")
             settings = settings_module.load(
                 data=data,
                 port=port,
                 sandbox_port=sandbox_port,
                 broker_url="redis+socket:///nowhere/broker.sock",
+                **given,
             )
             house = wiring.build(settings)
             migrate.upgrade(house.engine)

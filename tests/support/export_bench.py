@@ -47,7 +47,7 @@ class Bench:
         return self.time
 
     def http(self) -> httpx2.Client:
-        return wiring.worker_http()
+        return wiring.worker_http({"localhost", "127.0.0.1"})
 
     def later(self, **passed: int) -> None:
         self.time += timedelta(**passed)

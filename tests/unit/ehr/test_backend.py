@@ -60,7 +60,7 @@ def registered(ehr: BulkEhr, **more: Any) -> TrustedEhr:
 
 
 def http() -> httpx2.Client:
-    return wiring.worker_http()
+    return wiring.worker_http({"localhost", "127.0.0.1"})
 
 
 @pytest.fixture

@@ -48,6 +48,7 @@ def serve() -> Iterator[Callable[..., HistoryServer]]:
         server = HistoryServer(
             ehr.base,
             token or (lambda _: TOKEN),
+            private_hosts={"localhost", "127.0.0.1"},
             limits=Limits(**limits),
             pause=lambda _: None,
         )

@@ -48,7 +48,7 @@ def now() -> datetime:
 @pytest.fixture
 def client(ehr: BulkEhr, our_keys: OurKeys) -> BulkClient:
     def http() -> httpx2.Client:
-        return wiring.worker_http()
+        return wiring.worker_http({"localhost", "127.0.0.1"})
 
     trusted = TrustedEhr(
         *("north", "North", ehr.base, ehr.base, ZoneInfo("UTC")),

@@ -1,0 +1,50 @@
+"""Nothing that is logged during the whole run names a patient of the stories, or holds a token.
+
+A plugin over every test. It reads what each log record would be written as, what a test wrote to
+standard error, the log files of the processes that tests start, and in the end the metrics. Who
+finds something fails the test in which it was written.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import pytest
+from logged import SCAN
+from prometheus_client import generate_latest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hear every record that some handler would get, whoever puts handlers where."""
+    call_handlers: Callable[[logging.Logger, logging.LogRecord], None] = logging.Logger.callHandlers
+
+    def heard(self: logging.Logger, record: logging.LogRecord) -> None:
+        SCAN.hear(record)
+        call_handlers(self, record)
+
+    logging.Logger.callHandlers = heard  # type: ignore[method-assign]
+    config.add_cleanup(lambda: setattr(logging.Logger, "callHandlers", call_handlers))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, Any, Any]:
+    """Fail the test, or its clearing up, in which something was found."""
+    report = yield
+    if report.when == "teardown":
+        # Of all three phases; what a test wrote before it failed is told with it anyway.
+        SCAN.look_at(report.capstderr)
+    found = SCAN.take()
+    if found and report.passed:
+        report.outcome = "failed"
+        report.longrepr = "\n".join(("A patient or a token was logged:", *found[:20]))
+    return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _metrics_name_nobody() -> Iterator[None]:
+    yield
+    SCAN.look_at(generate_latest().decode())
