@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ from requests.adapters import HTTPAdapter
 from ehr import answers, guard
 from ehr.client import FHIR_JSON, Found
 from ehr.errors import EhrError, Unreachable, Unusable
+from ehr.quirks import as_understood
 from ehr.read.json import as_list
 
 Resource = dict[str, Any]
@@ -77,6 +78,7 @@ class HistoryServer(FHIRServer):  # type: ignore[misc]  # fhirclient publishes n
         token: Callable[[bool], str],
         *,
         limits: Limits | None = None,
+        quirks: Collection[str] = (),
         before_each: Callable[[], None] = lambda: None,
         seconds_now: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
@@ -92,6 +94,7 @@ class HistoryServer(FHIRServer):  # type: ignore[misc]  # fhirclient publishes n
         self._new_token = token
         self._token: str | None = None
         self._limits = limits or Limits()
+        self._quirks = quirks
         self._before_each = before_each
         self._seconds_now = seconds_now
         self._pause = pause
@@ -124,7 +127,9 @@ class HistoryServer(FHIRServer):  # type: ignore[misc]  # fhirclient publishes n
         total: object = None
         pages = 0
         self._cut, self._asked = None, set()
-        turning = FHIRSearch(_Kind(kind), dict(parameters)).perform_iter(self)
+        # No background read searches by code: what is asked is one search (`ehr.history_read`).
+        (asked,) = as_understood(parameters, self._quirks)
+        turning = FHIRSearch(_Kind(kind), dict(asked)).perform_iter(self)
         while True:
             try:
                 if next(turning, None) is None:

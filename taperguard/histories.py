@@ -104,6 +104,7 @@ def server_opener(
         server = HistoryServer(
             ehr.fhir_base,
             lambda rejected: tokens.token_for(ehr, anew=rejected),
+            quirks=ehr.quirks,
             before_each=before_each,
         )
         try:

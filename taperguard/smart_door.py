@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable
 
 import httpx2
 from starlette.routing import BaseRoute
 
 from ehr.keys import IssuerKeys, OurKeys
+from ehr.network import http_client
+from ehr.registry import Registry
 from smart_app import door, planner
 from smart_app.chart import SmartChart
 from smart_app.collaborators import Collaborators
@@ -58,7 +59,7 @@ def collaborators(house: House, *, http: HttpFactory | None = None) -> Collabora
         sealer=house.sealer,
         now=house.now,
         base_url=house.settings.base_url,
-        http=http or _http_factory(),
+        http=http or _http_factory(house.registry),
         our_keys=our_keys(house),
         issuer_keys=IssuerKeys(house.now),
         new_event_id=new_id,
@@ -67,15 +68,13 @@ def collaborators(house: House, *, http: HttpFactory | None = None) -> Collabora
     )
 
 
-def _http_factory() -> HttpFactory:
-    trust = ssl.create_default_context()
+def _http_factory(registry: Registry) -> HttpFactory:
+    private_hosts, trust = registry.private_hosts, wiring.system_trust()
 
     def http() -> httpx2.AsyncClient:
         # One for each piece of work: it lives in the event loop that uses it, and nothing of one
         # patient's connection is left for the next.
-        return httpx2.AsyncClient(
-            verify=trust, timeout=_TIMEOUT, limits=_LIMITS, follow_redirects=False
-        )
+        return http_client(private_hosts, trust=trust, timeout=_TIMEOUT, limits=_LIMITS)
 
     return http
 

@@ -14,6 +14,7 @@ import pytest
 
 from cds_hooks.fetch import MEDICATIONS_KEY, Fetching
 from cds_hooks.gather import gather
+from cds_hooks.medications import MOST_BYTES_KEPT, MOST_KEPT, MedicationCache
 from cds_hooks.request import HookRequest, read_request
 from cds_hooks.services.order_safety import HOOKS
 from ehr.client import EhrClient, Limits
@@ -455,3 +456,17 @@ def test_medications_that_fail_are_counted_and_present_orders_come_first(ehr: Eh
         "medications that records refer to and that could not be fetched: 5 "
         "(only 40 are asked for at once)",
     ]
+
+
+def test_of_many_medications_the_least_used_is_forgotten_and_a_huge_one_never_kept() -> None:
+    cache = MedicationCache(lambda: 0.0)
+    for number in range(MOST_KEPT):
+        cache.keep("north", f"Medication/{number}", product(str(number)))
+    assert cache.get("north", "Medication/0") is not None  # used just now
+    cache.keep("north", "Medication/more", product("more"))
+    assert cache.get("north", "Medication/1") is None
+    assert cache.get("north", "Medication/0") is not None
+    assert cache.get("south", "Medication/0") is None  # another EHR's is another product
+    huge = product("huge") | {"contained": ["x" * MOST_BYTES_KEPT]}
+    assert cache.keep("north", "Medication/huge", huge)["id"] == "huge"
+    assert cache.get("north", "Medication/huge") is None
