@@ -16,7 +16,7 @@ from cds_hooks.fetch import Fetching
 from cds_hooks.gather import Background
 from cds_hooks.memory import facts_of_cards
 from cds_hooks.request import HookRequest
-from cds_hooks.services.order_safety import Answer, Bench
+from cds_hooks.services.order_safety import Answer, Bench, concerns_a_check
 from clinical.policy_file import Policies
 from ehr.history import Histories
 from ehr.needs import OPTIONAL
@@ -121,13 +121,18 @@ def cds_hooks_collaborators(house: House) -> Collaborators:
             raise NotTrusted("no-token")
         return Caller()
 
-    fetching = Fetching(house.ehr_clients.open, seconds=house.settings.hook_fetch_seconds)
+    today = today_of(house.now)
+    fetching = Fetching(
+        house.ehr_clients.open,
+        lambda request, ehr: concerns_a_check(request, today(ehr), house.policies.of(ehr.id)),
+        seconds=house.settings.hook_fetch_seconds,
+    )
 
     return Collaborators(
         trust=trust,
         ehr_of=lambda caller, server: ehr_of(caller, server, house.registry),
         complete=fetching.complete,
-        today=today_of(house.now),
+        today=today,
         bench=bench_of(house.settings, house.policies, house.histories, memory),
         keep_shown=keep_shown,
         keep_feedback=keep_feedback,
