@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from prometheus_client import Counter, Histogram
+from starlette.concurrency import run_in_threadpool
 
 from cds_hooks.medications import MedicationCache, References
-from cds_hooks.request import FhirAuthorization, HookRequest
+from cds_hooks.request import PATIENT_VIEW, BadRequest, FhirAuthorization, HookRequest
 from ehr import ask, guard, log, scopes
 from ehr.client import EhrClient, Found
 from ehr.errors import EhrError, NotFound
@@ -67,16 +68,21 @@ class _Part:
 
 
 class Fetching:
-    """Completes requests. `seconds` is the budget of one; with 0 nothing is fetched."""
+    """Completes requests. `seconds` is the budget of one; with 0 nothing is fetched.
+
+    `concerns_a_check` tells of an order whether the chart could matter to its answer at all.
+    """
 
     def __init__(
         self,
         open_client: Open,
+        concerns_a_check: Callable[[HookRequest, TrustedEhr], bool],
         *,
         seconds: float,
         seconds_now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open = open_client
+        self._concerns_a_check = concerns_a_check
         self._seconds = seconds
         self._seconds_now = seconds_now
         self._medications = MedicationCache(seconds_now)
@@ -105,16 +111,30 @@ class Fetching:
         missing = list(_missing_lists(request, ehr))
         references = References(ehr.id, ehr.fhir_base, self._medications)
         work = _Work(request.patient_id, access.scope, references)
-        medications = references.of(_supplied(request))
-        if missing or medications:
-            why_not = _not_usable(request, ehr, access)
-            if why_not is None:
-                await self._fetch(work, ehr, access, missing, medications)
-            else:
-                for part in missing:
-                    work.lacks(part, why_not, is_fault=False)
-                work.notes.append(f"nothing was fetched from the EHR: {why_not}")
+        prefetched = list(_prefetched(request))
+        references.holds(prefetched)
+        ordered = references.of(draft.resource for draft in request.drafts)
+        medications = [*ordered, *references.of(prefetched)]
+        whole = not (missing or medications)
+        if whole or not (ordered or await self._is_of_concern(work.added_to(request), ehr)):
+            return work.added_to(request)
+        why_not = _not_usable(request, ehr, access)
+        if why_not is None:
+            await self._fetch(work, ehr, access, missing, medications)
+        else:
+            for part in missing:
+                work.lacks(part, why_not, is_fault=False)
+            work.notes.append(f"nothing was fetched from the EHR: {why_not}")
         return work.added_to(request)
+
+    async def _is_of_concern(self, request: HookRequest, ehr: TrustedEhr) -> bool:
+        """Whether a chart is needed; of one that is opened it always is."""
+        if request.hook == PATIENT_VIEW:
+            return True
+        try:
+            return await run_in_threadpool(self._concerns_a_check, request, ehr)
+        except BadRequest:
+            return False  # it will be refused
 
     async def _fetch(
         self,
@@ -319,9 +339,8 @@ def _not_usable(request: HookRequest, ehr: TrustedEhr, access: FhirAuthorization
     return None
 
 
-def _supplied(request: HookRequest) -> Iterator[object]:
-    """Every resource of the request: the drafts, and what the prefetch holds."""
-    yield from (draft.resource for draft in request.drafts)
+def _prefetched(request: HookRequest) -> Iterator[object]:
+    """Every resource that the prefetch holds."""
     for value in (request.prefetch or {}).values():
         yield from resources_in(value)
 

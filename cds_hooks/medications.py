@@ -85,13 +85,14 @@ class References:
 
         What is kept is taken at once; what lies on another server is counted in `elsewhere`.
         """
+        objects = list(map(as_object, resources))
+        self.holds(objects)
         missing = []
-        records = []
-        for resource in map(as_object, resources):
-            if resource.get("resourceType") == MEDICATION:
-                self._seen.add(f"{MEDICATION}/{as_text(resource.get('id'))}")
-            elif (reference := _reference(resource)) is not None:
-                records.append((resource.get("status") not in _NOW, reference))
+        records = (
+            (one.get("status") not in _NOW, reference)
+            for one in objects
+            if (reference := _reference(one)) is not None
+        )
         for _, reference in sorted(records):
             key = reference_key(reference)
             if key is None or not key.startswith(f"{MEDICATION}/") or key in self._seen:
@@ -105,6 +106,12 @@ class References:
             else:
                 self.elsewhere += 1
         return missing
+
+    def holds(self, resources: Iterable[object]) -> None:
+        """Medications that are at hand need not be fetched."""
+        for one in map(as_object, resources):
+            if one.get("resourceType") == MEDICATION:
+                self._seen.add(f"{MEDICATION}/{as_text(one.get('id'))}")
 
     def take(self, reference: str, medication: Resource) -> None:
         """One that was fetched."""

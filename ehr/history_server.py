@@ -23,6 +23,7 @@ from fhirclient.server import FHIRServer
 from ehr import answers, guard
 from ehr.client import FHIR_JSON, Found
 from ehr.errors import EhrError, Unreachable, Unusable
+from ehr.quirks import as_understood
 from ehr.read.json import as_list
 from ehr.worker_network import GuardedAdapter
 
@@ -71,6 +72,7 @@ class HistoryServer(FHIRServer):  # type: ignore[misc]  # fhirclient publishes n
         *,
         private_hosts: Collection[str],
         limits: Limits | None = None,
+        quirks: Collection[str] = (),
         before_each: Callable[[], None] = lambda: None,
         seconds_now: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
@@ -87,6 +89,7 @@ class HistoryServer(FHIRServer):  # type: ignore[misc]  # fhirclient publishes n
         self._new_token = token
         self._token: str | None = None
         self._limits = limits or Limits()
+        self._quirks = quirks
         self._before_each = before_each
         self._seconds_now = seconds_now
         self._pause = pause
@@ -119,7 +122,9 @@ class HistoryServer(FHIRServer):  # type: ignore[misc]  # fhirclient publishes n
         total: object = None
         pages = 0
         self._cut, self._asked = None, set()
-        turning = FHIRSearch(_Kind(kind), dict(parameters)).perform_iter(self)
+        # No background read searches by code: what is asked is one search (`ehr.history_read`).
+        (asked,) = as_understood(parameters, self._quirks)
+        turning = FHIRSearch(_Kind(kind), dict(asked)).perform_iter(self)
         while True:
             try:
                 if next(turning, None) is None:

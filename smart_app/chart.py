@@ -204,7 +204,9 @@ class SmartChart:
         token = await self._sessions.token_of(visit)
         for _ in range(2):
             async with self._given.http() as http:
-                lists = await work(EhrClient(http, visit.fhir_base, token))
+                lists = await work(
+                    EhrClient(http, visit.fhir_base, token, quirks=self._quirks(visit))
+                )
             if not any(one.rejected for one in lists):
                 return lists
             token = await self._sessions.token_of(visit, rejected=token)
@@ -214,6 +216,10 @@ class SmartChart:
             "The EHR does not accept the sign-in any more.",
             safe=NOTHING_WRITTEN,
         )
+
+    def _quirks(self, visit: Visit) -> frozenset[str]:
+        ehr = self._given.registry.get(visit.ehr_id)
+        return frozenset() if ehr is None else ehr.quirks
 
     async def _deed(
         self, visit: Visit, action: Action, what: tuple[str, ...], why: str = "taper-planner"

@@ -16,7 +16,7 @@ from cds_hooks.fetch import Fetching
 from cds_hooks.gather import Background
 from cds_hooks.memory import facts_of_cards
 from cds_hooks.request import HookRequest
-from cds_hooks.services.order_safety import Answer, Bench
+from cds_hooks.services.order_safety import Answer, Bench, concerns_a_check
 from cds_hooks.trust import Trust
 from clinical.policy_file import Policies
 from ehr.client_keys import ClientKeys
@@ -157,7 +157,11 @@ def cds_hooks_collaborators(house: House, trust: Trust | None = None) -> Collabo
         except (SQLAlchemyError, OSError) as error:
             raise NotKept from error
 
-    fetching = Fetching(house.ehr_clients.open, seconds=house.settings.hook_fetch_seconds)
+    fetching = Fetching(
+        house.ehr_clients.open,
+        lambda request, ehr: concerns_a_check(request, today(ehr), house.policies.of(ehr.id)),
+        seconds=house.settings.hook_fetch_seconds,
+    )
 
     return Collaborators(
         trust=counted(trust or trust_of(house)),

@@ -105,6 +105,7 @@ def server_opener(
             ehr.fhir_base,
             lambda rejected: tokens.token_for(ehr, anew=rejected),
             private_hosts=private_hosts,
+            quirks=ehr.quirks,
             before_each=before_each,
         )
         try:

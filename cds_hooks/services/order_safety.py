@@ -12,11 +12,11 @@ from cds_hooks.account import EXTENSION, account
 from cds_hooks.cards import Dealt, deal
 from cds_hooks.configuration import configured
 from cds_hooks.discovery import ORDER_SAFETY
-from cds_hooks.gather import Background, gather_with_history
+from cds_hooks.gather import Background, gather, gather_with_history
 from cds_hooks.request import ORDER_SELECT, ORDER_SIGN, HookRequest
 from cds_hooks.suggestions import Desk
 from clinical.assess import assess
-from clinical.findings import FIRST_FOUR, Assessment, NotEvaluable
+from clinical.findings import FIRST_FOUR, Assessment, Fired, NotEvaluable
 from clinical.order_case import OrderCase
 from clinical.policy import Policy
 from clinical.shadow import without
@@ -55,6 +55,16 @@ class Answer:
     dealt: Dealt
     service: str = ORDER_SAFETY
     standing: memory.Standing = field(default_factory=dict, repr=False)
+
+
+def concerns_a_check(request: HookRequest, on: date, policy: Policy) -> bool:
+    """Whether the chart could matter to the answer: some check finds or lacks something when it
+    sees the drafts alone. Most orders are of drugs that no check looks at. Raises BadRequest.
+    """
+    drugs = {"Medication": gather(request).by_type.get("Medication", ())}
+    alone = replace(gather(replace(request, prefetch={})), by_type=drugs)
+    assessment = assess(OrderCase(read_chart(alone, on).facts, on, policy))
+    return any(isinstance(it.verdict, NotEvaluable | Fired) for it in assessment.checks)
 
 
 def answer(request: HookRequest, on: date, bench: Bench) -> Answer:

@@ -185,6 +185,15 @@ def test_no_patient_found_is_a_gap(good):
     ("value", "words"),
     [
         ({"resourceType": "OperationOutcome"}, "could not be supplied by the EHR"),
+        (
+            {
+                "resourceType": "OperationOutcome",
+                "issue": [{"severity": "error", "code": "forbidden", "diagnostics": "Mrs. Alder"}],
+            },
+            "could not be supplied by the EHR: it does not allow this",
+        ),
+        ({"resourceType": "Patient", "id": "p1"}, "is something else than a MedicationRequest"),
+        (cds.searchset(cds.condition("F41.0")), "is something else than a MedicationRequest"),
         ("text", "could not be read"),
         (
             {"resourceType": "Bundle", "link": [{"relation": "next", "url": "x"}]},
@@ -212,6 +221,34 @@ def test_no_patient_found_is_a_gap(good):
 def test_a_failed_or_partial_list_is_a_gap_and_not_an_empty_list(good, value, words):
     good["prefetch"]["medications"] = value
     assert words in gaps(good)["medications"]
+
+
+def test_what_a_search_includes_is_no_other_list(good):
+    """Medications beside the orders, by `_include`; or nothing but a remark and an included one."""
+    included = {
+        "resource": {"resourceType": "Medication", "id": "m"},
+        "search": {"mode": "include"},
+    }
+    orders = cds.searchset(cds.order("x", ONE_MG))
+    orders["entry"].append(included)
+    good["prefetch"]["medications"] = orders
+    assert gaps(good) == {}
+    good["prefetch"]["medications"] = {"resourceType": "Bundle", "entry": [included]}
+    assert gaps(good) == {}
+
+
+@pytest.mark.parametrize("value", [{"resourceType": "Bundle"}, cds.searchset(), []])
+def test_an_empty_searchset_for_the_patient_is_nobody_found(good, value):
+    good["prefetch"]["patient"] = value
+    assert gaps(good) == {"patient": "the patient's record was not found"}
+
+
+@pytest.mark.parametrize(
+    "value", [{"resourceType": "Condition", "id": "c"}, cds.searchset(cds.condition("F41.0"))]
+)
+def test_another_resource_for_the_patient_is_a_gap(good, value):
+    good["prefetch"]["patient"] = value
+    assert gaps(good) == {"patient": "the patient's record is something else than a Patient"}
 
 
 def test_a_remark_of_the_ehr_is_no_gap(good):

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from ehr import client as client_module
+from ehr.breaker import Breaker, Way
 from ehr.client import EhrClient, Limits
 from ehr.errors import Conflict, EhrError, NotAllowed, NotFound, RefusedByEhr, Unreachable, Unusable
 
@@ -180,6 +181,155 @@ def test_a_passing_failure_is_asked_again_once(ehr: FakeEhr) -> None:
     ehr.answers["/fhir/Patient/alder"] = flaky
     assert ask(ehr, lambda c: c.read("Patient/alder"))["id"] == "alder"
     assert answers == []
+
+
+class Slept:
+    """The seconds that a client slept, of a clock that goes on meanwhile."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.pauses = 0.0, list[float]()
+        monkeypatch.setattr(client_module.asyncio, "sleep", self._sleep)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_the_ehr_asks_to_wait_is_waited_for_when_there_is_time(
+    ehr: FakeEhr, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    slept = Slept(monkeypatch)
+    answers = [Response(status_code=status, headers={"Retry-After": "7"})]
+    ehr.answers["/fhir/Patient/alder"] = lambda _: (
+        answers.pop() if answers else JSONResponse(ehr.resources["Patient/alder"])
+    )
+    found = ask(
+        ehr,
+        lambda c: c.read("Patient/alder"),
+        limits=Limits(seconds_in_all=8),
+        seconds_now=lambda: slept.now,
+    )
+    assert (found["id"], slept.pauses) == ("alder", [7.0])
+
+
+def test_what_there_is_no_time_to_wait_for_is_said_at_once(
+    ehr: FakeEhr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept = Slept(monkeypatch)
+    ehr.answers["/fhir/Patient/alder"] = lambda _: Response(
+        status_code=429, headers={"Retry-After": "9"}
+    )
+    with pytest.raises(RefusedByEhr, match="asks to wait 9 s, for which there is no time"):
+        ask(
+            ehr,
+            lambda c: c.read("Patient/alder"),
+            limits=Limits(seconds_in_all=8),
+            seconds_now=lambda: slept.now,
+        )
+    assert (slept.pauses, len(ehr.asked)) == ([], 1)
+
+
+def test_a_429_that_does_not_say_how_long_is_not_asked_again(ehr: FakeEhr) -> None:
+    ehr.answers["/fhir/Patient/alder"] = lambda _: Response(status_code=429)
+    with pytest.raises(RefusedByEhr):
+        ask(ehr, lambda c: c.read("Patient/alder"))
+    assert len(ehr.asked) == 1
+
+
+def test_the_deadline_is_for_all_pages_together(ehr: FakeEhr) -> None:
+    """Each page takes 3 of 8 seconds: there is time for three."""
+    now = [0.0]
+
+    def page(request: Request) -> Response:
+        number = int(request.query_params.get("page", "1"))
+        now[0] += 3
+        following = f"{BASE}/MedicationRequest?page={number + 1}"
+        return JSONResponse(searchset(order(number), following=following))
+
+    ehr.answers["/fhir/MedicationRequest"] = page
+    found = ask(
+        ehr,
+        lambda c: c.search("MedicationRequest", {"patient": "alder"}),
+        limits=Limits(seconds_in_all=8),
+        seconds_now=lambda: now[0],
+    )
+    assert ids(found) == ["m1", "m2", "m3"]
+    assert found.incomplete == "page 4 could not be read (the EHR did not answer in time)"
+
+
+def test_an_ehr_that_failed_in_a_row_is_not_asked_and_a_404_is_no_failure(ehr: FakeEhr) -> None:
+    breaker = Breaker(failures_to_open=2)
+
+    def read(reference: str) -> None:
+        with pytest.raises(EhrError) as error:
+            ask(ehr, lambda c: c.read(reference), breaker=breaker, seconds_now=lambda: 0.0)
+        said.append(str(error.value))
+
+    said: list[str] = []
+    ehr.answers["/fhir/Patient/broken"] = lambda _: Response(status_code=500)
+    for reference in ("Patient/broken", "Patient/nobody", "Patient/broken", "Patient/broken"):
+        read(reference)
+    assert breaker.way is Way.OPEN
+    asked = len(ehr.asked)
+    read("Patient/alder")
+    assert len(ehr.asked) == asked
+    assert said[-1] == "the EHR has failed several times in a row and is not asked for a while"
+
+
+def test_what_began_when_the_time_was_nearly_up_is_no_failure_of_the_ehr() -> None:
+    """With 0.06 of 0.2 seconds left nobody could have answered; with all of them somebody could."""
+
+    async def slow(_: httpx2.Request) -> httpx2.Response:
+        await asyncio.sleep(5)
+        return httpx2.Response(200)
+
+    async def read(spent: float) -> Way:
+        now = [0.0]
+        breaker = Breaker(failures_to_open=1)
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(slow)) as http:
+            limits = Limits(seconds_in_all=0.2)
+            client = EhrClient(
+                http, BASE, TOKEN, limits=limits, breaker=breaker, seconds_now=lambda: now[0]
+            )
+            now[0] = spent
+            with pytest.raises(Unreachable, match="in time"):
+                await client.read("Patient/alder")
+        return breaker.way
+
+    assert asyncio.run(read(0.14)) is Way.CLOSED
+    assert asyncio.run(read(0)) is Way.OPEN
+
+
+def test_the_rest_of_a_list_is_fetched_where_its_first_page_is_at_hand(ehr: FakeEhr) -> None:
+    ehr.pages["MedicationRequest"] = [searchset(), searchset(order(2))]
+    first = searchset(order(1), following=f"{BASE}/MedicationRequest?page=1")
+    found = ask(ehr, lambda c: c.rest_of(first))
+    assert (ids(found), found.pages, found.incomplete) == (["m1", "m2"], 2, None)
+    assert len(first["entry"]) == 1
+    evil = searchset(order(1), following="https://evil.example/fhir")
+    assert "not followed" in ask(ehr, lambda c: c.rest_of(evil)).incomplete
+    assert ehr.evil == []
+
+
+def test_an_ehr_that_takes_one_code_at_a_time_is_asked_for_each(ehr: FakeEhr) -> None:
+    def listed(request: Request) -> Response:
+        code = request.query_params["code"]
+        status = 500 if code == "c" else 200
+        return JSONResponse(searchset({"resourceType": "Observation", "id": code}), status)
+
+    ehr.answers["/fhir/Observation"] = listed
+
+    def observed(code: str) -> Any:
+        return ask(ehr, lambda c: c.search("Observation", {"code": code}), quirks={"one-code"})
+
+    found = observed("a,b")
+    assert (sorted(ids(found)), found.pages, found.incomplete) == (["a", "b"], 2, None)
+    found = observed("a,c")
+    assert ids(found) == ["a"]
+    assert found.incomplete.startswith("one of its codes could not be read (the EHR answered")
+    with pytest.raises(RefusedByEhr):
+        observed("c,c")
 
 
 def test_a_write_is_sent_once_even_when_nobody_answers() -> None:

@@ -93,6 +93,7 @@ def test_values_are_read_with_their_defaults() -> None:
         ('client_id = "taperguard"', 'clientid = "x"', 9, "'clientid' is no setting here"),
         ('client_id = "taperguard"', 'quirks = ["odd"]', 9, "quirk 'odd' is not known"),
         ('client_id = "taperguard"', "quirks = 5", 9, "has to be a list"),
+        ('client_id = "taperguard"', 'private_addresses = "yes"', 9, "is true or false"),
         (
             'fhir_base = "https://north.example.org/fhir/"',
             'fhir_base = "http://north.example.org/fhir"',
