@@ -104,5 +104,7 @@ def present_intakes(current: Sequence[MedicationRecord]) -> tuple[Milligrams, ..
         dose, count = record.course.overall, record.course.intakes_per_day
         if not isinstance(dose, DailyDose) or not count:
             return ()
+        if len(parts) + count > max(TIMES_OF_DAY):  # a list of a thousand million would be made
+            return ()
         parts += [Milligrams(dose.peak_day / count)] * count
     return tuple(sorted(parts)) if len(parts) in TIMES_OF_DAY else ()

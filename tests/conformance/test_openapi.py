@@ -163,8 +163,8 @@ def asked(app, document, path, count, mode, seed=1):
 
 
 ALLOWED, FORBIDDEN = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
-FEW = [(SAFETY, 12), (REVIEW, 6), (FEEDBACK, 3)]
-MANY = [(SAFETY, 1500), (REVIEW, 1000), (FEEDBACK, 150)]
+FEW = [(SAFETY, 8), (REVIEW, 6), (FEEDBACK, 3)]
+MANY = [(SAFETY, 300), (REVIEW, 200), (FEEDBACK, 30)]
 READ = ["/cds-services", "/healthz", "/readyz", "/openapi.json"]
 
 

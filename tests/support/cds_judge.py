@@ -42,7 +42,8 @@ _SERVICE = {
 _HTML = re.compile(r"<[a-zA-Z/!?]")
 # A link or image of Markdown; a backslash before the bracket makes it plain text.
 _MARKDOWN_LINK = re.compile(r"(?<!\\)\]\((?!https?://)")
-_REFERENCE = re.compile(r"[A-Z][A-Za-z]+/\S+")
+# The id is the EHR's own, whatever is in it: that it names a draft is asked separately.
+_REFERENCE = re.compile(r"[A-Z][A-Za-z]+/.+", re.DOTALL)
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _REVERSE_DOMAIN = re.compile(r"[a-z]+(\.[A-Za-z0-9_-]+)+")
 _SEMANTIC_VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?")
