@@ -143,7 +143,7 @@ def rows(rounds: int) -> list[tuple[str, float, str, float]]:
     def hook(raw: bytes) -> bytes:
         return encode(answer(read_request(raw, HOOKS), TODAY, bench).body)
 
-    quiet = list(islice(clinic.fires_nothing(), 5 * rounds))
+    quiet = list(islice(clinic.shows_no_card(), 5 * rounds))
     cards = list(islice(clinic.shows_a_card(), 5 * rounds))
 
     request = TaperRequest(

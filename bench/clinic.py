@@ -73,8 +73,8 @@ _HALF = ("197527", "clonazepam 0.5 MG Oral Tablet")
 _ONE = ("197528", "clonazepam 1 MG Oral Tablet")
 
 
-def fires_nothing(seed: int = 1) -> Iterator[bytes]:
-    """Requests without end of which no check fires: in three of four no clonazepam is ordered."""
+def shows_no_card(seed: int = 1) -> Iterator[bytes]:
+    """Requests without end answered without a card: in three of four no clonazepam is ordered."""
     draw = random.Random(seed)  # noqa: S311  the same clinic in every run
     number = 0
     while True:

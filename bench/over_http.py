@@ -46,7 +46,7 @@ class Row:
 
 def rows(count: int) -> list[Row]:
     """Each load with so many different requests, without a token and with one."""
-    quiet = list(islice(clinic.fires_nothing(), count))
+    quiet = list(islice(clinic.shows_no_card(), count))
     cards = list(islice(clinic.shows_a_card(), count))
     with _server() as (port, key):
         address = f"http://127.0.0.1:{port}{_PATH}"
@@ -59,8 +59,8 @@ def rows(count: int) -> list[Row]:
 
         loads: list[tuple[str, str, list[bytes], Callable[[bytes], dict[str, str]]]] = [
             ("a route that only decodes it", "/bench/decode", quiet, unsigned),
-            ("order-sign, fires nothing", _PATH, quiet, unsigned),
-            ("order-sign, fires nothing, with trust", _PATH, quiet, signed),
+            ("order-sign, no card", _PATH, quiet, unsigned),
+            ("order-sign, no card, with trust", _PATH, quiet, signed),
             ("order-sign, with a card", _PATH, cards, unsigned),
             ("order-sign, with a card and trust", _PATH, cards, signed),
         ]
