@@ -24,7 +24,7 @@ from clinical.policy import Policy
 from clinical.quantities import plain
 from clinical.rules import rule
 from clinical.signing import Effect
-from clinical.taper import Limit, Schedule, judge
+from clinical.taper import Limit, Schedule
 from clinical.taper.pace import conventions
 from clinical.taper.schedule import Intake, percent_text
 from clinical.tapers import TaperInProgress
@@ -311,7 +311,7 @@ def _tablets(intakes: Iterable[Intake]) -> str:
 def _warnings(proposal: Proposal) -> list[str]:
     """The pace's limits, the schedule's warnings, and its large cuts in one sentence."""
     schedule = proposal.schedule
-    large = {b.text for b in judge(schedule) if b.limit is Limit.CUT_OVER_CAP}
+    large = {b.text for b in proposal.broken if b.limit is Limit.CUT_OVER_CAP}
     found = [proposal.pace.limits] if proposal.pace.limits_always_shown else []
     found += schedule.warnings
     found += [warning for step in schedule.steps for warning in step.warnings]

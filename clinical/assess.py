@@ -83,8 +83,10 @@ def _notes(case: OrderCase) -> list[str]:
         sources = listed(record.source for record in unknown)
         notes.append(f"{len(unknown)} medicine(s) could not be identified: {sources}")
     for record in facts.medications:
+        if not isinstance(record.drug, Drug):
+            continue
         when = standing(record, case.on)
-        if when.when is When.ENDED_NOT_CLOSED and isinstance(record.drug, Drug):
+        if when.when is When.ENDED_NOT_CLOSED:
             notes.append(f"{record.source} is ended, not closed: {when.why}")
     for record in (*facts.medications, *(d.record for d in facts.drafts)):
         notes.extend(f"{record.source}: {warning}" for warning in record.warnings)

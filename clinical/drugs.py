@@ -122,12 +122,15 @@ _MOST_CODES, _LONGEST_WORDS = 20, 400
 
 
 def _is_long(description: DrugDescription) -> bool:
-    parts = [*description.codes, *(c for i in description.ingredients for c in i.codes)]
-    if len(parts) + len(description.ingredients) > _MOST_CODES:
+    codes, words = list(description.codes), [description.text, description.form_text]
+    for ingredient in description.ingredients:
+        codes += ingredient.codes
+        words.append(ingredient.text)
+    if len(codes) + len(description.ingredients) > _MOST_CODES:
         return True
-    words = [description.text, description.form_text, *(i.text for i in description.ingredients)]
-    words += [word for coded in parts for word in (coded.system, coded.code, coded.display)]
-    return any(word is not None and len(word) > _LONGEST_WORDS for word in words)
+    for coded in codes:
+        words += coded
+    return max(map(len, filter(None, words)), default=0) > _LONGEST_WORDS
 
 
 @lru_cache(maxsize=4096)

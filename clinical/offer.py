@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from functools import lru_cache
 
 from clinical.checks.words import uncounted_reasons
 from clinical.dependence import Dependence
@@ -21,6 +22,7 @@ from clinical.signing import (
     Effect,
     is_own_plan,
 )
+from clinical.taper.limits import BrokenLimit, judge
 from clinical.taper.pace import Pace, pace
 from clinical.taper.planner import plan
 from clinical.taper.refusal import CannotTaper
@@ -58,10 +60,11 @@ class UnderWay:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One pace with its schedule from the present dose."""
+    """One pace with its schedule from the present dose, and the limits that the schedule breaks."""
 
     pace: Pace
     schedule: Schedule
+    broken: tuple[BrokenLimit, ...]
     recommended: bool
 
 
@@ -181,12 +184,12 @@ def _tapers(
     proposals = []
     for number, chosen in enumerate(paces):
         try:
-            schedule = _plan(about, present, on, chosen, policy)
+            schedule, broken = _planned(_taper_request(about, present, on, chosen, policy))
         except CannotTaper as refusal:
             if number == 0:
                 return NoOffer((str(refusal),), keep)
             continue  # a second pace that these tablets cannot make is simply not offered
-        proposals.append(Proposal(chosen, schedule, recommended=number == 0))
+        proposals.append(Proposal(chosen, schedule, broken, recommended=number == 0))
     return TaperOffer(
         about=about,
         proposals=tuple(proposals),
@@ -196,16 +199,23 @@ def _tapers(
     )
 
 
-def _plan(about: Replaced, present: Milligrams, on: date, chosen: Pace, policy: Policy) -> Schedule:
+def _taper_request(
+    about: Replaced, present: Milligrams, on: date, chosen: Pace, policy: Policy
+) -> TaperRequest:
     intakes = present_intakes(about.current)
-    return plan(
-        TaperRequest(
-            from_mg=present,
-            to_mg=Milligrams(Fraction(0)),
-            starts_on=on,
-            pace=chosen,
-            products=policy.tablets,
-            intakes=intakes if sum(i.value for i in intakes) == present.value else (),
-            times_per_day=max(1, min(len(intakes), len(TIMES_OF_DAY))),
-        )
+    return TaperRequest(
+        from_mg=present,
+        to_mg=Milligrams(Fraction(0)),
+        starts_on=on,
+        pace=chosen,
+        products=policy.tablets,
+        intakes=intakes if sum(i.value for i in intakes) == present.value else (),
+        times_per_day=max(1, min(len(intakes), len(TIMES_OF_DAY))),
     )
+
+
+@lru_cache(maxsize=256)
+def _planned(request: TaperRequest) -> tuple[Schedule, tuple[BrokenLimit, ...]]:
+    """Kept, for on one day the patients of a clinic take a few dozen different regimens."""
+    schedule = plan(request)
+    return schedule, judge(schedule)

@@ -29,6 +29,8 @@ _ORDERING_INTENTS = frozenset(
 _HANDED_OVER = frozenset({"completed", "in-progress"})
 _ENDING = frozenset({"stopped", "cancelled", "completed", "on-hold"})
 _GOES_ON = frozenset({"active", "intended"})
+_SIGNED = frozenset({"active"})
+_SIGNED_OR_DRAFT = _SIGNED | {"draft"}
 _USED = {
     # An order that was cancelled was withdrawn before anything was given (FHIR R4).
     RecordKind.REQUEST: frozenset({"active", "completed", "stopped", "on-hold"}),
@@ -92,9 +94,9 @@ def _refused(record: MedicationRecord, *, draft: bool) -> str | None:
         case RecordKind.REQUEST:
             return _request_refused(record, draft=draft)
         case RecordKind.STATEMENT:
-            allowed = {"active", "intended"}
+            allowed = _GOES_ON
         case RecordKind.DISPENSE:
-            allowed = set(_HANDED_OVER)
+            allowed = _HANDED_OVER
     if record.status is None:
         return "its status is not stated"
     return None if record.status in allowed else f"its status is {shown(record.status)}"
@@ -106,7 +108,7 @@ def _request_refused(record: MedicationRecord, *, draft: bool) -> str | None:
     if record.status is None:
         return None if draft else "its status is not stated"
     # order-sign may carry re-signed orders that are no drafts (CDS Hooks 2.0, order-sign).
-    allowed = {"draft", "active"} if draft else {"active"}
+    allowed = _SIGNED_OR_DRAFT if draft else _SIGNED
     return None if record.status in allowed else f"its status is {shown(record.status)}"
 
 
@@ -125,8 +127,10 @@ def _by_period(record: MedicationRecord, on: date) -> Standing:
 
 def starts_said(record: MedicationRecord) -> date | None:
     """The first day that its instructions and its period allow; None when neither states one."""
-    said = [day for day in (record.period_starts, record.course.starts) if day is not None]
-    return max(said, default=None)
+    own, written = record.period_starts, record.course.starts
+    if own is None or written is None:
+        return own or written
+    return max(own, written)
 
 
 def first_day(record: MedicationRecord) -> date | None:
@@ -136,8 +140,10 @@ def first_day(record: MedicationRecord) -> date | None:
 
 def ends_said(record: MedicationRecord) -> date | None:
     """The last day that its instructions and its period allow; None when neither states one."""
-    said = [day for day in (record.period_ends, record.course.ends) if day is not None]
-    return min(said, default=None)
+    own, written = record.period_ends, record.course.ends
+    if own is None or written is None:
+        return own or written
+    return min(own, written)
 
 
 def why_not_used(record: MedicationRecord) -> str | None:
@@ -160,17 +166,18 @@ def waiting(records: Iterable[MedicationRecord]) -> frozenset[str]:
     Such is a later step of a plan that is held. The order before is one that it names as its
     prior, or one of its group that begins earlier; that one is active and does not end before.
     """
-    orders = [
-        record
-        for record in records
-        if record.kind is RecordKind.REQUEST and why_not_used(record) is None
-    ]
-    active = [record for record in orders if record.status == "active"]
+    listed = tuple(records)
+    held = [record for record in listed if record.status == "on-hold" and _is_used_order(record)]
+    if not held:
+        return frozenset()  # as in most charts: nothing else of the list is looked at
+    active = [record for record in listed if record.status == "active" and _is_used_order(record)]
     return frozenset(
-        record.source
-        for record in orders
-        if record.status == "on-hold" and any(_goes_on_instead(other, record) for other in active)
+        record.source for record in held if any(_goes_on_instead(other, record) for other in active)
     )
+
+
+def _is_used_order(record: MedicationRecord) -> bool:
+    return record.kind is RecordKind.REQUEST and why_not_used(record) is None
 
 
 def _goes_on_instead(before: MedicationRecord, held: MedicationRecord) -> bool:
@@ -189,6 +196,8 @@ def followed_on(records: Iterable[MedicationRecord]) -> Mapping[str, date]:
     listed = tuple(records)
     not_begun = waiting(listed)
     for record in listed:
+        if not record.replaces:
+            continue
         if record.source in not_begun or why_not_used(record) is not None:
             continue
         starts = first_day(record)

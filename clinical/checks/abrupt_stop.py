@@ -203,11 +203,10 @@ class _Course:
     def days_that_fall(self, on: date) -> Iterator[tuple[date, Total]]:
         """The days that the cap speaks of on which less is taken than without signing.
 
-        From the next day on, for what is stopped may have been taken on this one.
+        Of days on which the same is taken only the first.
         """
         begins = min((starts_said(draft) or on for draft in self.new), default=on)
-        for place in range(1, conventions().cap_days):
-            day = on + timedelta(days=place)
+        for day in self._turns(on):
             there = [*self.going_on, *(self.handed_over if day < begins else ())]
             coming = [*self.new, *self.planned]
             there += [r for r in coming if (starts_said(r) or on) <= day]
@@ -218,6 +217,23 @@ class _Course:
             unsigned = total_on((*self.before, *self.planned), day)
             if not unsigned.complete or total.mg_per_day < unsigned.mg_per_day:
                 yield day, total
+
+    def _turns(self, on: date) -> list[date]:
+        """The days on which what is taken can change, as far as the cap reaches.
+
+        From the next day on, for what is stopped may have been taken on this one.
+        """
+        first, end = on + timedelta(days=1), on + timedelta(days=conventions().cap_days)
+        turns = {first}
+        for record in (*self.new, *self.before, *self.planned):
+            course = record.course
+            own, written = (record.period_starts, record.period_ends), (course.starts, course.ends)
+            for begins, last in (own, written, *((s.starts, s.ends) for s in course.steps)):
+                if begins is not None:
+                    turns.add(begins)
+                if last is not None and last < end:
+                    turns.add(last + timedelta(days=1))
+        return sorted(day for day in turns if first <= day < end)
 
 
 def _is_over(record: MedicationRecord, day: date) -> bool:

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from enum import Enum
 
 from clinical.checks.charted import without_order
-from clinical.checks.words import listed, unidentified
+from clinical.checks.words import listed, unidentified, unidentified_use
 from clinical.day_set import DaySet, Span
 from clinical.drugs import Drug, ingredients_of_class, is_local
 from clinical.exposure import days_at_most
@@ -238,8 +238,8 @@ def _nothing_found(case: OrderCase, not_known: Sequence[_NotKnown]) -> Verdict:
         sources = tuple(dict.fromkeys(source for it in not_known for source in it.sources))
         return NotEvaluable(f"{asked}: {listed(it.said for it in not_known)}", sources)
     # One that has ended may have done so lately: it counts as much as one that is current.
-    charted = [it.record for it in stood(facts.medications)]
-    unknown = unidentified([*charted, *(draft.record for draft in facts.drafts)])
+    charted = unidentified_use(facts.medications)
+    unknown = (*charted, *unidentified(draft.record for draft in facts.drafts))
     if unknown:
         sources = _sources(unknown)
         return NotEvaluable(

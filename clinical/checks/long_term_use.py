@@ -11,7 +11,7 @@ from datetime import date
 
 from clinical import duration
 from clinical.checks.charted import without_order
-from clinical.checks.words import listed, unidentified
+from clinical.checks.words import listed, unidentified_use
 from clinical.day_set import DaySet
 from clinical.duration import LongTermUse, clonazepam_days, window_of
 from clinical.facts import PatientFacts
@@ -19,7 +19,6 @@ from clinical.findings import CheckId, Clear, Fired, NotEvaluable, SetAside, Sev
 from clinical.order_case import OrderCase
 from clinical.policy import Policy
 from clinical.rules import rule
-from clinical.standing import stood
 
 EVIDENCE = rule(CheckId.LONG_TERM_USE).sources
 
@@ -61,7 +60,7 @@ def long_term_use(case: OrderCase) -> Verdict:
         return NotEvaluable(why, use.sources)
     if use.met is None:
         return NotEvaluable("; ".join((use.said, *unsaid)), use.sources)
-    nameless = unidentified(it.record for it in stood(facts.medications))
+    nameless = unidentified_use(facts.medications)
     if nameless:
         unknown = f"the drug of {listed(r.source for r in nameless)} could not be identified"
         return NotEvaluable("; ".join((use.said, *unsaid, unknown)), use.sources)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from clinical.drugs import Unrecognised, named_ingredients
 from clinical.facts import MedicationRecord, PatientFacts
+from clinical.standing import stood
 from clinical.totals import Total
 
 NO_CLONAZEPAM_ORDER = "no clonazepam order"
@@ -41,6 +42,13 @@ def uncounted_reasons(total: Total) -> str:
 def unidentified(records: Iterable[MedicationRecord]) -> tuple[MedicationRecord, ...]:
     """The records in which nothing names the drug, so that it may be anything."""
     return tuple(r for r in records if isinstance(r.drug, Unrecognised) and r.drug.named is None)
+
+
+def unidentified_use(records: Sequence[MedicationRecord]) -> tuple[MedicationRecord, ...]:
+    """Of these the records that tell of use, now or once; the list is that of the patient."""
+    if not unidentified(records):
+        return ()
+    return unidentified(it.record for it in stood(records))
 
 
 def perhaps_clonazepam(records: Iterable[MedicationRecord]) -> str | None:

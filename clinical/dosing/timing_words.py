@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 
 from clinical.dosage import WEEKDAYS, Timing
 from clinical.knowledge import table
@@ -134,6 +134,14 @@ def unit_of_time(word: str) -> str | None:
         return "s"
     if bare in {"a", "yr", "year", "years"}:
         return "a"
+    return _unit_of_time_named(bare) if len(bare) <= _LONGEST_UNIT else None
+
+
+_LONGEST_UNIT = max(map(len, _UNITS.values()))
+
+
+@lru_cache(maxsize=256)
+def _unit_of_time_named(bare: str) -> str | None:
     return next((unit for unit, words in _UNITS.items() if re.fullmatch(words, bare)), None)
 
 

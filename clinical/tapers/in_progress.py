@@ -13,7 +13,7 @@ from datetime import date
 
 from clinical.care_plans import PlannedStep, TaperCarePlan
 from clinical.dose_history import clonazepam_stretches
-from clinical.facts import MedicationRecord, PatientFacts
+from clinical.facts import MedicationRecord, PatientFacts, is_clonazepam
 from clinical.quantities import plain
 from clinical.tapers.plans import ChartedPlan, Shape, charted_plans, starts_on
 from clinical.tapers.progress import Progress, progress
@@ -95,6 +95,8 @@ def taper_in_progress(facts: PatientFacts, on: date) -> TaperInProgress | None:
     Ours before somebody else's; of several the one that was written last: an earlier one was
     planned anew.
     """
+    if not facts.taper_plans and not any(map(is_clonazepam, facts.medications)):
+        return None
     groups = {draft.record.group for draft in facts.drafts}
     sources = {draft.record.source for draft in facts.drafts}
     others = replace(

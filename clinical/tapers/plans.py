@@ -74,7 +74,7 @@ def charted_plans(
 
     With `drafts` orders and care plans count that nobody has signed or made active yet.
     """
-    usable = [r for r in each_once(facts.medications) if _may_be_of_a_plan(r, drafts=drafts)]
+    usable = each_once(r for r in facts.medications if _may_be_of_a_plan(r, drafts=drafts))
     held = waiting(usable)
     orders = [record for record in usable if record.source not in held]
     counting = [it for it in facts.taper_plans if it.counts and (drafts or not it.is_draft)]

@@ -32,12 +32,14 @@ _KEPT_UP = frozenset({"problem-list-item", "health-concern"})
 def codes_of(concept: object) -> tuple[Coded, ...]:
     """The codings of a CodeableConcept, as written."""
     return tuple(
-        Coded(
-            as_text(coding.get("system")),
-            _code(coding.get("code")),
-            as_text(coding.get("display")),
-        )
-        for coding in map(as_object, as_list(as_object(concept).get("coding")))
+        [
+            Coded(
+                as_text(coding.get("system")),
+                _code(coding.get("code")),
+                as_text(coding.get("display")),
+            )
+            for coding in map(as_object, as_list(as_object(concept).get("coding")))
+        ]
     )
 
 

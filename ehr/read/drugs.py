@@ -33,6 +33,9 @@ def drug_description(resource: dict[str, Any], lookup: Lookup) -> DrugDescriptio
 
     Whatever cannot be read is left out: a record without any name gives an empty description.
     """
+    plain = resource.get("medicationCodeableConcept")
+    if isinstance(plain, dict) and plain and _ELSEWHERE.isdisjoint(resource):
+        return DrugDescription(codes_of(plain), _text_of(plain))  # as most records have it
     if as_text(resource.get("resourceType")) == "Medication":
         return _of_medication(resource, lookup, resource, 0)
     both = as_object(resource.get("medication"))
@@ -46,6 +49,10 @@ def drug_description(resource: dict[str, Any], lookup: Lookup) -> DrugDescriptio
     if not reference:
         return described
     return _joined(described, _of_reference(reference, resource, lookup, 0))
+
+
+_ELSEWHERE = frozenset({"medication", "medicationReference", "code", "ingredient", "product"})
+"""Elements that name a drug too, of a record or of a Medication."""
 
 
 def _text_of(concept: object) -> str | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
 from clinical.conditions import concepts_of
 from clinical.daily_dose import DoseCourse, NotComputable
+from clinical.dosage import Amount
 from clinical.drugs import Drug, Unrecognised, recognise
 from clinical.facts import MedicationRecord, RecordKind
 from ehr.read.conditions import codes_of
@@ -29,8 +31,21 @@ MEDICATION_RECORDS = {
     "MedicationOrder": RecordKind.REQUEST,
 }
 
-_NOT_READ = Dosed(
-    DoseCourse(NotComputable("the dose of a drug that no check looks at was not read")), None
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """How the medicine is taken, how it is supplied and why it is given."""
+
+    dosed: Dosed
+    reasons: frozenset[str] = frozenset()
+    route: str | None = None
+    supply_days: int | None = None
+    refills: int | None = None
+    quantity: Amount | None = None
+
+
+_NOT_READ = _Taken(
+    Dosed(DoseCourse(NotComputable("the dose of a drug that no check looks at was not read")), None)
 )
 
 
@@ -44,8 +59,8 @@ def medication_record(
     """The record as facts. Never raises: what cannot be read is said in the record.
 
     `weight_kg` is the patient's, for a dose per kg; None when it is not known.
-    Without `every_dose` the dosage of a drug that is named and none of ours stays unread: most
-    of a medication list is that, and no check looks at it.
+    Without `every_dose` the dosage, supply and reason of a drug that is named and none of ours
+    stay unread: most of a medication list is that, and no check looks at it.
     """
     kind = MEDICATION_RECORDS[str(resource.get("resourceType"))]
     drug = recognise(drug_description(resource, lookup))
@@ -53,15 +68,15 @@ def medication_record(
     starts, ends = _period(resource, kind)
     known = drug if isinstance(drug, Drug) else None
     foreign = isinstance(drug, Unrecognised) and drug.named is not None
-    read = _NOT_READ
+    taken = _NOT_READ
     if every_dose or not foreign:
         from_day = starts or _taken_from(resource) or authored_on
-        read = dosed(resource, known, from_day, weight_kg)
+        taken = _taken(resource, dosed(resource, known, from_day, weight_kg), lookup)
     return MedicationRecord(
         source=source_of(resource),
         kind=kind,
         drug=drug,
-        course=read.course,
+        course=taken.dosed.course,
         status=_status(resource),
         intent=as_text(resource.get("intent")),
         do_not_perform=resource.get("doNotPerform") is True or resource.get("wasNotTaken") is True,
@@ -70,14 +85,25 @@ def medication_record(
         period_ends=ends,
         replaces=_replaces(resource),
         group=_group(resource),
-        reasons=_reasons(resource, lookup),
+        reasons=taken.reasons,
         inpatient=_is_inpatient(resource),
+        route=taken.route,
+        dosage_text=taken.dosed.text,
+        supply_days=taken.supply_days,
+        refills=taken.refills,
+        quantity=taken.quantity,
+        warnings=() if known is None else known.warnings,
+    )
+
+
+def _taken(resource: dict[str, Any], dose: Dosed, lookup: Lookup) -> _Taken:
+    return _Taken(
+        dose,
+        reasons=_reasons(resource, lookup),
         route=_route(resource),
-        dosage_text=read.text,
         supply_days=supply_days(resource),
         refills=refills_allowed(resource),
         quantity=quantity_supplied(resource),
-        warnings=() if known is None else known.warnings,
     )
 
 
@@ -113,11 +139,11 @@ def _period(resource: dict[str, Any], kind: RecordKind) -> tuple[date | None, da
             # validityPeriod bounds when it may be dispensed: its start holds the medicine back,
             # its end says nothing about when the patient stops.
             dispense = as_object(resource.get("dispenseRequest"))
+            held_back_until = first_day(as_object(dispense.get("validityPeriod")).get("start"))
             taken = as_object(resource.get("effectiveDosePeriod"))  # R5
-            begins = first_day(taken.get("start")) or first_day(
-                as_object(dispense.get("validityPeriod")).get("start")
-            )
-            return begins, last_day(taken.get("end"))
+            if not taken:
+                return held_back_until, None
+            return first_day(taken.get("start")) or held_back_until, last_day(taken.get("end"))
         case RecordKind.STATEMENT:
             period = as_object(resource.get("effectivePeriod"))
             return first_day(period.get("start")), last_day(period.get("end"))
@@ -138,6 +164,8 @@ def _supply(resource: dict[str, Any]) -> tuple[date | None, date | None]:
 
 
 def _replaces(resource: dict[str, Any]) -> tuple[str, ...]:
+    if "priorPrescription" not in resource:
+        return ()
     references = [
         reference_key(as_object(item).get("reference"))
         for item in as_list(resource.get("priorPrescription"))
@@ -163,9 +191,9 @@ def _reasons(resource: dict[str, Any], lookup: Lookup) -> frozenset[str]:
 
 def _is_inpatient(resource: dict[str, Any]) -> bool:
     return any(
-        coded.code == "inpatient"
+        as_text(as_object(coding).get("code")) == "inpatient"
         for category in as_list(resource.get("category"))
-        for coded in codes_of(category)
+        for coding in as_list(as_object(category).get("coding"))
     )
 
 

@@ -197,8 +197,12 @@ def belongs_to_another(resource: Resource, patient_id: str) -> bool:
     Relative, absolute and versioned references are compared; a reference that names no
     Patient by id (a contained resource, a urn, an identifier) says nothing.
     """
+    own = f"Patient/{patient_id}"
     for name in ("subject", "patient", "beneficiary", "for"):
-        key = reference_key(as_object(resource.get(name)).get("reference"))
+        reference = as_object(resource.get(name)).get("reference")
+        if reference == own:
+            return False  # as most records say it
+        key = reference_key(reference)
         if key is not None and key.startswith("Patient/"):
-            return key != f"Patient/{patient_id}"
+            return key != own
     return False

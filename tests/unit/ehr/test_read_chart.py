@@ -97,6 +97,22 @@ def test_a_value_that_cannot_be_read_is_in_the_account():
     )
 
 
+def test_of_a_medicine_that_no_check_looks_at_nothing_is_read_but_that_it_is_there():
+    supply = {"expectedSupplyDuration": {"value": 30, "unit": "d"}, "numberOfRepeatsAllowed": 2}
+    orders = [
+        cds.order("m1", cds.CLONAZEPAM["1"]) | {"dispenseRequest": supply},
+        cds.order("m2", ("8000010", "lisinopril 10 MG Oral Tablet")) | {"dispenseRequest": supply},
+    ]
+    ours, other = facts_of({"medications": cds.searchset(*orders)}).medications
+    assert (ours.supply_days, ours.refills) == (30, 2)
+    assert (other.supply_days, other.refills, other.dosage_text) == (None, None, None)
+    assert (other.source, other.status, other.intent) == (
+        "MedicationRequest/m2",
+        "active",
+        "order",
+    )
+
+
 def pregnant_by(prefetch: dict[str, Any]) -> bool:
     drafts = (
         DraftOrder(
