@@ -294,11 +294,11 @@ def _month_lead(months: Sequence[Line]) -> str:
 def _why(counts: Counts) -> str:
     if counts.total.overridden == 0:
         return "No card was overridden."
-    said = "" if not is_shown(counts.total.overridden) else f" {count(counts.total.overridden)}"
-    return (
-        f"Of the{said} overridden cards. What prescribers wrote in their own words is kept sealed "
-        "and not shown."
-    )
+    overridden = counts.total.overridden
+    whose = "the overridden cards"
+    if isinstance(overridden, int):
+        whose = plural(overridden, "overridden card")
+    return f"Of {whose}. What prescribers wrote in their own words is kept sealed and not shown."
 
 
 def _int(number: Number) -> int:
