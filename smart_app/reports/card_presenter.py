@@ -288,7 +288,7 @@ def _month_lead(months: Sequence[Line]) -> str:
     said = "Cards shown, from below: accepted, overridden, not answered."
     if all(is_shown(getattr(one, name)) for one in months for name in FIELDS):
         return said
-    return f"{said} Of a month in grey hatching some of it is withheld."
+    return f"{said} Of a month with a dashed edge some numbers are withheld."
 
 
 def _why(counts: Counts) -> str:
