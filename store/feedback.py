@@ -151,14 +151,14 @@ def _read(row: Any, sealer: Sealer) -> Feedback:
     )
 
 
-def latest_first() -> tuple[sa.ColumnElement[Any], ...]:
+def latest_first(report: sa.FromClause = card_feedback) -> tuple[sa.ColumnElement[Any], ...]:
     """By when the user acted; at one instant, by when and where in its call it came.
 
     An EHR whose clock is ahead does not win for ever: no report is later than its arrival.
     """
-    acted_at, received_at = card_feedback.c.outcome_at, card_feedback.c.received_at
+    acted_at, received_at = report.c.outcome_at, report.c.received_at
     effective = sa.case((acted_at > received_at, received_at), else_=acted_at)
-    order = (effective, received_at, card_feedback.c.place, card_feedback.c.fingerprint)
+    order = (effective, received_at, report.c.place, report.c.fingerprint)
     return tuple(column.desc() for column in order)
 
 

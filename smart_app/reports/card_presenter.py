@@ -288,17 +288,17 @@ def _month_lead(months: Sequence[Line]) -> str:
     said = "Cards shown, from below: accepted, overridden, not answered."
     if all(is_shown(getattr(one, name)) for one in months for name in FIELDS):
         return said
-    return f"{said} Of a month in grey hatching some of it is withheld."
+    return f"{said} Of a month with a dashed edge some numbers are withheld."
 
 
 def _why(counts: Counts) -> str:
     if counts.total.overridden == 0:
         return "No card was overridden."
-    said = "" if not is_shown(counts.total.overridden) else f" {count(counts.total.overridden)}"
-    return (
-        f"Of the{said} overridden cards. What prescribers wrote in their own words is kept sealed "
-        "and not shown."
-    )
+    overridden = counts.total.overridden
+    whose = "the overridden cards"
+    if isinstance(overridden, int):
+        whose = plural(overridden, "overridden card")
+    return f"Of {whose}. What prescribers wrote in their own words is kept sealed and not shown."
 
 
 def _int(number: Number) -> int:

@@ -78,6 +78,7 @@ def fill(
     """So many cards in each of these months (year, month), answered as they are in life."""
     chance = random.Random(9)  # noqa: S311
     number = 0
+    kept: list[tuple[CardsShown, list[Feedback]]] = []
     for year, month in months:
         for _ in range(a_month):
             number += 1
@@ -97,12 +98,15 @@ def fill(
                 user_role=chance.choices(("Practitioner", "PractitionerRole", None), (8, 3, 1))[0],
             )
             what = chance.choices(("accepted", "overridden", None), (3, 4, 3))[0]
-            reports = []
+            reports: list[Feedback] = []
             if what == "accepted":
                 reports = [Feedback(card, Outcome.ACCEPTED, at, (card,))]
             elif what == "overridden":
                 why = chance.choices(_REASONS, (6, 4, 3, 1, 2, 3))[0]
                 reports = [Feedback(card, Outcome.OVERRIDDEN, at, reason=why)]
-            with writing(engine) as connection:
-                cards_shown.record(connection, one, sealer=sealer, now=at)
-                feedback.record(connection, service, reports, sealer=sealer, now=at, ehr_id=ehr_id)
+            kept.append((one, reports))
+    with writing(engine) as connection:
+        for one, reports in kept:
+            at = one.shown_at
+            cards_shown.record(connection, one, sealer=sealer, now=at)
+            feedback.record(connection, one.service, reports, sealer=sealer, now=at, ehr_id=ehr_id)
