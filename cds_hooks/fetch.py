@@ -34,8 +34,8 @@ Open = Callable[[TrustedEhr, str, float], EhrClient]
 MEDICATIONS_KEY = "org.taperguard.medications"
 """The prefetch key of the Medications that were fetched because records refer to them."""
 
-MOST_PAGES = 10
-"""Of one list: some thousand records, more than can be read within the budget of a hook."""
+MOST_PAGES = 20
+"""Of one list: more than can be read within the budget of a hook, whatever a page holds."""
 
 _MOST_MEDICATIONS = 40
 _GRACE_SECONDS = 0.03

@@ -204,7 +204,7 @@ FAULTS: dict[str, tuple[Callable[[FaultyEhr], Broken], str]] = {
     "503": (answers(503, Retry_After="60"), "asks to wait 60 s"),
     "HTML": (answers(200, b"<html><body>Sign in</body></html>"), "is not JSON"),
     "truncated JSON": (answers(200, b'{"resourceType": "Bundle", "ent'), "is not JSON"),
-    "endless next links": (endless, "only its first 10 pages were read"),
+    "endless next links": (endless, "only its first 20 pages were read"),
     "evil next link": (answers(200, json.dumps(EVIL).encode()), "leads to another server"),
     "redirected elsewhere": (
         answers(302, Location="http://127.0.0.2:9/fhir/Condition"),

@@ -358,7 +358,7 @@ FAULTS: dict[str, tuple[object, str]] = {
         "something else than a Bundle",
     ),
     "too large": (httpx2.Response(200, content=b" " * 200_000), "larger than what is read"),
-    "endless": (endless, "only its first 10 pages were read"),
+    "endless": (endless, "only its first 20 pages were read"),
     "a circle": (
         {**cds.searchset(), "link": [{"relation": "next", "url": f"{BASE}/Condition?p=1"}]},
         "its pages lead in a circle",
