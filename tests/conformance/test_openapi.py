@@ -176,8 +176,10 @@ def test_what_is_only_read_answers_as_described(app, document, path):
 
 @pytest.mark.parametrize(("path", "count"), FEW)
 def test_a_few_requests_are_answered_as_described(app, document, path, count):
-    assert 200 in asked(app, document, path, count, ALLOWED)
-    assert 400 in asked(app, document, path, count, FORBIDDEN)
+    allowed = asked(app, document, path, count, ALLOWED)
+    assert 200 in allowed or path == FEEDBACK  # made-up instants are seldom of our time
+    assert allowed.keys() <= {200, 400}
+    assert asked(app, document, path, count, FORBIDDEN).keys() - {200}
 
 
 @pytest.mark.long
@@ -185,4 +187,4 @@ def test_a_few_requests_are_answered_as_described(app, document, path, count):
 @pytest.mark.parametrize(("path", "count"), MANY)
 def test_many_requests_are_answered_as_described(app, document, path, count, seed):
     ask = partial(asked, app, document, path, count, seed=seed)
-    assert ask(ALLOWED)[200] > ask(FORBIDDEN).get(200, 0)
+    assert ask(ALLOWED).get(200, 0) > ask(FORBIDDEN).get(200, 0)
