@@ -60,6 +60,8 @@ def _words(value: Any) -> str:
             return RESULTS.get(value.__name__, value.__name__)
         case str():
             return _plain(value)
+        case tuple() if hasattr(value, "_fields"):
+            return _record(value)
         case list() | tuple():
             return ", ".join(map(_words, value)) or "none"
         case set() | frozenset():
@@ -84,10 +86,14 @@ def _plain(text: str) -> str:
 
 def _record(value: Any) -> str:
     """A record by what is said in it, without what was left open."""
+    if isinstance(value, tuple):
+        defaults = {name: value._field_defaults.get(name) for name in value._fields}
+    else:
+        defaults = {field.name: field.default for field in dataclasses.fields(value)}
     told = [
-        (field.name, getattr(value, field.name))
-        for field in dataclasses.fields(value)
-        if getattr(value, field.name) not in (None, (), frozenset(), field.default)
+        (name, getattr(value, name))
+        for name, default in defaults.items()
+        if getattr(value, name) not in (None, (), frozenset(), default)
     ]
     name = RESULTS.get(type(value).__name__)
     words = ", ".join(f"{key.replace('_', ' ')} {_words(part)}" for key, part in told)
