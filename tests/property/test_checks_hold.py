@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +18,8 @@ from hypothesis import strategies as st
 from told import TODAY, Stories
 
 from clinical.assess import CHECKS, assess
-from clinical.daily_dose import DoseCourse, NotComputable
+from clinical.checks.abrupt_stop import abrupt_stop
+from clinical.daily_dose import DailyDose, DoseCourse, DoseStep, NotComputable
 from clinical.drugs import Unrecognised
 from clinical.facts import (
     AllergyFact,
@@ -31,6 +34,7 @@ from clinical.facts import (
 from clinical.findings import Assessment, Clear, Fired, NotEvaluable
 from clinical.order_case import OrderCase
 from clinical.policy import default_policy
+from clinical.taper.pace import conventions
 
 SEEDED = settings(
     derandomize=True,
@@ -267,3 +271,69 @@ def never_clears(data, facts):
         old, new = before.verdict(check), after.verdict(check)
         if isinstance(old, Fired | NotEvaluable):
             assert not isinstance(new, Clear), (check, old, new)
+
+
+# --- an abrupt stop is found by looking at the days on which something changes ----------------
+
+
+@st.composite
+def order_over_days(draw: st.DrawFn, key: str, **more: object) -> MedicationRecord:
+    """An order whose doses, instructions and period begin and end on days of these three weeks."""
+    days = [draw(st.sampled_from([None, *range(-3, 18)])) for _ in range(4)]
+    begins, ends, period_begins, period_ends = (
+        None if day is None else TODAY + timedelta(days=day) for day in days
+    )
+    cuts = sorted(draw(st.sets(st.integers(0, 16), max_size=2)))
+    bounds = [begins, *(TODAY + timedelta(days=cut) for cut in cuts), ends]
+    steps = []
+    for first, then in pairwise(bounds):
+        mg = Fraction(draw(st.sampled_from(["0.5", "1", "2", "4"])))
+        last = then - timedelta(days=1) if then is not None and then is not ends else then
+        steps.append(DoseStep(first, last, DailyDose("mg", mg, mg, mg, False, f"{mg} mg/day")))
+    highest = max((step.dose for step in steps), key=lambda dose: dose.high)
+    course = DoseCourse(highest, tuple(steps), starts=begins, ends=ends, intakes_per_day=1)
+    return tell.record(
+        key, course=course, period_starts=period_begins, period_ends=period_ends, **more
+    )
+
+
+@st.composite
+def signings(draw: st.DrawFn) -> PatientFacts:
+    """One or two orders signed beside one or two present ones, each over its days."""
+    new = [
+        DraftOrder(draw(order_over_days(key, status="draft", replaces=replaces)))
+        for key, replaces in draw(
+            st.sampled_from([[("n", ("a",))], [("n", ())], [("n", ("a",)), ("m", ())]])
+        )
+    ]
+    if draw(st.booleans()):
+        new.append(DraftOrder(tell.order("a", "4", ago=100, status="stopped")))
+    beside = draw(order_over_days("b", authored_on=tell.ago(100)))
+    present = draw(
+        st.sampled_from([tell.order("a", "4", ago=100), tell.order("a", "4", ago=100, until=-5)])
+    )
+    return tell.patient(drafts=new, medications=[present, beside])
+
+
+def every_day(_: object, on: date) -> list[date]:
+    return [on + timedelta(days=place) for place in range(1, conventions().cap_days)]
+
+
+@given(facts=signings())
+@settings(SEEDED, max_examples=150)
+def test_a_stop_is_judged_as_if_every_day_was_looked_at(facts):
+    judged_as_if_every_day_was_looked_at(facts)
+
+
+@pytest.mark.long
+@given(facts=signings())
+@settings(SEEDED, max_examples=4000)
+def test_a_stop_of_many_is_judged_as_if_every_day_was_looked_at(facts):
+    judged_as_if_every_day_was_looked_at(facts)
+
+
+def judged_as_if_every_day_was_looked_at(facts):
+    verdict = abrupt_stop(OrderCase(facts, TODAY, default_policy()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("clinical.checks.abrupt_stop._Course._turns", every_day)
+        assert abrupt_stop(OrderCase(facts, TODAY, default_policy())) == verdict
