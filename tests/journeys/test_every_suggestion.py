@@ -19,6 +19,7 @@ from ehr_screen import Screen
 from starlette.testclient import TestClient
 
 from taperguard.sandbox.app import DATA_FILE, create_app
+from taperguard.sandbox.cds.discovery import Discovery
 from taperguard.sandbox.cds.feedback import Sender
 from taperguard.sandbox.patients import Story, read_stories
 
@@ -80,12 +81,16 @@ class Visit:
 def visit(demo: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
     """The EHR keeps its feedback: what is accepted once would be settled, and not offered again."""
     folder = tmp_path_factory.mktemp("every suggestion")
-    app = create_app(
-        data_dir=folder,
-        today=lambda: datetime.now(UTC).date(),
-        service_url=demo.service,
-        public_url="http://ehr.test",
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        # Nobody can fetch the keys of an EHR in this process: it calls without a token, as
+        # development allows.
+        patch.setattr("taperguard.sandbox.app.Discovery", lambda service, _: Discovery(service))
+        app = create_app(
+            data_dir=folder,
+            today=lambda: datetime.now(UTC).date(),
+            service_url=demo.service,
+            public_url="http://ehr.test",
+        )
     client = TestClient(app, base_url="http://ehr.test")
     assert client.get("/healthz").status_code == 200
     visit = Visit(client, folder)
