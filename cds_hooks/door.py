@@ -40,6 +40,7 @@ CARD_OUTCOMES = Counter(
     ["check", "outcome", "reason"],
 )
 _FHIR_JSON = "application/fhir+json"
+_FORM = "application/x-www-form-urlencoded"
 _RETRY_AFTER_SECONDS = 30
 
 
@@ -241,13 +242,13 @@ class NotJsonBody(Exception):
 async def _body(request: Request) -> bytes:
     """The body. Size and time are limited around this door. Raises NotJsonBody.
 
-    A client that does not say what it sends means JSON. Another type is refused and not guessed:
-    text/plain is what a page of any origin can have a browser post without asking.
+    A client that does not say what it sends means JSON, and so does one whose tool says "a form"
+    unasked (curl, Python's urllib). Another type is refused and not guessed.
     """
     headers = request.headers
     kind = headers.get("content-type", _JSON).partition(";")[0].strip().lower()
     packed = headers.get("content-encoding", "identity").strip().lower()
-    if (kind != _JSON and not kind.endswith("+json")) or packed != "identity":
+    if (kind not in (_JSON, _FORM) and not kind.endswith("+json")) or packed != "identity":
         raise NotJsonBody
     return await request.body()
 

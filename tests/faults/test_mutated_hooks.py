@@ -18,6 +18,7 @@ from starlette.requests import Request
 
 from cds_hooks import door
 from cds_hooks.caller import Caller
+from cds_hooks.feedback import KeptReport
 from cds_hooks.request import CONFIGURATION
 from cds_hooks.services.order_safety import Bench
 from clinical.policy import default_policy
@@ -127,7 +128,9 @@ def the_door():
         today=lambda _: TODAY,
         bench=lambda _ehr, _server: Bench(default_policy(), new_id, "https://taperguard.example"),
         keep_shown=lambda *_: None,
-        keep_feedback=lambda _caller, _service, reports: reports,
+        keep_feedback=lambda _caller, _service, reports: tuple(
+            KeptReport(report, None) for report in reports
+        ),
         new_event_id=new_id,
         optional_needs=(),
         policy=default_policy(),

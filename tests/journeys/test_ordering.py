@@ -194,7 +194,7 @@ def _is_told_to_the_clinical_owner(view: Any) -> None:
             break
         time.sleep(0.5)
         view.page.reload()
-    view.look("cards-of-the-demo", scenes=((1024, "light"),))
+    view.look("cards-of-the-demo")
     row = view.page.get_by_role("row", name="The benefit outweighs the risk for this patient")
     assert row.get_by_role("cell").first.inner_text() == "1"
     assert "Attacks returned" not in view.page.content()

@@ -130,11 +130,17 @@ def test_a_body_that_lies_about_its_length_is_not_read_to_the_end(client):
     assert client.post(SAFETY, content=endless()).status_code == 413
 
 
-@pytest.mark.parametrize("said", ["text/plain", "application/x-www-form-urlencoded", "image/png"])
+@pytest.mark.parametrize("said", ["text/plain", "multipart/form-data", "image/png"])
 def test_a_body_that_is_said_to_be_no_json_is_not_guessed_at(client, said):
     response = client.post(SAFETY, content=b"{}", headers={"content-type": said})
     assert response.status_code == 415
     assert outcome_of(response)["expression"] == ["body"]
+
+
+@pytest.mark.parametrize("said", ["application/x-www-form-urlencoded", "application/fhir+json"])
+def test_what_a_tool_says_unasked_is_read_as_json(client, said):
+    response = client.post(SAFETY, content=b"{}", headers={"content-type": said})
+    assert outcome_of(response)["expression"] == ["hook"]
 
 
 def test_a_packed_body_is_a_415(client):
