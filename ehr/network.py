@@ -63,13 +63,27 @@ def http_client(
 
 
 async def resolved(host: str, port: int) -> list[str]:
-    """The addresses of a host, IPv4 first: a broken way over IPv6 would cost a hook all its time.
-
-    Raises OSError.
-    """
+    """The addresses of a host, in the order in which they are tried. Raises OSError."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return in_order(found)
+
+
+def in_order(found: Iterable[tuple[Any, ...]]) -> list[str]:
+    """The addresses that `getaddrinfo` gives, IPv4 first: a broken way over IPv6 would cost a hook
+    all its time.
+    """
     by_family = sorted(found, key=lambda one: one[0] != socket.AF_INET)
     return list(dict.fromkeys(str(one[4][0]) for one in by_family))
+
+
+def refuse_any(host: str, addresses: Iterable[str], private_hosts: Collection[str]) -> None:
+    """Raises AddressRefused when one of a host's addresses is not allowed: whoever mixes them
+    means no good.
+    """
+    private = host.lower() in private_hosts
+    if not all(guard.may_connect(address, private=private) for address in addresses):
+        log.get(__name__).warning("address refused", host=host)
+        raise AddressRefused("the name leads to an address that is not allowed")
 
 
 class Network(httpcore2.AsyncNetworkBackend):
@@ -94,19 +108,14 @@ class Network(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """Connect to the first address of the host that answers. Raises AddressRefused when one
-        of them is not allowed: whoever mixes them means no good.
-        """
+        """Connect to the first address of the host that answers. Raises AddressRefused."""
         try:
             addresses = await asyncio.wait_for(self._resolve(host, port), timeout)
         except TimeoutError:
             raise httpcore2.ConnectTimeout("the name was not resolved in time") from None
         except OSError:
             raise httpcore2.ConnectError("the name could not be resolved") from None
-        private = host.lower() in self._private_hosts
-        if not all(guard.may_connect(address, private=private) for address in addresses):
-            log.get(__name__).warning("address refused", host=host)
-            raise AddressRefused("the name leads to an address that is not allowed")
+        refuse_any(host, addresses, self._private_hosts)
         error: httpcore2.NetworkError | httpcore2.TimeoutException
         error = httpcore2.ConnectError("the name has no address")
         for address in addresses:

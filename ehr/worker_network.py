@@ -15,8 +15,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from ehr import guard, log
-from ehr.network import AddressRefused
+from ehr.network import in_order, refuse_any
 
 Resolve = Callable[[str, int], list[str]]
 """From a host and a port to its IP addresses. Raises OSError."""
@@ -40,10 +39,8 @@ def worker_client(
 
 
 def resolved(host: str, port: int) -> list[str]:
-    """The addresses of a host, IPv4 first. Raises OSError."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    by_family = sorted(found, key=lambda one: one[0] != socket.AF_INET)
-    return list(dict.fromkeys(str(one[4][0]) for one in by_family))
+    """The addresses of a host, in the order in which they are tried. Raises OSError."""
+    return in_order(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
 
 
 def _judged_addresses(
@@ -54,10 +51,7 @@ def _judged_addresses(
         addresses = resolve(host, port)
     except OSError:
         raise httpcore2.ConnectError("the name could not be resolved") from None
-    private = host.lower() in private_hosts
-    if not all(guard.may_connect(address, private=private) for address in addresses):
-        log.get(__name__).warning("address refused", host=host)
-        raise AddressRefused("the name leads to an address that is not allowed")
+    refuse_any(host, addresses, private_hosts)
     return addresses
 
 
@@ -83,9 +77,7 @@ class WorkerNetwork(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        """Connect to the first address of the host that answers. Raises AddressRefused when one
-        of them is not allowed: whoever mixes them means no good.
-        """
+        """Connect to the first address of the host that answers. Raises AddressRefused."""
         addresses = _judged_addresses(host, port, self._private_hosts, self._resolve)
         error: httpcore2.NetworkError | httpcore2.TimeoutException
         error = httpcore2.ConnectError("the name has no address")

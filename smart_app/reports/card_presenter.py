@@ -12,11 +12,15 @@ from markupsafe import Markup
 
 from smart_app.reports.card_counts import FIELDS, SPLITS, Counts, Line, label_of
 from smart_app.reports.card_pictures import in_words, outcome_bars, outcome_months
+from smart_app.reports.links import Choice
 from smart_app.reports.pictures import NARROW, WIDE
 from smart_app.reports.words import Number, count, is_shown, plural
 
 MONTHS = 12
 """So many months are looked at, the last one included."""
+
+LEAST_ANSWERED = 10
+"""Of fewer answered cards a share is an accident, and no check is named for it."""
 
 WHOLE = (
     "All numbers, small ones too: for you and those named for this clinic. Pass on the other "
@@ -54,15 +58,6 @@ class CardFilter:
         asked = {"month": self.month, "check": self.check}
         text = urlencode({name: value for name, value in asked.items() if value is not None})
         return f"?{text}" if text else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One filter to choose."""
-
-    words: str
-    link: str
-    is_this: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,11 +268,12 @@ def _checks(asked: Asked, address: str) -> Iterator[Choice]:
 
 def _most_overridden(checks: Sequence[Line]) -> str:
     told = [one for one in checks if is_shown(one.accepted) and is_shown(one.overridden)]
-    told = [one for one in told if one.overridden]
-    if not told:
+    answers = {one: _int(_sum(one.accepted, one.overridden)) for one in told if one.overridden}
+    many = [one for one, answered in answers.items() if answered >= LEAST_ANSWERED]
+    if not many:
         return "Of each check: which cards were accepted, which overridden, which not answered."
-    first = max(told, key=lambda one: _int(one.overridden))
-    answered = _int(_sum(first.accepted, first.overridden))
+    first = max(many, key=lambda one: Fraction(_int(one.overridden), answers[one]))
+    answered = answers[first]
     return (
         f"Overridden most often: {first.label}, {count(first.overridden)} of "
         f"{plural(answered, 'answered card')} ({share(first.overridden, answered)})."

@@ -9,6 +9,15 @@ from urllib.parse import quote, urlencode
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A link that filters or orders what a page shows."""
+
+    words: str
+    link: str
+    is_this: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Links:
     """The pages of one EHR's report below `root`; patients only for those who may see them."""
 

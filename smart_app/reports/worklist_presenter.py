@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from smart_app.planner.words import day_of_record, listed, plural, sentence
-from smart_app.reports.links import Links
+from smart_app.reports.links import Choice, Links
 from smart_app.reports.shelf import Report, Row
 from smart_app.reports.words import count
 from smart_app.reports.worklist import (
@@ -43,15 +43,6 @@ class Patient:
     asked: tuple[Why, ...]
     others: str
     whys: tuple[Why, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A link that filters or orders."""
-
-    words: str
-    link: str
-    is_this: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,18 @@ def test_the_check_that_is_overridden_most_often_leads() -> None:
     assert view.reasons == (("Will monitor and review", "9", "100 %"),)
 
 
+def test_a_check_leads_by_its_share_and_not_by_its_number_of_cards() -> None:
+    """9 of 12 are 75 %, 20 of 40 are 50 %; of one card alone 100 % say nothing."""
+    cards = [
+        *CARDS,
+        *of_patients(20, 100, checks=("dose-escalation",), outcome=ACCEPTED),
+        *of_patients(20, 200, checks=("dose-escalation",), outcome=OVERRIDDEN),
+        *of_patients(1, 300, checks=("pregnancy",), outcome=OVERRIDDEN),
+    ]
+    assert view_of(cards).by_check_lead.startswith("Overridden most often: High dose, 9 of 12 ")
+    assert view_of(cards[-1:]).by_check_lead.startswith("Of each check: ")
+
+
 def test_a_selection_is_said_and_every_link_keeps_the_other_part_of_it() -> None:
     view = view_of(CARDS, month="2026-11", check="high-dose")
     assert view.period == "Cards that were shown in Nov 2026 and spoke for “High dose”."
