@@ -24,10 +24,11 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .records import json_text
 from .records.outcome import Refused, outcome
+from .web import whole_answer
 
 STATUSES = ("429", "500", "503")
 KINDS = (
@@ -179,17 +180,7 @@ class FaultyFhir:
                 await _instead(fault)(scope, receive, send)
 
     async def _spoil(self, do: str, scope: Scope, receive: Receive, send: Send) -> None:
-        start: Message = {}
-        body = b""
-
-        async def keep(message: Message) -> None:
-            nonlocal start, body
-            if message["type"] == "http.response.start":
-                start = message
-            elif message["type"] == "http.response.body":
-                body += message.get("body", b"")
-
-        await self.app(scope, receive, keep)
+        start, body = await whole_answer(self.app, scope, receive)
         if start["status"] == 200:
             body = body[: len(body) // 2] if do == "truncated" else self._linked(do, scope, body)
             MutableHeaders(scope=start)["content-length"] = str(len(body))

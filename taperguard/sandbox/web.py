@@ -27,6 +27,22 @@ Apology = Callable[[Request, str], Response]
 """Makes the answer to a request that failed; the text is the id of the event in the log."""
 
 
+async def whole_answer(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
+    """The start and the whole body of what an application answers, to be changed on the way."""
+    start: Message = {}
+    body = b""
+
+    async def keep(message: Message) -> None:
+        nonlocal start, body
+        if message["type"] == "http.response.start":
+            start = message
+        elif message["type"] == "http.response.body":
+            body += message.get("body", b"")
+
+    await app(scope, receive, keep)
+    return start, body
+
+
 class EveryResponse:
     """Adds the security headers, and answers an unexpected error with an id instead of a trace.
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..records import access as accesses
 from ..records import json_text
@@ -24,6 +24,7 @@ from ..records.outcome import Refused
 from ..records.parameters import PARAMETERS
 from ..records.question import understand
 from ..records.store import Charts
+from ..web import whole_answer
 from .ledger import Kind, Ledger
 from .scopes import PATIENT, SYSTEM, letters_by_type
 
@@ -137,17 +138,7 @@ class FhirGuard:
 
     async def _search(self, scope: Scope, receive: Receive, send: Send, access: Access) -> None:
         """Pass a search on, and take out of its answer what the app may not see."""
-        start: Message = {}
-        body = b""
-
-        async def keep(message: Message) -> None:
-            nonlocal start, body
-            if message["type"] == "http.response.start":
-                start = message
-            elif message["type"] == "http.response.body":
-                body += message.get("body", b"")
-
-        await self.app(scope, receive, keep)
+        start, body = await whole_answer(self.app, scope, receive)
         if start["status"] == 200:
             resource_type = _parts(scope["path"])[0]
             body = await run_in_threadpool(self._only_visible, resource_type, body, access)
