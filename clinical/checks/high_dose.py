@@ -128,6 +128,5 @@ def _if_both_continue(effect: Effect, threshold: Fraction) -> Fired:
         ),
         sources=total.sources,
         evidence=EVIDENCE,
-        details=(f"If the present orders continue beside the new one, the total is {total}.",),
         only_if_added=True,
     )
