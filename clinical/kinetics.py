@@ -12,7 +12,7 @@ dose, limit or warning looks at them.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -28,6 +28,8 @@ from clinical.taper.schedule import Schedule
 _HOURS_A_DAY = 24
 _DRAWN_DAYS = (0, 1, 2, 3, 4, 6, 8, 11, 15, 21)
 """Days after a change that are drawn: dense while the level still moves, then only the last."""
+_MOST_KEPT = 512
+"""Of how many lengths of a step the shrinking of its levels is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,7 @@ class LevelOnDay(NamedTuple):
     level: Level
 
 
-@dataclass(frozen=True, slots=True)
-class _Regimen:
+class _Regimen(NamedTuple):
     """What is taken each day from a day on (counted from the first cut; None: since ever).
 
     `percent` is of the present daily dose, and so are the parts of `intakes` after their hour of
@@ -109,17 +110,10 @@ class DoseCurve:
     ) -> None:
         self.starts_on, self.ends_on = starts_on, starts_on + timedelta(days=last)
         self.average_ng_per_ml = ng_per_ml
-        numbers = kinetics()
         self._last = last
         self._starts = [regimen.starts for regimen in regimens if regimen.starts is not None]
-        self._courses = tuple(
-            _Course(half_life, numbers.absorption_per_hour, regimens)
-            for half_life in (
-                numbers.half_life_hours,
-                numbers.shortest_half_life_hours,
-                numbers.longest_half_life_hours,
-            )
-        )
+        usual, shortest, longest = (_Course(model, regimens) for model in _models())
+        self._courses = usual, shortest, longest
 
     def at(self, moment: datetime) -> Level:
         """The level at a moment of the patient's clock (a datetime without zone)."""
@@ -134,26 +128,29 @@ class DoseCurve:
         """The mean level of a day, exactly 100 percent on each day before the first cut."""
         days = (day - self.starts_on).days
         place = bisect_right(self._starts, days)
-        return self._means(place, (self._since(place, days),))[0]
+        return next(iter(self._means(place, (self._since(place, days),))))
 
     def drawn(self) -> tuple[LevelOnDay, ...]:
         """The mean levels of the days that a picture needs, from the day before the first cut.
 
         Between two of them the level is near enough to the straight line.
         """
-        found = [LevelOnDay(-1, self._means(0, (0,))[0])]
+        found = [LevelOnDay(-1, *self._means(0, (0,)))]
         ends = [*self._starts, self._last + 1]
         for place, (starts, following) in enumerate(pairwise(ends), start=1):
             since = _days_drawn(following - starts)
-            levels = self._means(place, since)
-            found += [
-                LevelOnDay(starts + day, level) for day, level in zip(since, levels, strict=True)
-            ]
+            days = [starts + day for day in since]
+            found += map(LevelOnDay, days, self._means(place, since))
         return tuple(found)
 
-    def _means(self, place: int, days: Sequence[int]) -> list[Level]:
-        each = (course.means(place, days) for course in self._courses)
-        return [Level(*levels) for levels in zip(*each, strict=True)]
+    def _means(self, place: int, days: tuple[int, ...]) -> Iterable[Level]:
+        usual, shortest, longest = self._courses
+        return map(
+            Level,
+            usual.means(place, days),
+            shortest.means(place, days),
+            longest.means(place, days),
+        )
 
     def _since(self, place: int, days: int) -> int:
         """Days since the regimen at this place began; 0 in the steady state, where all are one."""
@@ -166,23 +163,8 @@ def _days_drawn(days: int) -> tuple[int, ...]:
     return (*(day for day in _DRAWN_DAYS if day < days - 1), days - 1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Days with one regimen: its percent of the present dose, and both sums at midnight.
-
-    `slow` and `fast` are where the sums settle, `more_slow` and `more_fast` how much they hold
-    beyond that at the first midnight.
-    """
-
-    percent: float
-    slow: float
-    more_slow: float
-    fast: float
-    more_fast: float
-
-
-class _Course:
-    """The level with one half-life, through all regimens.
+class _Model:
+    """How the level follows the intakes with one half-life.
 
     An intake of dose D adds a (e^(-k t) - e^(-ka t)) with a = D ka / (V (ka - k)). So the level
     is the difference of two sums that only shrink between intakes, `slow` by e^(-k t) and
@@ -190,60 +172,108 @@ class _Course:
     day adds: after n days it is steady + (first - steady) r^n.
     """
 
-    def __init__(self, half_life: float, ka: float, regimens: Sequence[_Regimen]) -> None:
+    def __init__(self, half_life: float, ka: float, hours: Iterable[float]) -> None:
         k = log(2) / half_life
-        self._k, self._ka = k, ka
-        self._r, self._ra = exp(-k * _HOURS_A_DAY), exp(-ka * _HOURS_A_DAY)
+        self.k, self.ka = k, ka
+        self.r, self.ra = exp(-k * _HOURS_A_DAY), exp(-ka * _HOURS_A_DAY)
         # In percent of the present average, which is dose / (CL x 24 h) with CL = k V, volume
         # and clearance cancel out.
-        self._scale = _HOURS_A_DAY * k * ka / (ka - k)
+        self.scale = _HOURS_A_DAY * k * ka / (ka - k)
         # The mean over a day of a sum that is 1 at midnight and only shrinks.
-        self._mean_slow = (1 - self._r) / (k * _HOURS_A_DAY)
-        self._mean_fast = (1 - self._ra) / (ka * _HOURS_A_DAY)
+        self._mean_slow = (1 - self.r) / (k * _HOURS_A_DAY)
+        self._mean_fast = (1 - self.ra) / (ka * _HOURS_A_DAY)
+        # What an intake at an hour adds to both sums at midnight, when it is taken for ever.
+        self._kept = {hour: self._at_midnight(_HOURS_A_DAY - hour) for hour in hours}
+        self._shrunk: dict[tuple[int, ...], tuple[tuple[float, float], ...]] = {}
+
+    def _at_midnight(self, left: float) -> tuple[float, float]:
+        return (
+            self.scale * exp(-self.k * left) / (1 - self.r),
+            self.scale * exp(-self.ka * left) / (1 - self.ra),
+        )
+
+    def steady(self, intakes: Iterable[tuple[float, float]]) -> tuple[float, float]:
+        """Both sums at midnight once the intakes of a regimen have been taken for ever."""
+        slow = fast = 0.0
+        for hour, percent in intakes:
+            adds_slow, adds_fast = self._kept[hour]
+            slow += percent * adds_slow
+            fast += percent * adds_fast
+        return slow, fast
+
+    def shrunk(self, days: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
+        """The mean of each day of sums that were 1 so many days before, at midnight.
+
+        Kept for the days that a picture draws: they are the same few for every step of a plan.
+        """
+        known = self._shrunk.get(days)
+        if known is None:
+            known = tuple(
+                (self._mean_slow * self.r**day, self._mean_fast * self.ra**day) for day in days
+            )
+            if len(self._shrunk) < _MOST_KEPT:
+                self._shrunk[days] = known
+        return known
+
+
+@cache
+def _models() -> tuple[_Model, _Model, _Model]:
+    """With the usual half-life, the shortest and the longest."""
+    numbers = kinetics()
+    ka, hours = numbers.absorption_per_hour, tuple(numbers.clock_hours.values())
+    return (
+        _Model(numbers.half_life_hours, ka, hours),
+        _Model(numbers.shortest_half_life_hours, ka, hours),
+        _Model(numbers.longest_half_life_hours, ka, hours),
+    )
+
+
+_Part = tuple[float, float, float, float, float]
+"""Days with one regimen: its percent of the present dose; then where the slow sum settles and
+how much it holds beyond that at the first midnight; then the same of the fast sum."""
+
+
+class _Course:
+    """The level with one half-life, through all regimens."""
+
+    def __init__(self, model: _Model, regimens: Sequence[_Regimen]) -> None:
+        self._model = model
         self._parts: list[_Part] = []
         self._intakes = [regimen.intakes for regimen in regimens]
-        slow = fast = 0.0
-        before = None
-        for regimen in regimens:
-            steady_slow, steady_fast = self._steady(regimen)
-            if before is None:
+        before: int | None = None
+        for starts, percent, intakes in regimens:
+            steady_slow, steady_fast = model.steady(intakes)
+            if not self._parts:
                 slow, fast = steady_slow, steady_fast
-            elif before.starts is not None and regimen.starts is not None:
-                slow, fast = self._midnight(len(self._parts) - 1, regimen.starts - before.starts)
-            more = slow - steady_slow, fast - steady_fast
-            self._parts.append(_Part(regimen.percent, steady_slow, more[0], steady_fast, more[1]))
-            before = regimen
-
-    def _steady(self, regimen: _Regimen) -> tuple[float, float]:
-        """Both sums at midnight once the regimen has been taken for ever."""
-        slow = fast = 0.0
-        for hour, percent in regimen.intakes:
-            amount, left = percent * self._scale, _HOURS_A_DAY - hour
-            slow += amount * exp(-self._k * left)
-            fast += amount * exp(-self._ka * left)
-        return slow / (1 - self._r), fast / (1 - self._ra)
+            else:
+                # The regimen before the first cut is a steady state: any day of it will do.
+                days = 0 if before is None or starts is None else starts - before
+                slow, fast = self._midnight(-1, days)
+            self._parts.append(
+                (percent, steady_slow, slow - steady_slow, steady_fast, fast - steady_fast)
+            )
+            before = starts
 
     def _midnight(self, place: int, days: int) -> tuple[float, float]:
         """Both sums at the midnight that many days after a regimen began."""
-        part = self._parts[place]
-        slow = part.slow + part.more_slow * self._r**days
-        return slow, part.fast + part.more_fast * self._ra**days
+        _, slow, more_slow, fast, more_fast = self._parts[place]
+        return slow + more_slow * self._model.r**days, fast + more_fast * self._model.ra**days
 
-    def means(self, place: int, days: Sequence[int]) -> list[float]:
+    def means(self, place: int, days: tuple[int, ...]) -> list[float]:
         """The mean level of each day that many days after a regimen began."""
-        part = self._parts[place]
-        slow, fast = part.more_slow * self._mean_slow, part.more_fast * self._mean_fast
-        r, ra = self._r, self._ra
-        return [part.percent + slow * r**day - fast * ra**day for day in days]
+        percent, _, slow, _, fast = self._parts[place]
+        return [percent + slow * left - fast * gone for left, gone in self._model.shrunk(days)]
 
     def at(self, place: int, days: int, hour: float) -> float:
         """The level at an hour of that day."""
+        model = self._model
         slow, fast = self._midnight(place, days)
-        level = slow * exp(-self._k * hour) - fast * exp(-self._ka * hour)
+        level = slow * exp(-model.k * hour) - fast * exp(-model.ka * hour)
         for taken_at, percent in self._intakes[place]:
             since = hour - taken_at
             if since > 0:
-                level += percent * self._scale * (exp(-self._k * since) - exp(-self._ka * since))
+                shrunk = exp(-model.k * since) - exp(-model.ka * since)
+                level += percent * model.scale * shrunk
         # The two sums are equal at the moment of an intake, up to the last digit of a float.
         return max(level, 0.0)
 

@@ -8,7 +8,8 @@ over the sets of products that a step can use.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from clinical.taper.tablets import Combination, TabletBox
 
@@ -25,38 +26,37 @@ def choose(doses: Sequence[frozenset[int]], box: TabletBox) -> tuple[Choice, ...
     if not options:
         return ()
     # to_go[i][mask]: the least cost of the steps from i on when step i uses these products.
-    to_go: list[dict[int, int]] = [{mask: mask.bit_count() for mask in options[-1]}]
+    after = {mask: mask.bit_count() for mask in options[-1]}
+    to_go = [after]
     for step in reversed(options[:-1]):
-        after = to_go[-1]
-        to_go.append(
-            {
-                mask: mask.bit_count()
-                + min(_changes(mask, later) + cost for later, cost in after.items())
-                for mask in step
-            }
-        )
+        later = tuple(after.items())
+        after = {mask: mask.bit_count() + min(_costs(mask, later)) for mask in step}
+        to_go.append(after)
     to_go.reverse()
-    chosen: list[Choice] = []
-    before: int | None = None
-    for step, costs in zip(options, to_go, strict=True):
-        came_from = before
-        before = min(
-            step,
-            key=lambda mask: (
-                costs[mask] + (0 if came_from is None else _changes(came_from, mask)),
-                _rank(step[mask]),
-            ),
-        )
+    first = min(options[0], key=lambda mask: (to_go[0][mask], _rank(options[0][mask])))
+    chosen = [options[0][first]]
+    before = first
+    for step, costs in zip(options[1:], to_go[1:], strict=True):
+        from_before = _costs(before, costs.items())
+        least = min(from_before)
+        # In the order of `costs`, which is that of `step`.
+        equal = [mask for mask, cost in zip(step, from_before, strict=True) if cost == least]
+        before = equal[0] if len(equal) == 1 else min(equal, key=lambda mask: _rank(step[mask]))
         chosen.append(step[before])
     return tuple(chosen)
 
 
-def _changes(before: int, after: int) -> int:
-    return (before ^ after).bit_count() * _CHANGE_WEIGHT
+def _costs(before: int, costs: Iterable[tuple[int, int]]) -> list[int]:
+    """What each set of products costs from here on when it follows on `before`."""
+    return [(before ^ mask).bit_count() * _CHANGE_WEIGHT + cost for mask, cost in costs]
 
 
-def _options(doses: frozenset[int], box: TabletBox) -> dict[int, Choice]:
-    """For each set of products that makes the step's intakes best, the preferred way to do so."""
+@lru_cache(maxsize=4096)
+def _options(doses: frozenset[int], box: TabletBox) -> Mapping[int, Choice]:
+    """For each set of products that makes the step's intakes best, the preferred way to do so.
+
+    Kept: every taper from the same tablets comes by the same few doses.
+    """
     options: dict[int, Choice] = {0: {}}
     for dose in sorted(doses, reverse=True):
         wider: dict[int, Choice] = {}

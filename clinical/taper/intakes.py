@@ -50,6 +50,8 @@ def cut_to(
     intake rises; only where the tablets leave no other way (four halves of a tablet that may
     not be halved) the last one takes up what the others cannot hold.
     """
+    if len(before) == 1:  # as of most doses: there is nothing to choose
+        return dict.fromkeys(before, dose_ug) if dose_ug else {}
     keep_first = [time for time in reversed(cut_order) if time in before]
     room = {time: box.at_most(before[time]) for time in keep_first}
     split = _spread(dose_ug, keep_first, room, box)

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from fractions import Fraction
+from itertools import pairwise
 
 from clinical.quantities import Milligrams, plain
 from clinical.taper.pace import conventions
 from clinical.taper.schedule import Intake, Schedule, TaperStep, halves_a_day, percent_text
-from clinical.taper.tablets import TabletBox, TabletProduct, box_of
+from clinical.taper.tablets import TabletBox, TabletProduct, box_of, dose_text
 
 
 class Limit(StrEnum):
@@ -67,40 +68,53 @@ def course_of(schedule: Schedule) -> tuple[DoseOnDays, ...]:
     return (*steps, end)
 
 
-def cut_share(before: Milligrams, dose: Milligrams) -> Fraction:
-    """The cut as a share of the dose before; 0 where there is none."""
-    high, low = before.value, dose.value
-    # (high - low) / high, and whether it is a cut, on whole numbers: twice a step of every plan.
-    scaled_high, scaled_low = (
-        high.numerator * low.denominator,
-        low.numerator * high.denominator,
+def amounts_of(from_mg: Milligrams, course: Sequence[DoseOnDays]) -> list[int | Fraction]:
+    """The doses in micrograms, the one before the course first.
+
+    Whole numbers but for doses that no tablets make: a plan compares them many times over.
+    """
+    return [in_micrograms(from_mg), *(in_micrograms(part.dose) for part in course)]
+
+
+def cut_share(before: int | Fraction, amount: int | Fraction) -> Fraction:
+    """The cut as a share of the amount before; 0 where there is none."""
+    return Fraction(before - amount) / before if amount < before else Fraction(0)
+
+
+def in_micrograms(dose: Milligrams) -> int | Fraction:
+    """A dose in micrograms, a fraction only where it is no whole number of them."""
+    whole = dose.micrograms
+    return dose.value * 1000 if whole is None else whole
+
+
+def highest_before_each(
+    course: Sequence[DoseOnDays], amounts: Sequence[int | Fraction]
+) -> list[int | Fraction]:
+    """For each part the highest daily dose of the days that precede it and that the cap counts.
+
+    `amounts` as of `amounts_of`: before the course began, its first was taken.
+    """
+    window = timedelta(days=conventions().cap_days)
+    calendar_begins = date.min + window
+    in_order = all(
+        part.ends is not None and part.ends < after.starts for part, after in pairwise(course)
     )
-    if scaled_low >= scaled_high:
-        return Fraction(0)
-    return Fraction(scaled_high - scaled_low, scaled_high)
-
-
-def _within(before: Milligrams, dose: Milligrams, cap: Fraction) -> bool:
-    """Whether the cut is no larger a share of the dose before than the cap."""
-    high, low = before.value, dose.value
-    scaled = high.numerator * low.denominator
-    cut = scaled - low.numerator * high.denominator
-    return cut * cap.denominator <= cap.numerator * scaled
-
-
-def highest_before(
-    day: date, from_mg: Milligrams, course: Sequence[DoseOnDays], days: int
-) -> Milligrams:
-    """The highest daily dose of the days that precede `day`; `from_mg` before the course began."""
-    earliest = day - timedelta(days=min(days, day.toordinal() - 1))
-    doses = [
-        part.dose
-        for part in course
-        if part.starts < day and (part.ends is None or part.ends >= earliest)
-    ]
-    if not course or earliest < course[0].starts:
-        doses.append(from_mg)
-    return max(doses, key=lambda dose: dose.value, default=from_mg)
+    found: list[int | Fraction] = []
+    for place, part in enumerate(course):
+        earliest = part.starts - window if part.starts > calendar_begins else date.min
+        if in_order and place and course[place - 1].starts <= earliest:
+            found.append(amounts[place])  # taken on all days that count, as most doses are
+            continue
+        counted = [amounts[0]] if place == 0 or earliest < course[0].starts else []
+        for other in range(place - 1, -1, -1):
+            before = course[other]
+            if before.ends is not None and before.ends < earliest:
+                if in_order:
+                    break
+            elif before.starts < part.starts:
+                counted.append(amounts[other + 1])
+        found.append(max(counted, default=amounts[0]))
+    return found
 
 
 def judge(schedule: Schedule) -> tuple[BrokenLimit, ...]:
@@ -120,6 +134,17 @@ def judge(schedule: Schedule) -> tuple[BrokenLimit, ...]:
     return tuple(sorted(broken, key=lambda found: found.step))
 
 
+_OF_A_PART = (
+    Limit.RISE,
+    Limit.CUT_OVER_CAP,
+    Limit.GAP,
+    Limit.UNMAKEABLE,
+    Limit.STEP_LONGER_THAN_FILL,
+    Limit.FILL_TOO_LONG,
+)
+"""What each part of a course is judged by, in this order."""
+
+
 def judge_course(
     from_mg: Milligrams,
     to_mg: Milligrams,
@@ -134,20 +159,21 @@ def judge_course(
     last part is the target from its first day on (`ends` None).
     """
     box = box_of(products, conventions().largest_ug_per_day)
+    amounts = amounts_of(from_mg, course)
     broken: list[BrokenLimit] = []
-    before = from_mg
-    for place, part in enumerate(course):
-        highest = highest_before(part.starts, from_mg, course[:place], conventions().cap_days)
-        found = [
-            (Limit.RISE, _rise(part, before)),
-            (Limit.CUT_OVER_CAP, _cut(part, before, highest, box)),
-            (Limit.GAP, _gap(course[place - 1] if place else None, part)),
-            (Limit.UNMAKEABLE, _unmakeable(part, box)),
-            (Limit.STEP_LONGER_THAN_FILL, _runs_out(part)),
-            (Limit.FILL_TOO_LONG, _fill_too_long(part)),
-        ]
-        broken += [BrokenLimit(limit, place, text) for limit, text in found if text]
-        before = part.dose
+    for place, highest in enumerate(highest_before_each(course, amounts)):
+        part, before, amount = course[place], amounts[place], amounts[place + 1]
+        texts = (
+            _rise(part, before, amount),
+            _cut(part, (highest, before, amount), box),
+            _gap(course[place - 1] if place else None, part),
+            _unmakeable(part, amount, box),
+            _runs_out(part),
+            _fill_too_long(part),
+        )
+        if any(texts):
+            found = zip(_OF_A_PART, texts, strict=True)
+            broken += [BrokenLimit(limit, place, text) for limit, text in found if text]
     if not course or course[-1].ends is not None or course[-1].dose != to_mg:
         text = (
             f"The course has no end: nothing says when {to_mg}/day begins. Add the day on which "
@@ -157,32 +183,39 @@ def judge_course(
     return tuple(broken)
 
 
-def _rise(part: DoseOnDays, before: Milligrams) -> str | None:
-    if part.dose <= before:
+def _rise(part: DoseOnDays, before: int | Fraction, amount: int | Fraction) -> str | None:
+    if amount <= before:
         return None
     return (
-        f"The dose rises on {part.starts} from {before} to {part.dose}/day; a taper never rises: "
-        "hold the lower dose, or step back as a decision of its own."
+        f"The dose rises on {part.starts} from {dose_text(before)} to {part.dose}/day; a taper "
+        "never rises: hold the lower dose, or step back as a decision of its own."
     )
 
 
-def _cut(part: DoseOnDays, before: Milligrams, highest: Milligrams, box: TabletBox) -> str | None:
-    """The warning of a fall above the cap, with what would make it smaller."""
+def _cut(
+    part: DoseOnDays, falls: tuple[int | Fraction, int | Fraction, int | Fraction], box: TabletBox
+) -> str | None:
+    """The warning of a fall above the cap, with what would make it smaller.
+
+    `falls` are the highest dose that the cap counts, the dose before and the dose, micrograms.
+    """
+    highest, before, amount = falls
     cap, days = conventions().cap, conventions().cap_days
-    if _within(before, part.dose, cap) and _within(highest, part.dose, cap):
+    largest = max(highest, before)
+    if (largest - amount) * cap.denominator <= largest * cap.numerator:
         return None
-    at_once, in_window = cut_share(before, part.dose), cut_share(highest, part.dose)
+    at_once, in_window = cut_share(before, amount), cut_share(highest, amount)
     limit = f"more than {plain(cap * 100)} % in {days} days"
-    change = f"from {before} to {part.dose}/day on {part.starts}"
+    change = f"from {dose_text(before)} to {part.dose}/day on {part.starts}"
     if at_once <= cap:
         return (
             f"The cut {change} makes {percent_text(in_window, cap)} within {days} days (from "
-            f"{highest}), {limit}: choose a longer interval, or ask a specialist."
+            f"{dose_text(highest)}), {limit}: choose a longer interval, or ask a specialist."
         )
     size = percent_text(at_once, cap)
     if in_window > at_once:
         size += f" ({percent_text(in_window, cap)} within {days} days)"
-    if box.below(before.value * 1000) <= part.dose.value * 1000:
+    if box.below(before) <= amount:
         remedy = (
             "these tablets make nothing between; hold the dose before it longer, use a product "
             "with a smaller unit, or ask a specialist"
@@ -209,14 +242,13 @@ def _gap(before: DoseOnDays | None, part: DoseOnDays) -> str | None:
     )
 
 
-def _unmakeable(part: DoseOnDays, box: TabletBox) -> str | None:
+def _unmakeable(part: DoseOnDays, micrograms: int | Fraction, box: TabletBox) -> str | None:
     """A dose that no tablets make, or that the tablets listed for it do not."""
-    micrograms = part.dose.value * 1000 if part.dose.micrograms is None else part.dose.micrograms
     if not box.makes(micrograms):
-        near = f"{Milligrams(Fraction(box.below(micrograms), 1000))}"
+        near = dose_text(box.below(micrograms))
         above = box.at_least(micrograms)
         if above is not None:
-            near += f" and {Milligrams(Fraction(above, 1000))}"
+            near += f" and {dose_text(above)}"
         return (
             f"These tablets do not make {part.dose}/day; the nearest doses they make are {near}: "
             "change the dose or add a product."
@@ -230,10 +262,13 @@ def _unmakeable(part: DoseOnDays, box: TabletBox) -> str | None:
 
 
 def _adds_up(micrograms: int | Fraction, intakes: Sequence[Intake], box: TabletBox) -> bool:
-    pieces = [piece for intake in intakes for piece in intake.pieces]
-    if any(piece.product not in box or not piece.can_be_taken for piece in pieces):
-        return False
-    return sum(piece.micrograms for piece in pieces) == micrograms
+    total = 0
+    for intake in intakes:
+        for piece in intake.pieces:
+            if piece.product not in box or not piece.can_be_taken:
+                return False
+            total += piece.micrograms
+    return total == micrograms
 
 
 def _runs_out(part: DoseOnDays) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from math import ceil
 from typing import Any
 
 from clinical.knowledge import document
@@ -32,9 +33,10 @@ class PercentSteps:
     cut: Fraction
     interval_days: int
 
-    def wanted(self, current_ug: int | Fraction) -> Fraction:
-        """The next dose in micrograms, before the tablets have their say."""
-        return current_ug * (1 - self.cut)
+    def wanted(self, current_ug: int | Fraction) -> int:
+        """The next dose before the tablets have their say, rounded up to a whole microgram."""
+        cut = self.cut
+        return -int(-current_ug * (cut.denominator - cut.numerator) // cut.denominator)
 
     def hold_days(self, current_ug: int | Fraction, next_ug: int) -> int:
         """How long a dose is held that ends with a cut to `next_ug`.
@@ -76,10 +78,10 @@ class MilligramSteps:
     def _band(self, current_ug: int | Fraction) -> Band:
         return next(band for band in self.bands if current_ug > band.above_ug)
 
-    def wanted(self, current_ug: int | Fraction) -> int | Fraction:
-        """The next dose in micrograms, before the tablets have their say."""
+    def wanted(self, current_ug: int | Fraction) -> int:
+        """The next dose before the tablets have their say, rounded up to a whole microgram."""
         band = self._band(current_ug)
-        return max(current_ug - band.cut_ug, band.above_ug)
+        return max(ceil(current_ug - band.cut_ug), band.above_ug)
 
     def hold_days(self, current_ug: int | Fraction, next_ug: int) -> int:  # noqa: ARG002 - same question, other answer
         """How long a dose is held: by its band, whatever cut ends it."""

@@ -6,17 +6,25 @@ The first cut is on the start date; the schedule ends on the day the target begi
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from clinical.quantities import Milligrams
 from clinical.taper.as_needed import evened_out
 from clinical.taper.choice import choose
 from clinical.taper.custom import CUSTOM
 from clinical.taper.intakes import cut_to, present_regimen
-from clinical.taper.limits import DoseOnDays, Limit, cut_share, highest_before, judge
-from clinical.taper.pace import conventions
+from clinical.taper.limits import (
+    DoseOnDays,
+    Limit,
+    amounts_of,
+    highest_before_each,
+    in_micrograms,
+    judge,
+)
 from clinical.taper.refusal import CannotTaper
 from clinical.taper.request import IntakeTime, TaperRequest, refuse_unusable
 from clinical.taper.schedule import (
@@ -26,29 +34,19 @@ from clinical.taper.schedule import (
     TaperStep,
     Target,
     halves_a_day,
-    percent,
+    percent_of,
 )
 from clinical.taper.tablets import dose_text
+
+_ONE_DAY = timedelta(days=1)
 
 CALENDAR_AFTER = timedelta(days=366)
 """The calendar has to hold what follows a taper too: check-ins, the fall of the level."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
-    """A dose in micrograms from a day on; `days` None: the target."""
-
-    dose_ug: int
-    starts: date
-    days: int | None
-
-    @property
-    def on_days(self) -> DoseOnDays:
-        ends = None if self.days is None else self.starts + timedelta(days=self.days - 1)
-        return DoseOnDays(self.starts, ends, _milligrams(self.dose_ug))
-
-
+@lru_cache(maxsize=1024)
 def _milligrams(micrograms: int) -> Milligrams:
+    """Kept: the doses that tablets make are few."""
     return Milligrams(Fraction(micrograms, 1000))
 
 
@@ -59,10 +57,9 @@ def plan(request: TaperRequest) -> Schedule:
     that the tablets cannot make, or tablets so coarse that the first cut would be a stop.
     """
     refuse_unusable(request)
-    stretches = _stretches(request)
-    _refuse_early_review(request, stretches[-1].starts)
-    splits = _splits(request, [stretch.dose_ug for stretch in stretches])
-    course = [stretch.on_days for stretch in stretches]
+    doses, course = _course(request)
+    _refuse_early_review(request, course[-1].starts)
+    splits = _splits(request, doses)
     return assemble(request, course, _tablets(request, splits), request.review_on)
 
 
@@ -88,8 +85,8 @@ def assemble(
             starts=part.starts,
             ends=part.ends,
             dose=part.dose,
-            cut_percent=percent(cut),
-            cut_percent_14_days=percent(in_window),
+            cut_percent=cut,
+            cut_percent_14_days=in_window,
             intakes=taken,
             dispense=_dispense(taken, (part.ends - part.starts).days + 1),
             warnings=note,
@@ -106,8 +103,8 @@ def assemble(
         steps=steps,
         target=Target(
             dose=end.dose,
-            cut_percent=percent(cuts[-1][0]),
-            cut_percent_14_days=percent(cuts[-1][1]),
+            cut_percent=cuts[-1][0],
+            cut_percent_14_days=cuts[-1][1],
             intakes=intakes[-1],
             warnings=notes[-1],
         ),
@@ -127,13 +124,33 @@ def _refuse_early_review(request: TaperRequest, ends_on: date) -> None:
         )
 
 
-def _stretches(request: TaperRequest) -> list[_Stretch]:
-    """The doses from the first cut to the target, with their days."""
+def _course(request: TaperRequest) -> tuple[list[int], list[DoseOnDays]]:
+    """The doses from the first cut to the target in micrograms, and the same with their days."""
     box, pace = request.box, request.pace
     goal = int(request.to_mg.value * 1000)
-    dose = pace.next_dose(request.from_mg.value * 1000, goal, box)
+    dose = _first_dose(request, goal)
+    doses: list[int] = []
+    course: list[DoseOnDays] = []
+    day = request.starts_on
+    try:
+        while dose > goal:
+            following = pace.next_dose(dose, goal, box)
+            next_day = day + timedelta(days=pace.hold_days(dose, following))
+            doses.append(dose)
+            course.append(DoseOnDays(day, next_day - _ONE_DAY, _milligrams(dose)))
+            dose, day = following, next_day
+        day + CALENDAR_AFTER  # raises where the calendar ends
+    except OverflowError:
+        raise CannotTaper("The start is too late: the calendar ends before the taper.") from None
+    return [*doses, dose], [*course, DoseOnDays(day, None, _milligrams(dose))]
+
+
+def _first_dose(request: TaperRequest, goal: int) -> int:
+    """What the first cut leaves, in micrograms. Raises CannotTaper where that is nothing."""
+    box, pace, present = request.box, request.pace, in_micrograms(request.from_mg)
+    dose = pace.next_dose(present, goal, box)
     if dose == 0:
-        slower = box.below(request.from_mg.value * 1000) > 0
+        slower = box.below(present) > 0
         why = "this pace leaves" if slower else "these tablets leave"
         remedy = "a slower pace" if slower else "a product with a smaller unit"
         called = pace.title if pace.id == CUSTOM else pace.id
@@ -141,18 +158,7 @@ def _stretches(request: TaperRequest) -> list[_Stretch]:
             f"From {request.from_mg}/day the first cut of {called} would be to 0, an abrupt stop: "
             f"{why} no step between. Choose {remedy}, or ask a specialist."
         )
-    stretches: list[_Stretch] = []
-    day = request.starts_on
-    try:
-        while dose > goal:
-            following = pace.next_dose(dose, goal, box)
-            days = pace.hold_days(dose, following)
-            stretches.append(_Stretch(dose, day, days))
-            dose, day = following, day + timedelta(days=days)
-        day + CALENDAR_AFTER  # raises where the calendar ends
-    except OverflowError:
-        raise CannotTaper("The start is too late: the calendar ends before the taper.") from None
-    return [*stretches, _Stretch(dose, day, None)]
+    return dose
 
 
 def _splits(request: TaperRequest, doses: Sequence[int]) -> list[dict[IntakeTime, int]]:
@@ -178,15 +184,18 @@ def _tablets(
     ]
 
 
-def _cuts(from_mg: Milligrams, course: Sequence[DoseOnDays]) -> list[tuple[Fraction, Fraction]]:
-    """For each dose its cut at once and its fall from the highest dose of the days before."""
-    cuts = []
-    before = from_mg
-    for place, part in enumerate(course):
-        highest = highest_before(part.starts, from_mg, course[:place], conventions().cap_days)
-        cuts.append((cut_share(before, part.dose), cut_share(highest, part.dose)))
-        before = part.dose
-    return cuts
+def _cuts(from_mg: Milligrams, course: Sequence[DoseOnDays]) -> list[tuple[Decimal, Decimal]]:
+    """For each dose its cut at once and its fall from the highest dose that counts, in percent."""
+    amounts = amounts_of(from_mg, course)
+    highest = highest_before_each(course, amounts)
+    return [
+        (_fall(before, dose), _fall(most, dose))
+        for most, before, dose in zip(highest, amounts, amounts[1:], strict=False)
+    ]
+
+
+def _fall(before: int | Fraction, dose: int | Fraction) -> Decimal:
+    return percent_of(before - dose, before) if dose < before else Decimal(0)
 
 
 def _notes(
@@ -198,12 +207,15 @@ def _notes(
     notes: list[tuple[str, ...]] = []
     for part, taken in zip(course, intakes, strict=True):
         amounts = {intake.time: intake.micrograms for intake in taken}
+        grown = [time for time, amount in amounts.items() if amount > before[time]]
+        if grown and part.dose > dose:
+            grown = []
         notes.append(
             tuple(
-                f"The {time} intake grows from {dose_text(before[time])} to {dose_text(amount)}, "
-                "for these tablets cannot be spread otherwise; the daily dose does not rise."
-                for time, amount in amounts.items()
-                if amount > before[time] and part.dose <= dose
+                f"The {time} intake grows from {dose_text(before[time])} to "
+                f"{dose_text(amounts[time])}, for these tablets cannot be spread otherwise; the "
+                "daily dose does not rise."
+                for time in grown
             )
         )
         before = {time: amounts.get(time, 0) for time in before}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from clinical.quantities import Milligrams
 from clinical.taper.as_needed import TakenAsNeeded
@@ -36,8 +37,9 @@ class Intake:
 def halves_a_day(intakes: Sequence[Intake]) -> dict[TabletProduct, int]:
     """How many half tablets of each product are taken on a day: a whole one is two."""
     counts: dict[TabletProduct, int] = {}
-    for piece in (piece for intake in intakes for piece in intake.pieces):
-        counts[piece.product] = counts.get(piece.product, 0) + int(piece.count * 2)
+    for intake in intakes:
+        for piece in intake.pieces:
+            counts[piece.product] = counts.get(piece.product, 0) + piece.halves
     return counts
 
 
@@ -129,19 +131,29 @@ class Schedule:
         return (self.ends_on - self.starts_on).days
 
 
-def _tenths_half_up(share: Fraction) -> int:
+def _tenths_half_up(part: int | Fraction, whole: int | Fraction) -> int:
     """Tenths of a percent, half-up."""
-    return (2000 * share.numerator + share.denominator) // (2 * share.denominator)
+    return int((2000 * part + whole) // (2 * whole))
+
+
+@lru_cache(maxsize=1024)
+def _from_tenths(tenths: int) -> Decimal:
+    whole, tenth = divmod(tenths, 10)
+    return Decimal(f"{whole}.{tenth}") if tenth else Decimal(whole)
 
 
 def percent(share: Fraction) -> Decimal:
     """A share as percent with one decimal, half-up, without a trailing zero: 25, 33.3."""
-    whole, tenth = divmod(_tenths_half_up(share), 10)
-    return Decimal(f"{whole}.{tenth}") if tenth else Decimal(whole)
+    return percent_of(share.numerator, share.denominator)
+
+
+def percent_of(part: int | Fraction, whole: int | Fraction) -> Decimal:
+    """The same of a part and its whole, which is above 0."""
+    return _from_tenths(_tenths_half_up(part, whole))
 
 
 def percent_text(share: Fraction, limit: Fraction) -> str:
     """The same for a sentence, so that what is above a limit does not read as the limit."""
-    if share > limit and _tenths_half_up(share) == limit * 1000:
+    if share > limit and _tenths_half_up(share, 1) == limit * 1000:
         return f"just over {percent(share)} %"
     return f"{percent(share)} %"

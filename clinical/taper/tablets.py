@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import gcd
 
 from clinical.knowledge import table
@@ -79,19 +79,27 @@ class TabletProduct:
         return f"{self.strength} {self.form}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pieces:
-    """How many of one tablet: whole, or with a half where the product may be halved."""
+    """How many of one tablet: whole, or with a half where the product may be halved.
+
+    A box keeps those it makes, and so what they amount to is worked out once.
+    """
 
     product: TabletProduct
     count: Decimal
 
-    @property
+    @cached_property
     def micrograms(self) -> int:
         """Micrograms of clonazepam in them together."""
         return int(self.count * self.product.strength_ug)
 
-    @property
+    @cached_property
+    def halves(self) -> int:
+        """How many half tablets they are: a whole one is two."""
+        return int(self.count * 2)
+
+    @cached_property
     def can_be_taken(self) -> bool:
         """Whether the count is positive, and whole unless the product may be halved."""
         parts = 2 if self.product.halvable else 1
