@@ -105,8 +105,8 @@ def dose_on(course: DoseCourse, on: date) -> DailyDose | NotComputable | None:
         after = course.ends is not None and course.ends < on
         return None if before or after else course.overall
     there = [step.dose for step in steps_on(course, on)]
-    if not there:
-        return None
+    if len(there) < 2:
+        return there[0] if there else None
     highest = max(there, key=lambda dose: (dose.peak_day, dose.high))
     return replace(highest, low=min(dose.low for dose in there))
 

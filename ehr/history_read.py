@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 from clinical.conditions import can_be_looked_up, concepts_of
 from clinical.dose_history import dose_history
-from clinical.drugs import Unrecognised
 from ehr import ask, history
 from ehr.client import Found
 from ehr.errors import EhrError, NotFound
@@ -21,8 +20,9 @@ from ehr.history import KeptHistory, slim
 from ehr.needs import PATIENT, Need
 from ehr.read.chart import Resources, lookup_in, read_chart
 from ehr.read.conditions import codes_of
+from ehr.read.drugs import drug_of
 from ehr.read.json import as_list, as_object, reference_key
-from ehr.read.medications import MEDICATION_RECORDS, medication_record, source_of
+from ehr.read.medications import MEDICATION_RECORDS, is_foreign, source_of
 from ehr.read.supplied import WrongPatient, read_prefetch
 
 Resource = dict[str, Any]
@@ -159,8 +159,7 @@ def _kept(whole: Resources, pages: int, on: date, now: datetime) -> KeptHistory:
 
 
 def _is_foreign(resource: Resource, whole: Resources) -> bool:
-    drug = medication_record(resource, lookup_in(whole, resource), every_dose=False).drug
-    return isinstance(drug, Unrecognised) and drug.named is not None
+    return is_foreign(drug_of(resource, lookup_in(whole, resource)))
 
 
 def _is_of_use(condition: Resource) -> bool:

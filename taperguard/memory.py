@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -43,11 +44,12 @@ class TooSlow(Exception):
 
 
 class Impatient:
-    """Does work that may hang in a thread of its own, and waits only so long for it.
+    """Does work that may hang in a thread beside, and waits only so long for it.
 
     The time-outs of a driver are no bound: a connection that hangs or a pool that is empty has
     its own. What came too late goes on behind us. With `rest_seconds` nobody tries again for so
-    long after something was too slow.
+    long after something was too slow. Threads are kept for the next work: to start one takes as
+    long as a look into the database.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Impatient:
         self._slots = threading.BoundedSemaphore(most_at_once)
         self._seconds_now = seconds_now
         self._closed_until = float("-inf")
+        self._idle: deque[_Hands] = deque()
 
     def __call__(self, work: Callable[[], _Found]) -> _Found:
         """What the work gives, or raises. Raises TooSlow."""
@@ -70,25 +73,57 @@ class Impatient:
             raise TooSlow("it was too slow a moment ago")
         if not self._slots.acquire(blocking=False):
             raise TooSlow("too many wait for it")
-        done: Future[_Found] = Future()
-
-        def run() -> None:
-            try:
-                done.set_result(work())
-            except BaseException as error:  # noqa: BLE001 - handed to whoever waits
-                done.set_exception(error)
-            finally:
-                self._slots.release()
-
-        # A daemon: what hangs does not keep the process alive.
-        threading.Thread(target=run, name="impatient", daemon=True).start()
+        said: SimpleQueue[Callable[[], _Found]] = SimpleQueue()
+        self._hand_over(work, said)
         try:
-            return done.result(self._seconds)
-        except TimeoutError:
-            if done.done():
-                raise  # the work's own
+            result = said.get(timeout=self._seconds)
+        except Empty:
             self._closed_until = self._seconds_now() + self._rest_seconds
             raise TooSlow("it was not done in time") from None
+        return result()
+
+    def _hand_over(
+        self, work: Callable[[], _Found], said: SimpleQueue[Callable[[], _Found]]
+    ) -> None:
+        try:
+            hands = self._idle.pop()
+        except IndexError:
+            hands = SimpleQueue()
+            # A daemon: what hangs does not keep the process alive.
+            threading.Thread(
+                target=self._serve, args=(hands,), name="impatient", daemon=True
+            ).start()
+
+        def run() -> None:
+            result = _outcome(work)
+            self._idle.append(hands)
+            self._slots.release()
+            said.put(result)
+
+        hands.put(run)
+
+    @staticmethod
+    def _serve(hands: _Hands) -> None:
+        while True:
+            hands.get()()
+
+
+_Hands = SimpleQueue[Callable[[], None]]
+"""What a waiting thread is given to do."""
+
+
+def _outcome(work: Callable[[], _Found]) -> Callable[[], _Found]:
+    """Do the work; the answer gives its result, or raises what it raised."""
+    try:
+        found = work()
+    except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+        failed = error
+
+        def fail() -> _Found:
+            raise failed
+
+        return fail
+    return lambda: found
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
     asked = configured(request, bench.policy)
     request, policy = asked.request, asked.policy
     resources = gather_with_history(request, on, bench.background)
-    chart = read_chart(resources, on)
+    chart = read_chart(resources, on, for_checks=True)
     case = OrderCase(chart.facts, on, policy)
     assessment = assess(case)
     undecided = all(isinstance(assessment.verdict(it), NotEvaluable) for it in FIRST_FOUR)

@@ -41,7 +41,7 @@ def answer(request: HookRequest, on: date, bench: Bench) -> Answer:
     asked = configured(request, bench.policy)
     request, policy = asked.request, asked.policy
     resources = gather_with_history(request, on, bench.background)
-    facts = read_chart(resources, on).facts
+    facts = read_chart(resources, on, for_checks=True).facts
     kept = resources.background.dose if resources.background is not None else None
     told = kept if kept is not None else dose_history(facts, on)
     case = OrderCase(facts, on, policy)

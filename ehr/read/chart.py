@@ -5,16 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 from clinical.dose_history import DoseHistory
-from clinical.facts import AllergyFact, DraftOrder, ObservationFact, PatientFacts, Unknown
+from clinical.facts import (
+    AllergyFact,
+    DraftOrder,
+    MedicationRecord,
+    ObservationFact,
+    PatientFacts,
+    Unknown,
+)
 from ehr.needs import ALLERGIES, CONDITIONS, MEDICATIONS, NEEDS, OBSERVATIONS, PATIENT, Need
 from ehr.read.allergies import allergy_facts
 from ehr.read.care_plans import taper_plans
 from ehr.read.conditions import condition_facts, uncoded
 from ehr.read.json import reference_key
-from ehr.read.medications import MEDICATION_RECORDS, Lookup, medication_record, source_of
+from ehr.read.medications import (
+    MEDICATION_RECORDS,
+    Lookup,
+    medication_record,
+    record_for_checks,
+    source_of,
+)
 from ehr.read.observations import observation_facts
 from ehr.read.patient import birth_date, deceased
 from ehr.read.weight import latest_weight_kg
@@ -76,10 +90,11 @@ class Chart:
     unreadable: Mapping[str, str]
 
 
-def read_chart(resources: Resources, on: date) -> Chart:
+def read_chart(resources: Resources, on: date, *, for_checks: bool = False) -> Chart:
     """The patient's facts on a day: what has passed by then is not present.
 
-    Never raises: what cannot be read becomes a gap or a note.
+    Never raises: what cannot be read becomes a gap or a note. `for_checks` leaves out the records
+    of drugs that no check looks at: most of a medication list, and nothing is said of them.
     """
     weight_kg = latest_weight_kg(resources.by_type.get("Observation", ()))
     drafts = []
@@ -90,7 +105,10 @@ def read_chart(resources: Resources, on: date) -> Chart:
             unreadable[draft.source] = "not a medication order"
             continue
         record = medication_record(
-            draft.resource, lookup_in(resources, draft.resource), weight_kg=weight_kg
+            draft.resource,
+            lookup_in(resources, draft.resource),
+            every_dose=not for_checks,
+            weight_kg=weight_kg,
         )
         drafts.append(DraftOrder(record, draft.selected))
     patients = resources.by_type.get("Patient", ())
@@ -102,13 +120,7 @@ def read_chart(resources: Resources, on: date) -> Chart:
         birth_date=Unknown(why_no_patient) if patient is None else birth_date(patient),
         deceased=Unknown(why_no_patient) if patient is None else deceased(patient),
         drafts=tuple(drafts),
-        medications=tuple(
-            medication_record(
-                resource, lookup_in(resources, resource), every_dose=False, weight_kg=weight_kg
-            )
-            for kind in MEDICATION_RECORDS
-            for resource in resources.by_type.get(kind, ())
-        ),
+        medications=tuple(_medications(resources, weight_kg, for_checks=for_checks)),
         medications_gap=_medications_gap(resources.gaps),
         conditions=tuple(fact for resource in conditions for fact in condition_facts(resource, on)),
         conditions_gap=_gap(resources.gaps, CONDITIONS.key),
@@ -120,6 +132,18 @@ def read_chart(resources: Resources, on: date) -> Chart:
         taper_plans=taper_plans(resources.by_type.get("CarePlan", ())),
     )
     return Chart(facts, unreadable)
+
+
+def _medications(
+    resources: Resources, weight_kg: Fraction | None, *, for_checks: bool
+) -> Iterator[MedicationRecord]:
+    for kind in MEDICATION_RECORDS:
+        for resource in resources.by_type.get(kind, ()):
+            lookup = lookup_in(resources, resource)
+            if not for_checks:
+                yield medication_record(resource, lookup, every_dose=False, weight_kg=weight_kg)
+            elif (it := record_for_checks(resource, lookup, weight_kg=weight_kg)) is not None:
+                yield it
 
 
 def lookup_in(resources: Resources, holder: Resource) -> Lookup:

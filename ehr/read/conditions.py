@@ -6,11 +6,12 @@ Read are R4's statuses and those of STU3 and DSTU2, which were bare codes (FHIR 
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from clinical.conditions import can_be_looked_up, concepts_of, has_passed, is_late_effect
 from clinical.drugs import Coded
 from clinical.facts import ConditionFact
+from ehr.read.alike import ReadOnce
 from ehr.read.dates import first_day, last_day
 from ehr.read.json import as_bool, as_list, as_object, as_text, reference_key
 
@@ -59,6 +60,22 @@ def statuses(value: object) -> set[str]:
     }
 
 
+class _Meant(NamedTuple):
+    """The codings of a condition's code, the concepts they belong to, and whether they tell."""
+
+    codes: tuple[Coded, ...]
+    concepts: frozenset[str]
+    can_be_looked_up: bool
+
+
+def _meant(code: object) -> _Meant:
+    codes = codes_of(code)
+    return _Meant(codes, concepts_of(codes), can_be_looked_up(codes))
+
+
+_meaning = ReadOnce(_meant)
+
+
 def condition_facts(condition: dict[str, Any], on: date) -> tuple[ConditionFact, ...]:
     """One fact per concept that the condition's codes belong to, as it stands on the day.
 
@@ -66,8 +83,7 @@ def condition_facts(condition: dict[str, Any], on: date) -> tuple[ConditionFact,
     A fact is not active when the condition is resolved, has abated, can only be of the past
     (`clinical.conditions.has_passed`), or is told by its late effects alone.
     """
-    codes = codes_of(condition.get("code"))
-    concepts = concepts_of(codes)
+    codes, concepts, _ = _meaning(condition.get("code"))
     if not concepts:
         return ()  # most conditions of a chart: nothing else of them is read
     verification = statuses(condition.get("verificationStatus"))
@@ -95,7 +111,7 @@ def condition_facts(condition: dict[str, Any], on: date) -> tuple[ConditionFact,
 
 def uncoded(condition: dict[str, Any], on: date) -> bool:
     """Whether its codes do not tell if this present condition is one that a check knows."""
-    if can_be_looked_up(codes_of(condition.get("code"))):
+    if _meaning(condition.get("code")).can_be_looked_up:
         return False
     return not (statuses(condition.get("verificationStatus")) & _NOT_SO or _end(condition, on)[1])
 

@@ -16,8 +16,16 @@ from clinical.dosage import UnitKind
 from clinical.dosing.units import known_unit
 from clinical.drug.forms import per_unit_of
 from clinical.drug.readings import stated_form
-from clinical.drugs import Coded, DrugDescription, IngredientAsWritten
+from clinical.drugs import (
+    Coded,
+    Drug,
+    DrugDescription,
+    IngredientAsWritten,
+    Unrecognised,
+    recognise,
+)
 from clinical.quantities import MalformedQuantity, exact
+from ehr.read.alike import ReadOnce
 from ehr.read.conditions import codes_of
 from ehr.read.json import as_code, as_list, as_object, as_text, reference_key
 
@@ -49,6 +57,19 @@ def drug_description(resource: dict[str, Any], lookup: Lookup) -> DrugDescriptio
     if not reference:
         return described
     return _joined(described, _of_reference(reference, resource, lookup, 0))
+
+
+def drug_of(resource: dict[str, Any], lookup: Lookup) -> Drug | Unrecognised:
+    """The drug of a record. Never raises."""
+    concept = resource.get("medicationCodeableConcept")
+    if isinstance(concept, dict) and concept and _ELSEWHERE.isdisjoint(resource):
+        return _of_concept(concept)  # as most records have it
+    return recognise(drug_description(resource, lookup))
+
+
+_of_concept = ReadOnce(
+    lambda concept: recognise(DrugDescription(codes_of(concept), _text_of(concept)))
+)
 
 
 _ELSEWHERE = frozenset({"medication", "medicationReference", "code", "ingredient", "product"})

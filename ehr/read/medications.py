@@ -10,15 +10,14 @@ from typing import Any
 
 from clinical.conditions import concepts_of
 from clinical.daily_dose import DoseCourse, NotComputable
-from clinical.dosage import Amount
-from clinical.drugs import Drug, Unrecognised, recognise
+from clinical.drugs import Drug, Unrecognised
 from clinical.facts import MedicationRecord, RecordKind
 from ehr.read.conditions import codes_of
 from ehr.read.courses import Dosed, dosed
 from ehr.read.dates import first_day, last_day
-from ehr.read.drugs import drug_description
+from ehr.read.drugs import drug_of
 from ehr.read.json import as_list, as_object, as_text, reference_key
-from ehr.read.supplies import quantity_supplied, refills_allowed, supply_days
+from ehr.read.supplies import NO_FILL, Fill, fill_of
 
 Lookup = Callable[[str], dict[str, Any] | None]
 """From a reference ("Medication/1", "#contained") to the resource, or None."""
@@ -39,9 +38,7 @@ class _Taken:
     dosed: Dosed
     reasons: frozenset[str] = frozenset()
     route: str | None = None
-    supply_days: int | None = None
-    refills: int | None = None
-    quantity: Amount | None = None
+    fill: Fill = NO_FILL
 
 
 _NOT_READ = _Taken(
@@ -62,14 +59,38 @@ def medication_record(
     Without `every_dose` the dosage, supply and reason of a drug that is named and none of ours
     stay unread: most of a medication list is that, and no check looks at it.
     """
+    drug = drug_of(resource, lookup)
+    read_dose = every_dose or not is_foreign(drug)
+    return _record(resource, drug, lookup, weight_kg, read_dose=read_dose)
+
+
+def record_for_checks(
+    resource: dict[str, Any], lookup: Lookup, *, weight_kg: Fraction | None = None
+) -> MedicationRecord | None:
+    """The record as facts; None where its drug is named and none that a check looks at."""
+    drug = drug_of(resource, lookup)
+    return None if is_foreign(drug) else _record(resource, drug, lookup, weight_kg)
+
+
+def is_foreign(drug: Drug | Unrecognised) -> bool:
+    """Whether it is named and none of ours: most of a medication list is that."""
+    return isinstance(drug, Unrecognised) and drug.named is not None
+
+
+def _record(
+    resource: dict[str, Any],
+    drug: Drug | Unrecognised,
+    lookup: Lookup,
+    weight_kg: Fraction | None,
+    *,
+    read_dose: bool = True,
+) -> MedicationRecord:
     kind = MEDICATION_RECORDS[str(resource.get("resourceType"))]
-    drug = recognise(drug_description(resource, lookup))
     authored_on = _authored_on(resource)
     starts, ends = _period(resource, kind)
     known = drug if isinstance(drug, Drug) else None
-    foreign = isinstance(drug, Unrecognised) and drug.named is not None
     taken = _NOT_READ
-    if every_dose or not foreign:
+    if read_dose:
         from_day = starts or _taken_from(resource) or authored_on
         taken = _taken(resource, dosed(resource, known, from_day, weight_kg), lookup)
     return MedicationRecord(
@@ -89,22 +110,15 @@ def medication_record(
         inpatient=_is_inpatient(resource),
         route=taken.route,
         dosage_text=taken.dosed.text,
-        supply_days=taken.supply_days,
-        refills=taken.refills,
-        quantity=taken.quantity,
+        supply_days=taken.fill.supply_days,
+        refills=taken.fill.refills,
+        quantity=taken.fill.quantity,
         warnings=() if known is None else known.warnings,
     )
 
 
 def _taken(resource: dict[str, Any], dose: Dosed, lookup: Lookup) -> _Taken:
-    return _Taken(
-        dose,
-        reasons=_reasons(resource, lookup),
-        route=_route(resource),
-        supply_days=supply_days(resource),
-        refills=refills_allowed(resource),
-        quantity=quantity_supplied(resource),
-    )
+    return _Taken(dose, _reasons(resource, lookup), _route(resource), fill_of(resource))
 
 
 def source_of(resource: dict[str, Any]) -> str:
@@ -154,7 +168,7 @@ def _period(resource: dict[str, Any], kind: RecordKind) -> tuple[date | None, da
 def _supply(resource: dict[str, Any]) -> tuple[date | None, date | None]:
     """From the day it was handed over for as many days as it supplies."""
     starts = first_day(resource.get("whenHandedOver")) or first_day(resource.get("whenPrepared"))
-    days = supply_days(resource)
+    days = fill_of(resource).supply_days
     if starts is None or days is None:
         return starts, None
     try:

@@ -55,9 +55,10 @@ def read_prefetch(prefetch: Mapping[str, Any], patient_id: str) -> Supplied:
             supplied.gaps[need.key] = f"{need.wanted} {NOT_SUPPLIED}"
     for key, value in prefetch.items():
         need_of_key = _NEEDS.get(key)
-        gap = _flaw(value, need_of_key)
-        for resource in resources_in(value):
-            stray = _take(supplied, resource, patient_id, seen)
+        entries = _entries(value)
+        gap = _flaw(value, entries, need_of_key)
+        for entry in entries:
+            stray = _take(supplied, entry.get("resource"), patient_id, seen)
             gap = gap or stray
         if gap is not None and need_of_key is not None:
             supplied.gaps[key] = f"{need_of_key.wanted} {gap}"
@@ -71,7 +72,10 @@ def flaw(prefetch: Mapping[str, Any], need: Need) -> str | None:
 
     Whose records they are is not looked at here.
     """
-    return _flaw(prefetch[need.key], need) if need.key in prefetch else NOT_SUPPLIED
+    if need.key not in prefetch:
+        return NOT_SUPPLIED
+    value = prefetch[need.key]
+    return _flaw(value, _entries(value), need)
 
 
 def _safe_key(key: str) -> str:
@@ -79,7 +83,7 @@ def _safe_key(key: str) -> str:
     return "".join(c for c in key[:40] if c.isalnum() or c in "-_.") or "without a name"
 
 
-def _flaw(value: object, need: Need | None) -> str | None:
+def _flaw(value: object, entries: list[dict[str, Any]], need: Need | None) -> str | None:
     """What is wrong with one prefetch value as a whole, or with the shape of an entry."""
     if value is None:
         return "was not found" if need is PATIENT else None
@@ -90,29 +94,28 @@ def _flaw(value: object, need: Need | None) -> str | None:
     if kind == _OUTCOME:
         why = outcome_sentence(whole)
         return f"could not be supplied by the EHR{f': {why}' if why else ''}"
-    if kind == "Bundle" and (incomplete := _incomplete(whole)) is not None:
+    if kind == "Bundle" and (incomplete := _incomplete(whole, entries)) is not None:
         return incomplete
-    for resource in resources_in(value):
+    kinds: set[str] = set()
+    for entry in entries:
+        resource = entry.get("resource")
         if not isinstance(resource, dict):
             return "has an entry that is no FHIR resource"
-        if as_text(resource.get("resourceType")) is None:
+        kind = as_text(resource.get("resourceType"))
+        if kind is None:
             return "has an entry without a resourceType"
-        if _is_error(resource):
+        if kind == _OUTCOME and _is_error(resource):
             return "is incomplete: the EHR reports an error among its entries"
-    return None if need is None else _of_another_kind(value, need)
+        if _mode(entry) not in _BESIDE_MATCHES:
+            kinds.add(kind)
+    return None if need is None else _of_another_kind(kinds - {_OUTCOME}, need)
 
 
-def _of_another_kind(value: object, need: Need) -> str | None:
+def _of_another_kind(kinds: set[str], need: Need) -> str | None:
     """A list that holds records, but none of the kind that was asked for, is not that list.
 
     What a search includes beside its matches (Medications, mostly) says nothing about it.
     """
-    entries = _entries(value)
-    kinds = {
-        as_object(entry.get("resource")).get("resourceType")
-        for entry in entries
-        if as_object(entry.get("search")).get("mode") not in _BESIDE_MATCHES
-    } - {_OUTCOME}
     if need.resource_type in kinds or (not kinds and need is not PATIENT):
         return None
     if not kinds:
@@ -120,28 +123,38 @@ def _of_another_kind(value: object, need: Need) -> str | None:
     return f"is something else than a {need.resource_type}"
 
 
+def _mode(entry: dict[str, Any]) -> object:
+    """How an entry came into a searchset (FHIR R4, Bundle.entry.search.mode)."""
+    search = entry.get("search")
+    return search.get("mode") if isinstance(search, dict) else None
+
+
 def _entries(value: object) -> list[dict[str, Any]]:
-    """A Bundle's entries; bare resources as such entries."""
-    if as_object(value).get("resourceType") == "Bundle":
-        return [as_object(entry) for entry in as_list(as_object(value).get("entry"))]
-    return [{"resource": resource} for resource in as_list(value)]
-
-
-def resources_in(value: object) -> Iterator[object]:
-    """What stands in a prefetch value: in a Bundle, in a list or by itself.
+    """A Bundle's entries; bare resources as such entries.
 
     An OperationOutcome by itself is none: it says why there is nothing.
     """
-    if isinstance(value, dict | list) and as_object(value).get("resourceType") != _OUTCOME:
-        yield from (entry.get("resource") for entry in _entries(value))
+    if isinstance(value, dict):
+        kind = value.get("resourceType")
+        if kind == "Bundle":
+            return [as_object(entry) for entry in as_list(value.get("entry"))]
+        return [] if kind == _OUTCOME else [{"resource": value}]
+    return [{"resource": resource} for resource in value] if isinstance(value, list) else []
+
+
+def resources_in(value: object) -> Iterator[object]:
+    """What stands in a prefetch value: in a Bundle, in a list or by itself."""
+    return (entry.get("resource") for entry in _entries(value))
 
 
 def _take(
     supplied: Supplied, resource: object, patient_id: str, seen: set[tuple[str, str]]
 ) -> str | None:
     """Take one resource; answer what it says against its list, if anything."""
-    kind = as_text(as_object(resource).get("resourceType"))
-    if not isinstance(resource, dict) or kind is None:
+    if not isinstance(resource, dict):
+        return None
+    kind = as_text(resource.get("resourceType"))
+    if kind is None:
         return None
     if kind == _OUTCOME:
         if not _is_error(resource):
@@ -156,39 +169,33 @@ def _take(
             f"{kind}/{key or 'without-id'} belongs to another patient and was set aside"
         )
         return "holds a record of another patient, so it may not be this patient's list"
-    if key is None or (kind, key) not in seen:
-        supplied.by_type.setdefault(kind, []).append(resource)
     if key is not None:
+        if (kind, key) in seen:
+            return None
         seen.add((kind, key))
+    supplied.by_type.setdefault(kind, []).append(resource)
     return None
 
 
-def _is_error(resource: Resource) -> bool:
-    """An OperationOutcome that tells of an error; a remark makes no list partial."""
-    if resource.get("resourceType") != _OUTCOME:
-        return False
+def _is_error(outcome: Resource) -> bool:
+    """Whether an OperationOutcome tells of an error; a remark makes no list partial."""
     severities = {
-        as_text(as_object(issue).get("severity")) for issue in as_list(resource.get("issue"))
+        as_text(as_object(issue).get("severity")) for issue in as_list(outcome.get("issue"))
     }
     return bool(severities & _FAILED) or not severities
 
 
-def _incomplete(bundle: Resource) -> str | None:
+def _incomplete(bundle: Resource, entries: list[dict[str, Any]]) -> str | None:
     """Why a searchset is not the whole list, or None when it is."""
     if any(
         as_text(as_object(link).get("relation")) == "next" for link in as_list(bundle.get("link"))
     ):
         return "is incomplete: only its first page was supplied"
-    entries = as_list(bundle.get("entry"))
-    matches = sum(
-        1
-        for entry in map(as_object, entries)
-        if as_object(entry.get("search")).get("mode") in {None, "match"}
-    )
     total = bundle.get("total")
-    if isinstance(total, int) and not isinstance(total, bool) and total > matches:
-        return f"is incomplete: {matches} of {total} records were supplied"
-    return None
+    if not isinstance(total, int) or isinstance(total, bool):
+        return None
+    matches = sum(_mode(entry) in (None, "match") for entry in entries)
+    return f"is incomplete: {matches} of {total} records were supplied" if total > matches else None
 
 
 def belongs_to_another(resource: Resource, patient_id: str) -> bool:
@@ -198,10 +205,11 @@ def belongs_to_another(resource: Resource, patient_id: str) -> bool:
     Patient by id (a contained resource, a urn, an identifier) says nothing.
     """
     own = f"Patient/{patient_id}"
+    subject = resource.get("subject")
+    if isinstance(subject, dict) and subject.get("reference") == own:
+        return False  # as most records say it
     for name in ("subject", "patient", "beneficiary", "for"):
         reference = as_object(resource.get(name)).get("reference")
-        if reference == own:
-            return False  # as most records say it
         key = reference_key(reference)
         if key is not None and key.startswith("Patient/"):
             return key != own

@@ -7,13 +7,15 @@ from something else, and says so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from clinical.dosage import DAYS_IN, Amount
 from clinical.dosing.timing_words import unit_of_time
 from clinical.quantities import MalformedQuantity, exact
+from ehr.read.alike import ReadOnce
 from ehr.read.json import as_object, as_text
 from ehr.read.quantities import Findings, read_quantity
 
@@ -21,12 +23,50 @@ _LONGEST_SUPPLY_DAYS = 3660
 _MOST_REFILLS = 99
 
 
-def supply_days(resource: dict[str, Any]) -> int | None:
-    """For how many days one fill lasts; a begun day counts whole. A bare number is days."""
-    said = _supplied(resource)
-    duration = as_object(
-        said.get("expectedSupplyDuration") if _is_order(resource) else said.get("daysSupply")
+class Fill(NamedTuple):
+    """For how many days a fill lasts, how many follow the first, and how much is in one."""
+
+    supply_days: int | None
+    refills: int | None
+    quantity: Amount | None
+
+
+NO_FILL = Fill(None, None, None)
+
+
+def fill_of(resource: dict[str, Any]) -> Fill:
+    """What a record says of its fills."""
+    held, names = resource, _SAID[str(resource.get("resourceType"))]
+    if "expectedSupplyDuration" in names:
+        held = as_object(resource.get("dispenseRequest"))
+    return _fill({name: held[name] for name in names if name in held})
+
+
+_OF_AN_ORDER = ("expectedSupplyDuration", "numberOfRepeatsAllowed", "quantity")
+_SAID: Mapping[str, tuple[str, ...]] = {
+    "MedicationRequest": _OF_AN_ORDER,
+    "MedicationOrder": _OF_AN_ORDER,
+    "MedicationDispense": ("daysSupply", "quantity"),
+    "MedicationStatement": ("daysSupply",),
+}
+"""Which elements speak of fills; an order's stand in its dispenseRequest."""
+
+
+def _read_fill(said: dict[str, Any]) -> Fill:
+    quantity = said.get("quantity")
+    return Fill(
+        _supply_days(said.get("expectedSupplyDuration", said.get("daysSupply"))),
+        _refills(said.get("numberOfRepeatsAllowed")),
+        None if quantity is None else read_quantity(quantity, "the quantity", Findings()),
     )
+
+
+_fill = ReadOnce(_read_fill)
+
+
+def _supply_days(said: object) -> int | None:
+    """A begun day counts whole; a bare number is days."""
+    duration = as_object(said)
     if not duration or duration.get("comparator") is not None:
         return None
     try:
@@ -43,11 +83,7 @@ def supply_days(resource: dict[str, Any]) -> int | None:
     return -(-days.numerator // days.denominator)
 
 
-def refills_allowed(resource: dict[str, Any]) -> int | None:
-    """How many fills an order allows after the first; None for a dispense, which is one fill."""
-    if not _is_order(resource):
-        return None
-    value = _supplied(resource).get("numberOfRepeatsAllowed")
+def _refills(value: object) -> int | None:
     text = value.strip() if isinstance(value, str) else value
     if not isinstance(text, int | Decimal | str) or isinstance(text, bool):
         return None
@@ -58,22 +94,3 @@ def refills_allowed(resource: dict[str, Any]) -> int | None:
     if number.denominator != 1 or number > _MOST_REFILLS:
         return None
     return number.numerator
-
-
-def quantity_supplied(resource: dict[str, Any]) -> Amount | None:
-    """How much one fill holds, in a unit that is known; a number alone is in no unit."""
-    if resource.get("resourceType") == "MedicationStatement":
-        return None
-    quantity = _supplied(resource).get("quantity")
-    return None if quantity is None else read_quantity(quantity, "the quantity", Findings())
-
-
-def _is_order(resource: dict[str, Any]) -> bool:
-    return resource.get("resourceType") in {"MedicationRequest", "MedicationOrder"}
-
-
-def _supplied(resource: dict[str, Any]) -> dict[str, Any]:
-    """Where the resource speaks of its fills."""
-    if not _is_order(resource):
-        return resource
-    return as_object(resource.get("dispenseRequest"))

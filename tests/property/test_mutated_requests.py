@@ -12,10 +12,12 @@ import mutations
 import pytest
 
 from cds_hooks.request import BadRequest, read_request
+from cds_hooks.services import order_safety
 from cds_hooks.services.order_safety import HOOKS, Bench, NothingDecided, answer
 from clinical.findings import FIRST_FOUR
 from clinical.policy import default_policy
 from ehr.decode import encode
+from ehr.read.chart import read_chart
 
 STORY = json.loads(
     (Path(__file__).parents[2] / "examples" / "order-sign.json").read_text(encoding="utf-8")
@@ -159,6 +161,52 @@ def test_a_sample_of_mutated_requests_is_answered_or_refused():
 
 def test_a_sample_of_mutated_records_is_answered_or_refused():
     assert run(200, seed=20261123, make=with_mutated_records) >= {"answered", "refused"}
+
+
+FOREIGN = {
+    "resourceType": "MedicationRequest",
+    "subject": {"reference": "Patient/alder"},
+    "status": "active",
+    "intent": "order",
+    "authoredOn": "2026-10-01",
+    "medicationCodeableConcept": {"text": "lisinopril 10 MG Oral Tablet"},
+    "dosageInstruction": [{"text": "1 tablet daily"}],
+}
+
+
+def answered_with(body, *, every_medicine: bool, monkeypatch) -> object:
+    """The answer, reading the medicines that no check looks at too, or not; None for a refusal."""
+
+    def read(resources, on, *, for_checks):
+        assert for_checks
+        return read_chart(resources, on, for_checks=not every_medicine)
+
+    monkeypatch.setattr(order_safety, "read_chart", read)
+    bench = Bench(default_policy(), iter(map(str, range(10**6))).__next__, "https://t.example")
+    try:
+        found = answer(read_request(encode(body), HOOKS), date(2026, 11, 23), bench)
+    except (BadRequest, NothingDecided):
+        return None
+    return found.body
+
+
+def test_medicines_that_no_check_looks_at_change_no_word_of_an_answer(monkeypatch):
+    dice = random.Random(20261126)  # noqa: S311 - repeatable, not secret
+    fired = 0
+    for number in range(150):
+        body = (mutated, with_mutated_records)[number % 2](dice)
+        lists = body.get("prefetch")
+        held = lists.get("medications") if isinstance(lists, dict) else None
+        entries = held.get("entry") if isinstance(held, dict) else None
+        if isinstance(entries, list):
+            status = dice.choice(("active", "completed", "stopped", "draft", "nonsense"))
+            replaced = {"priorPrescription": {"reference": "MedicationRequest/current"}}
+            one = FOREIGN | {"id": "f1", "status": status} | dice.choice(({}, replaced))
+            entries.append({"resource": one})
+        without = answered_with(body, every_medicine=False, monkeypatch=monkeypatch)
+        assert without == answered_with(body, every_medicine=True, monkeypatch=monkeypatch)
+        fired += without is not None and len(without["cards"]) > 0
+    assert fired > 50
 
 
 @pytest.mark.long

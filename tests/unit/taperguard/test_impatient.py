@@ -53,3 +53,23 @@ def test_no_more_than_so_many_hang_at_once(hanging: threading.Event) -> None:
         with pytest.raises(TooSlow):
             in_time(lambda: (begun.append(True), hanging.wait()))
     assert begun == [True, True]
+
+
+def test_a_thread_is_kept_for_the_next_work_but_one_that_hangs_is_not_waited_for(
+    hanging: threading.Event,
+) -> None:
+    in_time = Impatient(0.5)
+    first, second = (in_time(threading.current_thread) for _ in range(2))
+    assert first is second
+    with pytest.raises(TooSlow):
+        in_time(hanging.wait)
+    assert in_time(threading.current_thread) is not first
+    assert first.daemon
+
+
+def test_what_fails_does_not_cost_the_thread() -> None:
+    in_time = Impatient(20)
+    used = in_time(threading.current_thread)
+    with pytest.raises(ZeroDivisionError):
+        in_time(lambda: 1 // 0)
+    assert in_time(threading.current_thread) is used
