@@ -154,16 +154,11 @@ def settle(
 
 def recall(connection: Connection, whose: Whose, on: date, *, sealer: Sealer) -> list[Settled]:
     """What is settled of this patient and service on the day, the latest first."""
-    query = (
-        sa.select(card_memory)
-        .where(
-            card_memory.c.patient_fingerprint == whose.patient_fingerprint(sealer),
-            card_memory.c.service == whose.service,
-            card_memory.c.settled_at.is_not(None),
-            card_memory.c.quiet_until >= on,
-        )
-        .order_by(card_memory.c.settled_at.desc())
-    )
+    asked = {
+        "patient": whose.patient_fingerprint(sealer),
+        "service": whose.service,
+        "on": on,
+    }
     return [
         Settled(
             facts=row.facts,
@@ -173,8 +168,21 @@ def recall(connection: Connection, whose: Whose, on: date, *, sealer: Sealer) ->
             outcome=Outcome(row.outcome),
             reason_code=row.reason_code,
         )
-        for row in connection.execute(query)
+        for row in connection.execute(_SETTLED, asked)
     ]
+
+
+_SETTLED = (
+    sa.select(card_memory)
+    .where(
+        card_memory.c.patient_fingerprint == sa.bindparam("patient"),
+        card_memory.c.service == sa.bindparam("service"),
+        card_memory.c.settled_at.is_not(None),
+        card_memory.c.quiet_until >= sa.bindparam("on"),
+    )
+    .order_by(card_memory.c.settled_at.desc())
+)
+"""Made once, for it is asked in the middle of an order."""
 
 
 def settled_by_check(

@@ -68,12 +68,19 @@ def end(connection: Connection, card: Card, on: date, *, whole: bool, anew: bool
 
 def due_of(connection: Connection, patient_fingerprint: str, on: date) -> tuple[FollowUp, ...]:
     """A patient's follow-ups that are due on the day, the oldest first."""
-    query = (
-        sa.select(follow_ups)
-        .where(follow_ups.c.patient_fingerprint == patient_fingerprint, follow_ups.c.due_on <= on)
-        .order_by(follow_ups.c.due_on, follow_ups.c.card_uuid)
+    rows = connection.execute(_DUE_OF, {"patient": patient_fingerprint, "on": on})
+    return tuple(_read(row) for row in rows)
+
+
+_DUE_OF = (
+    sa.select(follow_ups)
+    .where(
+        follow_ups.c.patient_fingerprint == sa.bindparam("patient"),
+        follow_ups.c.due_on <= sa.bindparam("on"),
     )
-    return tuple(_read(row) for row in connection.execute(query))
+    .order_by(follow_ups.c.due_on, follow_ups.c.card_uuid)
+)
+"""Made once, for it is asked in the middle of an order."""
 
 
 def due_in(
