@@ -104,8 +104,8 @@ def _counted(names: list[str]) -> list[str]:
 
 def _within_horizon(desk: Desk, proposal: Proposal) -> list[Fill]:
     last = proposal.schedule.starts_on + timedelta(days=desk.horizon_days - 1)
-    found = [fill for fill in fills(proposal.schedule) if fill.starts <= last]
-    return [f for f in found if f.step_index == 0] if desk.first_step_only else found
+    found = fills(proposal.schedule, begun_by=last)
+    return [fill for fill in found if fill.step_index == 0 or not desk.first_step_only]
 
 
 def _ordered(

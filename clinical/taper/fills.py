@@ -37,15 +37,18 @@ class Fill:
 
 
 def fills(
-    schedule: Schedule, max_days: int | None = None, first_day: date | None = None
+    schedule: Schedule,
+    max_days: int | None = None,
+    first_day: date | None = None,
+    begun_by: date | None = None,
 ) -> tuple[Fill, ...]:
     """The fills of all steps in the order of their days; each step's add up to its dispense.
 
     `max_days` is the longest fill (default 28, CLINICAL 6). A longer step is divided as
     evenly as whole weeks allow, so that no short remainder is left. An order holds exactly one
     dosage instruction, so one product in different counts is one fill for each count. From
-    `first_day` on only: a step under way on that day is filled for what is left of it. Raises
-    ValueError when `max_days` is not positive.
+    `first_day` on only: a step under way on that day is filled for what is left of it; and only
+    those that begin by `begun_by`. Raises ValueError when `max_days` is not positive.
     """
     longest = conventions().longest_fill_days if max_days is None else max_days
     if longest < 1:
@@ -53,8 +56,10 @@ def fills(
     return tuple(
         fill
         for place, step in enumerate(schedule.steps)
-        if first_day is None or first_day <= step.ends
+        if (first_day is None or first_day <= step.ends)
+        and (begun_by is None or step.starts <= begun_by)
         for fill in _of_step(place, _rest(step, first_day), longest)
+        if begun_by is None or fill.starts <= begun_by
     )
 
 

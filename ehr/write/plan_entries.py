@@ -82,7 +82,7 @@ def first_orders(
     """
     first_day = schedule.starts_on if rest is None else max(rest.first_day, schedule.starts_on)
     last = first_day + timedelta(days=horizon_days - 1)
-    within = [fill for fill in fills(schedule, first_day=first_day) if fill.starts <= last]
+    within = fills(schedule, first_day=first_day, begun_by=last)
     numbered = key if rest is None else f"{key}-{rest.number}"
     plan = _urn(key) if rest is None else rest.plan
     drafts: list[Draft] = []

@@ -127,3 +127,11 @@ def test_from_a_day_on_a_step_under_way_is_filled_for_what_is_left_of_it() -> No
 def test_steps_that_are_over_are_not_filled() -> None:
     assert {fill.step_index for fill in fills(taper("2"), first_day=date(2027, 1, 18))} >= {1, 2}
     assert 0 not in {fill.step_index for fill in fills(taper("2"), first_day=date(2027, 1, 18))}
+
+
+def test_fills_begun_by_a_day_are_the_first_of_all_fills() -> None:
+    schedule = taper("4")
+    every = fills(schedule)
+    for day in (date(2027, 1, 3), date(2027, 1, 4), date(2027, 2, 10), date(2040, 1, 1)):
+        assert fills(schedule, begun_by=day) == tuple(it for it in every if it.starts <= day)
+    assert 0 < len(fills(schedule, begun_by=date(2027, 2, 10))) < len(every)
