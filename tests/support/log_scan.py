@@ -1,8 +1,8 @@
 """Nothing that is logged during the whole run names a patient of the stories, or holds a token.
 
 A plugin over every test. It reads what each log record would be written as, what a test wrote to
-standard error, the log files of the processes that tests start, and in the end the metrics. Who
-finds something fails the test in which it was written.
+standard error, what the processes that tests start say and write (`processes`), and in the end the
+metrics. Who finds something fails the test in which it was written.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def pytest_runtest_makereport(
         # Of all three phases; what a test wrote before it failed is told with it anyway.
         SCAN.look_at(report.capstderr)
     found = SCAN.take()
-    if found and report.passed:
+    if found and not report.failed:
         report.outcome = "failed"
         report.longrepr = "\n".join(("A patient or a token was logged:", *found[:20]))
     return report

@@ -1,6 +1,7 @@
 """What is logged and must not be: patients of the stories, and tokens.
 
-`log_scan` is the plugin that has every test of a run looked at.
+`log_scan` is the plugin that has every test of a run looked at; `processes` starts other programs
+so that they are.
 """
 
 from __future__ import annotations
@@ -62,14 +63,16 @@ class LogScan:
         """A text that was logged."""
         self._found += self.told(text)
 
-    def look_at_files(self, log_file: Path, environment: dict[str, str] | None = None) -> None:
-        """What a process wrote: its output, and the logs in its data folder."""
-        files = [log_file]
-        if environment and "TAPERGUARD_DATA" in environment:
-            files += sorted((Path(environment["TAPERGUARD_DATA"]) / "logs").glob("*.log"))
+    def look_at_files(self, *files: Path) -> None:
+        """What a process wrote; of a file that was full, also what was put aside."""
         for file in files:
-            if file.exists():
-                self.look_at(file.read_text(encoding="utf-8", errors="replace"))
+            for one in (file.with_name(f"{file.name}.1"), file):
+                if one.exists():
+                    self.look_at(one.read_text(encoding="utf-8", errors="replace"))
+
+    def look_at_logs_of(self, data: Path) -> None:
+        """The logs in a data folder: what the parts of a process tree wrote."""
+        self.look_at_files(*sorted((data / "logs").glob("*.log")))
 
     def take(self) -> list[str]:
         """What was found; it is told once."""
