@@ -7,15 +7,19 @@ from __future__ import annotations
 import ast
 import os
 import re
+import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from authlib.common.security import generate_token
 from demo_tree import Demo
-from logged import SCAN
+from logged import SCAN, LogScan
 from processes import run
 
+from ehr import seal
+from smart_app.browser import COOKIE
 from taperguard import valkey
 
 ROOT = Path(__file__).parents[2]
@@ -31,8 +35,14 @@ ROOT = Path(__file__).parents[2]
         "for Ruth",
         "born 1954-08-23",  # Alder, 72 years and three months before 23 Nov 2026
         "Bearer abcdef",
+        "Basic YTpi",
         "eyJhbGciOiJFUzM4NCJ9.eyJpc3MiOiJ4In0.c2ln",
         "refresh-0123456789abcdef",
+        "GET /smart/callback?state=a&code=b",
+        "GET /smart/launch?iss=http:%2F%2Flocalhost&launch=a",
+        '{"access_token": "abcd", "expires_in": 300}',
+        "client_secret='word'",
+        f"{COOKIE}=a",
     ],
 )
 def test_a_line_that_names_a_patient_or_holds_a_token_is_found(line: str) -> None:
@@ -45,6 +55,9 @@ def test_a_line_that_names_a_patient_or_holds_a_token_is_found(line: str) -> Non
         '{"event": "letters posted", "at": "workers/relay.py:57:post", "count": 3}',
         "an alderman on 2026-11-23",
         "WWW-Authenticate: Bearer",
+        '{"event": "sign-in refused", "error": "ehr.id_token.BadIdToken"}',
+        '{"run": "6c9f4c3b6e5a4f0f8d0c1b2a39485766", "state": "complete", "code": 3}',
+        "letter 11111111-1111-4111-8111-111111111111 of InsufficientPrivilegesException",
         'taperguard_hooks_total{service="clonazepam-safety",status="200"} 1.0',
     ],
 )
@@ -52,8 +65,44 @@ def test_an_ordinary_line_is_not(line: str) -> None:
     assert SCAN.told(line) == []
 
 
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: secrets.token_urlsafe(32),  # the sandbox's launches, codes and tokens; our cookie
+        lambda: secrets.token_hex(24),  # the passwords of the database and the broker
+        lambda: generate_token(36),  # the jti of our assertions
+        lambda: generate_token(48),  # our states and nonces
+        lambda: generate_token(64),  # our code verifiers
+        seal.new_secret,  # our keys
+    ],
+)
+def test_a_secret_that_another_process_drew_is_found_by_its_looks(
+    draw: Callable[[], str],
+) -> None:
+    """Of those with letters and digits, one in 150 million has no capital or no small letter."""
+    stranger = LogScan()  # nobody has told it what was drawn
+    for _ in range(20):
+        assert stranger.told(f'{{"event": "seen", "ehr": "{draw()}"}}') != []
+
+
+@pytest.mark.parametrize("draw", [secrets.token_urlsafe, secrets.token_hex])
+def test_a_secret_that_was_drawn_here_is_found_whatever_it_looks_like(
+    draw: Callable[[int], str],
+) -> None:
+    """A planner's launch id has 18 random bytes; one in sixty has no digit. All are known."""
+    assert all(SCAN.told(f"GET /planner/{draw(18)} 200") != [] for _ in range(200))
+
+
+def test_a_secret_that_a_test_chose_is_known_when_it_is_told() -> None:
+    scan = LogScan()
+    assert scan.told("signed in with word-7") == []
+    scan.know("word-7")
+    assert scan.told("signed in with word-7") != []
+
+
 LEAKS = """
 import logging
+import secrets
 import subprocess
 import sys
 from prometheus_client import Counter
@@ -77,6 +126,9 @@ def test_a_library():
 
 def test_standard_error():
     print("Synthetic-Alder", file=sys.stderr)
+
+def test_our_log_with_a_token_drawn_here():
+    log.get("ehr.read").warning("patient seen", ehr=secrets.token_urlsafe(16))
 
 def test_a_kept_process(tmp_path):
     kept = Kept(leak("out"), tmp_path / "one.log")
@@ -152,11 +204,11 @@ def test_a_run_that_logs_a_patient_fails_also_where_tests_run_side_by_side(tmp_p
 
 # Python runs this before anything else in each process but the keepers (-I) and what was forked.
 SAYS_WHO_IT_IS = """
-import sys
+import secrets, sys
 planted = {
     "demo": "for Ruth",
-    "taperguard.sandbox": "SYN-cedar",
-    "serve": "Bearer abcdef",
+    "taperguard.sandbox": secrets.token_urlsafe(32),
+    "serve": "__Host-taperguard=a",
     "worker": "Patient/alder",
     "beat": "born 1954-08-23",
 }

@@ -20,9 +20,40 @@ _TOLD_ON = date(2026, 11, 23)
 
 _TOKENS = (
     r"eyJ[\w-]{8,}\.[\w-]+",  # a JWT
-    r"(?:access|refresh|code)-[0-9a-f]{16}",  # of the fake EHR
-    r"Bearer [\w.~+/-]{4,}",
+    r"(?:access|refresh|code)-[0-9a-f]{16}",  # of the fake EHRs
+    r"(?:Bearer|Basic) [\w.~+/-]{4,}",
+    r"(?<![\w+/])[A-Za-z0-9+/]{43}=",  # a key of 256 bits in base64
+    r"__Host-taperguard=[\w-]",
+    r"[?&](?:code|state|launch|nonce)=[\w.~%-]",
+    r"(?:access_token|refresh_token|id_token|client_secret|client_assertion|code_verifier)"
+    r"[\"']?\s?[=:]\s?[\"']?[\w.~+/-]{4,}",
 )
+
+_RUN = re.compile(r"[\w-]{6,}", re.ASCII)
+_UPPER, _LOWER, _DIGIT = re.compile("[A-Z]"), re.compile("[a-z]"), re.compile("[0-9]")
+_LONG_HEX = re.compile(r"[0-9a-f]{48,}")
+
+SECRET_BYTES = 16
+"""So many random bytes, or more, make a secret; less is the number of an event or of a key."""
+_SECRET_LETTERS = 22
+"""16 bytes in base64url."""
+_LONG_SECRET_LETTERS = 36
+"""The shortest that has a capital letter for certain; no name that we know is so long."""
+
+
+def looks_random(run: str) -> bool:
+    """Whether letters and digits without a break look like a secret that somebody drew.
+
+    That is how the tokens, codes, states and cookies look that a process makes out of our sight:
+    256 random bits are 43 letters of base64url. Shorter ones need a digit, for a class may have a
+    long name: of those with 144 bits (24 letters) one in sixty has none and is missed. The ids
+    that may be logged, UUIDs and 32 hexadecimal digits, have no capital letter.
+    """
+    if _LONG_HEX.fullmatch(run):
+        return True
+    if len(run) < _SECRET_LETTERS or not (_UPPER.search(run) and _LOWER.search(run)):
+        return False
+    return len(run) >= _LONG_SECRET_LETTERS or _DIGIT.search(run) is not None
 
 
 def _words() -> re.Pattern[str]:
@@ -44,16 +75,28 @@ class LogScan:
 
     def __init__(self) -> None:
         self._words = _words()
+        self._issued: set[str] = set()
         self._as_written = log.formatter("json")
         self._found: list[str] = []
+
+    def know(self, secret: str) -> str:
+        """The same secret, which from now on must not be logged, whatever it looks like."""
+        self._issued.add(secret)
+        return secret
 
     def told(self, text: str) -> list[str]:
         """The lines of a text that name a patient or hold a token, with the word that does."""
         return [
-            f"{found[0]!r} in {line[:300]}"
+            f"{found!r} in {line[:300]}"
             for line in text.splitlines()
-            if (found := self._words.search(line)) is not None
+            if (found := self._telling(line)) is not None
         ]
+
+    def _telling(self, line: str) -> str | None:
+        if (found := self._words.search(line)) is not None:
+            return found[0]
+        runs = _RUN.findall(line)
+        return next((run for run in runs if run in self._issued or looks_random(run)), None)
 
     def hear(self, record: logging.LogRecord) -> None:
         """A record, as our processes would write it."""
