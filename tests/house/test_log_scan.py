@@ -57,6 +57,7 @@ def test_a_line_that_names_a_patient_or_holds_a_token_is_found(line: str) -> Non
         "WWW-Authenticate: Bearer",
         '{"event": "sign-in refused", "error": "ehr.id_token.BadIdToken"}',
         '{"run": "6c9f4c3b6e5a4f0f8d0c1b2a39485766", "state": "complete", "code": 3}',
+        f"DETAIL:  Failing row contains ({'d42060f6' * 8}, null, clonazepam-safety)",
         "letter 11111111-1111-4111-8111-111111111111 of InsufficientPrivilegesException",
         'taperguard_hooks_total{service="clonazepam-safety",status="200"} 1.0',
     ],

@@ -31,7 +31,7 @@ _TOKENS = (
 
 _RUN = re.compile(r"[\w-]{6,}", re.ASCII)
 _UPPER, _LOWER, _DIGIT = re.compile("[A-Z]"), re.compile("[a-z]"), re.compile("[0-9]")
-_LONG_HEX = re.compile(r"[0-9a-f]{48,}")
+_PASSWORD = re.compile(r"[0-9a-f]{48}")
 
 SECRET_BYTES = 16
 """So many random bytes, or more, make a secret; less is the number of an event or of a key."""
@@ -47,9 +47,10 @@ def looks_random(run: str) -> bool:
     That is how the tokens, codes, states and cookies look that a process makes out of our sight:
     256 random bits are 43 letters of base64url. Shorter ones need a digit, for a class may have a
     long name: of those with 144 bits (24 letters) one in sixty has none and is missed. The ids
-    that may be logged, UUIDs and 32 hexadecimal digits, have no capital letter.
+    that may be logged, UUIDs, 32 hexadecimal digits, and fingerprints with 64 of them, have no
+    capital letter.
     """
-    if _LONG_HEX.fullmatch(run):
+    if _PASSWORD.fullmatch(run):
         return True
     if len(run) < _SECRET_LETTERS or not (_UPPER.search(run) and _LOWER.search(run)):
         return False
