@@ -9,8 +9,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +20,7 @@ import judged
 import psycopg
 import pytest
 import sqlalchemy as sa
-from logged import SCAN
+from processes import Kept, run
 from sqlalchemy.engine import Engine
 from together import FilesTogether
 
@@ -34,7 +32,6 @@ from taperguard import settings as settings_module
 from taperguard import valkey as valkey_server
 from taperguard import wiring
 from taperguard.settings import Settings
-from taperguard.supervise import KEEPER
 
 pytest_plugins = ["log_scan"]
 
@@ -46,42 +43,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesTogethe
 
 NOBODY = 65534
 MOMENT = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
-
-
-class Kept:
-    """A process under its keeper: it ends when we stop it or when we are gone."""
-
-    def __init__(
-        self,
-        command: list[str],
-        log: Path,
-        *,
-        user: int | None = None,
-        environment: dict[str, str] | None = None,
-    ) -> None:
-        lifeline, self._held = os.pipe()
-        as_user = [] if user is None else ["--user", str(user)]
-        self.log = log
-        self._environment = environment
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-I", "-S", str(KEEPER), "--lifeline", str(lifeline)),
-                *("--grace", "3", "--log", str(log), *as_user, "--", *command),
-            ],
-            pass_fds=[lifeline],
-            start_new_session=True,
-            env={**os.environ, **(environment or {})},
-        )
-        os.close(lifeline)
-
-    def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-        self.process.wait(10)
-        if self._held >= 0:
-            os.close(self._held)
-            self._held = -1
-            SCAN.look_at_files(self.log, self._environment)
 
 
 def wait_until(answer: Callable[[], object], seconds: float = 20, why: str = "") -> None:
@@ -185,13 +146,13 @@ class Postgres:
             folder.chmod(0o755)
             os.chown(data, NOBODY, NOBODY)
         identity = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if root else {}
-        subprocess.run(
+        run(
             [
                 *(str(programs / "initdb"), "-D", str(data), "-U", "taperguard"),
                 *("-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"),
             ],
             check=True,
-            capture_output=True,
+            scan_output=True,
             cwd=folder,
             **identity,
         )

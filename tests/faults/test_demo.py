@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 from demo_tree import Demo
+from processes import Heard
 
 pytestmark = pytest.mark.xdist_group("demo")
 
@@ -57,9 +58,8 @@ def test_the_demo_comes_up_ends_on_a_signal_and_starts_again_after_kill_9(
         and process.parent().cmdline()[1:2] == ["-I"]  # type: ignore[union-attr]
     ]
     worker.kill()
-    assert second.stdout is not None
-    assert "worker ended (signal 9); started again (1 of 5)" in second.stdout.readline()
-    assert second.stdout.readline().split()[:2] == ["worker", "ready"]
+    assert "worker ended (signal 9); started again (1 of 5)" in second.line()
+    assert second.line().split()[:2] == ["worker", "ready"]
 
     second.send_signal(signal.SIGINT)
     words, _ = second.communicate(timeout=30)
@@ -99,11 +99,9 @@ def test_the_demo_refuses_production(demo: Demo) -> None:
 @pytest.mark.long
 def test_a_demo_under_make_ends_when_make_is_killed(demo: Demo, until: Callable[..., None]) -> None:
     """Kill -9 of make leaves the recipe's process alone in the world: it ends by itself."""
-    maker = subprocess.Popen(
+    maker = Heard(
         ["/bin/sh", "-c", f'"{sys.executable}" -m taperguard demo; true'],
-        stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
         env={**os.environ, **demo.environment(), "MAKELEVEL": "1"},
     )
     demo.process = maker
@@ -156,9 +154,8 @@ def test_whatever_part_is_killed_comes_back(
         and ("keeper.py" in " ".join(found.cmdline()[:4])) is (part == "keeper.py")
     ]
     victims[0].kill()
-    assert process.stdout is not None
-    assert "started again (1 of 5)" in process.stdout.readline()
-    assert "ready" in process.stdout.readline()
+    assert "started again (1 of 5)" in process.line()
+    assert "ready" in process.line()
     until(lambda: _answers(demo.port, "/readyz") == 200, 20)
     process.terminate()
     process.communicate(timeout=30)

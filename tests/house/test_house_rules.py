@@ -2,10 +2,10 @@
 
 import ast
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
+from processes import run
 from together import unit_of
 
 from ehr.needs import NEEDS
@@ -22,9 +22,7 @@ CODE = sorted(
 
 
 def tracked() -> list[Path]:
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
+    listed = run(["git", "ls-files", "-z"], cwd=ROOT, check=True).stdout
     return [ROOT / name for name in listed.split("\0") if name]
 
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -24,15 +23,14 @@ import judged
 import pytest
 import uvicorn
 from ehr_screen import Screen
-from logged import SCAN
 from playwright.sync_api import sync_playwright
 from ports import free_port
+from processes import Kept, bare_environment
 
 from store import migrate
 from taperguard import settings as settings_module
 from taperguard import wiring
 from taperguard.app import create_app
-from taperguard.supervise import KEEPER
 
 AXE = (Path(__file__).parents[1] / "support" / "axe.min.js").read_text(encoding="utf-8")
 ROOT = Path(__file__).parents[2]
@@ -49,29 +47,12 @@ def answers(url: str) -> bool:
 @contextmanager
 def kept(command: list[str], log: Path, **environment: str) -> Iterator[None]:
     """A process with all its children, until the end of the block or of this process."""
-    lifeline, held = os.pipe()
-    clean = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("TAPERGUARD_") and name not in ("SANDBOX_PORT", "MAKELEVEL")
-    }
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-I", "-S", str(KEEPER), "--lifeline", str(lifeline)),
-            *("--grace", "15", "--log", str(log), "--", *command),
-        ],
-        pass_fds=[lifeline],
-        start_new_session=True,
-        env={**clean, **environment},
-    )
-    os.close(lifeline)
+    clean = bare_environment()
+    process = Kept(command, log, environment=environment, surroundings=clean, grace_seconds=15)
     try:
         yield
     finally:
-        process.terminate()
-        process.wait(30)
-        os.close(held)
-        SCAN.look_at_files(log, environment)
+        process.stop()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ Data Access 2.0): it knows the FHIR base, its client id, its key and the Group, 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -20,6 +19,7 @@ from typing import Any
 import httpx2
 import pytest
 from backend_system import CLIENT, EVERYTHING, BackendSystem
+from processes import Heard
 
 from taperguard.sandbox.patients import read_stories
 
@@ -85,20 +85,14 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BulkClient]:
         arguments = ["--port", "0", "--host", "127.0.0.1", "--service-url", keys]
         arguments += ["--patients", str(GENERATED), "--export-seconds", "2"]
         arguments += ["--data", str(tmp_path_factory.mktemp("ehr"))]
-        process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "taperguard.sandbox", *arguments],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        process = Heard([sys.executable, "-u", "-m", "taperguard.sandbox", *arguments])
         try:
-            assert process.stdout is not None
-            address = process.stdout.readline().removeprefix("sandbox EHR: ").strip()
+            address = process.line().removeprefix("sandbox EHR: ").strip()
             made = BulkClient(f"{address}/fhir", system)
             with made.http:
                 yield made
         finally:
-            process.terminate()
-            process.communicate(timeout=15)
+            process.end()
 
 
 def test_a_client_of_the_specification_exports_the_clinic(client: BulkClient) -> None:

@@ -8,7 +8,6 @@ the names of services) is done here by hand: paths of the containers become fold
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import subprocess
@@ -22,6 +21,7 @@ from typing import Any
 import pytest
 import yaml
 from ports import free_port
+from processes import bare_environment, run
 
 from store.cards_shown import CardsShown, ShownCard
 from taperguard import settings as settings_module
@@ -65,9 +65,7 @@ class Stack:
         return self._own(command)
 
     def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=60, check=False
-        )
+        return run(command, scan_output=True, env=self.environment, timeout=60)
 
     def _own(self, command: list[str]) -> list[str]:
         assert command[0] == "taperguard"
@@ -77,10 +75,8 @@ class Stack:
 @pytest.fixture
 def stack(short_folder: Path, tmp_path: Path, keep, postgres, until) -> Stack:
     secrets, data = short_folder / "secrets", tmp_path / "data of it"
-    made = subprocess.run(
-        [sys.executable, "-m", "taperguard", "secrets", str(secrets)], check=True, env=bare()
-    )
-    assert made.returncode == 0
+    command = [sys.executable, "-m", "taperguard", "secrets", str(secrets)]
+    run(command, scan_output=True, check=True, env=bare_environment())
     ehrs = tmp_path / "ehrs.toml"
     ehrs.write_text((ROOT / "deploy" / "ehrs.example.toml").read_text(encoding="utf-8"))
     broker_port, port = free_port(), free_port()
@@ -97,17 +93,11 @@ def stack(short_folder: Path, tmp_path: Path, keep, postgres, until) -> Stack:
         "8700": str(port),
     }
     given = {"TAPERGUARD_PUBLIC_URL": "https://taperguard.example.org"}
-    environment = bare()
+    environment = bare_environment()
     for name, value in SERVICES["api"]["environment"].items():
         text = interpolated(value, given)
         environment[name] = places.get(text, text)
     return Stack(short_folder, environment, port)
-
-
-def bare() -> dict[str, str]:
-    """The environment of this process without any setting of ours."""
-    ours = settings_module.PREFIX
-    return {k: v for k, v in os.environ.items() if not k.startswith(ours) and k != "SANDBOX_PORT"}
 
 
 def rewrite(file: Path, before: str, after: str) -> None:
@@ -265,10 +255,10 @@ def test_only_this_machine_reaches_the_api_and_nothing_else_is_published():
 def test_every_secret_of_the_file_is_made_by_the_command(tmp_path):
     folder = tmp_path / "new secrets"
     command = [sys.executable, "-m", "taperguard", "secrets", str(folder)]
-    subprocess.run(command, check=True, env=bare())
+    run(command, scan_output=True, check=True, env=bare_environment())
     assert {file.name for file in folder.iterdir()} == set(COMPOSE["secrets"])
     assert folder.stat().st_mode & 0o777 == 0o700
-    refused = subprocess.run(command, env=bare(), capture_output=True, text=True, check=False)
+    refused = run(command, scan_output=True, env=bare_environment())
     assert refused.returncode == 2
     assert "holds secrets already" in refused.stderr
 
@@ -291,27 +281,25 @@ def test_the_image_runs_as_nobody_special_from_the_smaller_lock():
 @pytest.mark.long
 def test_the_smaller_lock_is_enough_to_run_what_the_image_runs(tmp_path):
     """The Dockerfile's own build steps, as far as they are Python's, in a fresh environment."""
-    tools, run, source = tmp_path / "tools", tmp_path / "run", tmp_path / "source"
-    for place in (tools, run):
-        subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
+    tools, image, source = tmp_path / "tools", tmp_path / "image", tmp_path / "source"
+    for place in (tools, image):
+        run([sys.executable, "-m", "venv", str(place)], check=True)
     locks = ROOT / "deploy" / "locks"
     pip = [str(tools / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes"]
-    subprocess.run([*pip, "-r", str(locks / "installer.txt")], check=True)
-    uv, python = str(tools / "bin" / "uv"), str(run / "bin" / "python")
+    run([*pip, "-r", str(locks / "installer.txt")], check=True)
+    uv, python = str(tools / "bin" / "uv"), str(image / "bin" / "python")
     sync = [uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes"]
-    subprocess.run([*sync, str(locks / "image.txt")], check=True)
-    archive = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
+    run([*sync, str(locks / "image.txt")], check=True)
+    archive = run(["git", "ls-files", "-z"], cwd=ROOT, check=True).stdout
     for name in filter(None, archive.split("\0")):
         if in_the_image(name) and (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
     build = [str(tools / "bin" / "python"), "-m", "hatchling", "build", "-t", "wheel"]
-    subprocess.run(build, cwd=source, check=True, capture_output=True)
+    run(build, cwd=source, check=True)
     (wheel,) = (source / "dist").glob("*.whl")
     install = [uv, "pip", "install", "--quiet", "--python", python, "--no-deps", str(wheel)]
-    subprocess.run(install, check=True)
+    run(install, check=True)
     everything = (
         "import pkgutil, importlib\n"
         "for room in ('clinical','ehr','store','cds_hooks','smart_app','workers','taperguard'):\n"
@@ -320,11 +308,11 @@ def test_the_smaller_lock_is_enough_to_run_what_the_image_runs(tmp_path):
         "        if not module.name.endswith('__main__') and '.migrations' not in module.name:\n"
         "            importlib.import_module(module.name)\n"
     )
-    environment = {**bare(), "PYTHONPATH": ""}
+    environment = {**bare_environment(), "PYTHONPATH": ""}
     loaded = [python, "-I", "-c", everything]
-    subprocess.run(loaded, cwd=tmp_path, env=environment, check=True)
-    dose = [str(run / "bin" / "taperguard"), "taper", "--from-mg", "2", "--start", "2027-01-04"]
-    subprocess.run(dose, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    run(loaded, cwd=tmp_path, env=environment, check=True)
+    dose = [str(image / "bin" / "taperguard"), "taper", "--from-mg", "2", "--start", "2027-01-04"]
+    run(dose, cwd=tmp_path, env=environment, check=True)
 
 
 def in_the_image(name: str) -> bool:

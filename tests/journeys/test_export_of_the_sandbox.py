@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ import httpx2
 import pytest
 from backend_system import BackendSystem
 from export_bench import EXPORT, Bench
+from processes import Heard
 from sqlalchemy.engine import Engine
 
 from ehr import seal
@@ -55,17 +55,10 @@ def bench(store: Engine, sealer: seal.Sealer, tmp_path: Path) -> Iterator[LiveBe
     with system.published() as service:
         arguments = ["--port", "0", "--host", "127.0.0.1", "--service-url", service]
         arguments += ["--patients", str(GENERATED), "--export-seconds", "0.5"]
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-u", "-m", "taperguard.sandbox"),
-                *(*arguments, "--data", str(tmp_path / "ehr")),
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        arguments += ["--data", str(tmp_path / "ehr")]
+        process = Heard([sys.executable, "-u", "-m", "taperguard.sandbox", *arguments])
         try:
-            assert process.stdout is not None
-            address = process.stdout.readline().removeprefix("sandbox EHR: ").strip()
+            address = process.line().removeprefix("sandbox EHR: ").strip()
             base = f"{address}/fhir"
             ehr = TrustedEhr(
                 *("north", "Sandbox", base, base, ZoneInfo("UTC")),
@@ -76,8 +69,7 @@ def bench(store: Engine, sealer: seal.Sealer, tmp_path: Path) -> Iterator[LiveBe
                 store, sealer, Registry((ehr,)), tmp_path / "exports", keys, lease=timedelta(60)
             )
         finally:
-            process.terminate()
-            process.communicate(timeout=15)
+            process.end()
 
 
 def test_the_sandbox_s_clinic_is_exported_whole_and_released(bench: LiveBench) -> None:

@@ -6,7 +6,6 @@ The readings (`medication_record_readings.toml`) were made from the records, not
 import hashlib
 import io
 import json
-import subprocess
 import sys
 import tomllib
 from datetime import date
@@ -14,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import processes
 import pytest
 import records
 
@@ -137,11 +137,8 @@ def test_the_command_itself_prints_the_same(tmp_path):
     bundle = {"resourceType": "Bundle", "entry": [{"resource": r} for r in resources]}
     file = tmp_path / "all.json"
     file.write_text(dose.pretty(bundle), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "taperguard", "dose", str(file), "--on", TODAY.isoformat()],
-        capture_output=True,
-        text=True,
-        check=False,
+    done = processes.run(
+        [sys.executable, "-m", "taperguard", "dose", str(file), "--on", TODAY.isoformat()]
     )
     assert (done.returncode, done.stderr) == (0, "")
     said = json.loads(done.stdout)

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from logged import SCAN
 from ports import free_port
+from processes import Heard
 
 
 class Demo:
@@ -22,19 +24,15 @@ class Demo:
         self.folder = folder
         self.mark = uuid.uuid4().hex
         self.port, self.sandbox_port = free_port(), free_port()
-        self.process: subprocess.Popen[str] | None = None
+        self.process: Heard | None = None
         self.sockets: set[str] = set()
 
-    def start(self, **environment: str) -> subprocess.Popen[str]:
-        self.process = subprocess.Popen(
+    def start(self, **environment: str) -> Heard:
+        self.process = Heard(
             [sys.executable, "-m", "taperguard", "demo"],
-            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
             # A background job ignores Ctrl-C, and so would what it starts.
-            preexec_fn=lambda: signal.signal(  # noqa: PLW1509 - no thread runs yet
-                signal.SIGINT, signal.SIG_DFL
-            ),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             env={**os.environ, **self.environment(), **environment},
         )
         return self.process
@@ -49,9 +47,8 @@ class Demo:
 
     def lines_until_ready(self) -> list[str]:
         assert self.process is not None
-        assert self.process.stdout is not None
         lines = []
-        for line in self.process.stdout:
+        while line := self.process.line():
             lines.append(line.rstrip("\n"))
             if line.startswith("Ready:"):
                 return lines
@@ -78,6 +75,7 @@ class Demo:
         return found
 
     def close(self) -> None:
+        """End it whole. What its processes wrote is looked at, as is what it says itself."""
         if self.process is not None:
             if self.process.poll() is None:
                 self.process.kill()
@@ -86,3 +84,4 @@ class Demo:
             os.kill(pid, signal.SIGKILL)
         for folder in self.sockets:
             shutil.rmtree(folder, ignore_errors=True)
+        SCAN.look_at_logs_of(self.folder)

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 import httpx2
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
+from logged import SCAN
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -63,7 +64,7 @@ class FakeEhr:
         self.refresh_status = 200
         self.lives_seconds = 3600
         self.client_keys: KeySet | None = None
-        self.client_secret: str | None = None
+        self._client_secret: str | None = None
         self.jtis: set[str] = set()
         self.scope: str | None = None
         self.codes: dict[str, dict[str, str]] = {}
@@ -84,6 +85,15 @@ class FakeEhr:
         self.metadata: dict[str, Any] = capability()
         self.alters: Callable[[dict[str, Any]], dict[str, Any]] = lambda resource: resource
         self.transactions: list[dict[str, Any]] = []
+
+    @property
+    def client_secret(self) -> str | None:
+        """The secret that the client has to show, if it signs in with one."""
+        return self._client_secret
+
+    @client_secret.setter
+    def client_secret(self, secret: str) -> None:
+        self._client_secret = SCAN.know(secret)
 
     # ------------------------------------------------------------------ transport
 

@@ -7,8 +7,6 @@ for an export of the clinic, downloads it and counts.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import processes
 from backend_system import CLIENT, BackendSystem
 
 from taperguard import valkey
@@ -53,13 +52,10 @@ def night_of_the_stories(on: date, folder: Path, short_folder: Path) -> Night:
             "TAPERGUARD_BROKER_URL": broker,
             "TAPERGUARD_SIGNING_KEYS": json.dumps({"keys": [system.key.as_dict(private=True)]}),
         }
-        theirs = {k: v for k, v in os.environ.items() if not k.startswith("TAPERGUARD_")}
         out = folder / "out"
         command = [sys.executable, "-m", "taperguard", "report", "run", "--bulk", base]
         command += ["--on", on.isoformat(), "--out", str(out)]
-        done = subprocess.run(
-            command, env=theirs | ours, capture_output=True, text=True, timeout=180, check=False
-        )
+        done = processes.run(command, env=processes.bare_environment() | ours, timeout=180)
     assert done.returncode == 0, done.stderr
     return Night(
         json.loads((out / "report.json").read_text(encoding="utf-8")),
@@ -82,9 +78,11 @@ def _sandbox(on: date, keys: str, data: Path) -> Iterator[str]:
     arguments = ["--port", "0", "--host", "127.0.0.1", "--service-url", keys, "--data", str(data)]
     arguments += ["--today", on.isoformat(), "--patients", "0", "--export-seconds", "0.2"]
     command = [sys.executable, "-u", "-m", "taperguard.sandbox", *arguments]
-    with _ended(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().removeprefix("sandbox EHR: ").strip()
+    process = processes.Heard(command)
+    try:
+        yield process.line().removeprefix("sandbox EHR: ").strip()
+    finally:
+        process.end()
 
 
 @contextmanager
@@ -92,18 +90,12 @@ def _broker(folder: Path) -> Iterator[str]:
     socket, file = folder / "broker.sock", folder / "broker.conf"
     file.write_text(valkey.configuration(socket_file=socket, folder=folder), encoding="utf-8")
     command = [str(valkey.find_server().program), str(file)]
-    with _ended(subprocess.Popen(command, stdout=subprocess.DEVNULL)):
+    process = processes.Kept(command, folder / "broker.log")
+    try:
         until = time.monotonic() + 20
         while not valkey.answers(socket):
             assert time.monotonic() < until, "Valkey did not come up"
             time.sleep(0.05)
         yield f"redis+socket://{socket}"
-
-
-@contextmanager
-def _ended(process: subprocess.Popen[Any]) -> Iterator[subprocess.Popen[Any]]:
-    try:
-        yield process
     finally:
-        process.terminate()
-        process.communicate(timeout=20)
+        process.stop()

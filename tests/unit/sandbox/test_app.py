@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import Heard
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -153,12 +154,10 @@ def test_a_restart_on_the_same_day_tells_nothing_again(
 # --- the process ------------------------------------------------------------------------------
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+def start(*arguments: str) -> Heard:
+    return Heard(
         [sys.executable, "-m", "taperguard.sandbox", *arguments],
-        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
 
@@ -166,8 +165,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 def test_the_process_says_one_line_answers_and_ends_on_term(tmp_path: Path) -> None:
     process = start("--port", "0", "--data", str(tmp_path / "a b"), "--today", "2026-11-23")
     try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
+        line = process.line()
         assert line.startswith("sandbox EHR: http://localhost:")
         address = line.removeprefix("sandbox EHR: ").strip()
         with urllib.request.urlopen(f"{address}/fhir/Patient/alder", timeout=10) as answer:

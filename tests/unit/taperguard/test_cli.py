@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
+import processes
 import pytest
 
 from taperguard import cli
@@ -114,7 +114,5 @@ import taperguard.commands.{command}
 heavy = {{"celery", "kombu", "sqlalchemy", "redis", "fastapi", "uvicorn", "fhir"}}
 sys.exit(", ".join(sorted(heavy & set(sys.modules))) or 0)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
-    )
+    done = processes.run([sys.executable, "-c", script])
     assert (done.returncode, done.stderr) == (0, "")

@@ -6,7 +6,6 @@ import gzip
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +15,8 @@ from typing import Any
 
 import pytest
 from bulk_folder import patient, write
+from processes import Heard
+from processes import run as run_command
 from small_clinic import of_days, write_clinic
 
 from taperguard import cli
@@ -120,15 +121,14 @@ def test_a_run_that_is_killed_goes_on_where_it_was(
         *(sys.executable, "-m", "taperguard", "report", "run", "--on", "2026-11-25"),
         *("--ndjson", str(source)),
     ]
-    process = subprocess.Popen(
+    process = Heard(
         [*command, "--out", str(tmp_path / "out")],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
         env={**os.environ, "TAPERGUARD_DATA": str(data)},
     )
     until(lambda: list(data.glob("reports/*/counts/*.json")), 90, "no bucket was counted")
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.kill()
+    process.communicate(timeout=10)
     assert not (tmp_path / "out").exists()
     (work,) = (data / "reports").iterdir()
     counted = {file: file.stat().st_ino for file in work.glob("counts/*.json")}
@@ -136,14 +136,12 @@ def test_a_run_that_is_killed_goes_on_where_it_was(
     for file, about in kept.items():
         file.write_bytes(b"\0" * about.st_size)
         os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns))
-    second = subprocess.run(
+    second = run_command(
         [*command, "--out", str(tmp_path / "out")],
-        capture_output=True,
-        check=False,
         timeout=120,
         env={**os.environ, "TAPERGUARD_DATA": str(data)},
     )
-    assert second.returncode == 0, second.stderr.decode()
+    assert second.returncode == 0, second.stderr
     assert counted
     assert json.loads(second.stdout)["population"]["patients"] == 411
     assert not work.exists()

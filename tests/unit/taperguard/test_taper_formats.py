@@ -10,7 +10,6 @@ import csv
 import io
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -18,6 +17,7 @@ from decimal import Decimal
 from typing import Any
 
 import pdf_words
+import processes
 import pytest
 
 from taperguard.commands.taper import run
@@ -53,7 +53,7 @@ def test_the_same_plan_gives_the_same_bytes_here_and_in_another_process(output_f
         *(sys.executable, "-m", "taperguard", "taper", "--from-mg", "1"),
         *("--start", "2027-01-04", "--pace", "nardi-2010", "--format", output_format),
     ]
-    elsewhere = subprocess.run(command, capture_output=True, check=True, env={"TZ": "UTC+9"})
+    elsewhere = processes.run(command, text=False, check=True, env={"TZ": "UTC+9"})
     assert elsewhere.stdout == made(output_format)
     assert made(output_format, start="2027-01-05") != elsewhere.stdout
 

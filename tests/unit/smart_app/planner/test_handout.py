@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import tomllib
 from dataclasses import replace
@@ -12,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pdf_words
+import processes
 import pytest
 
 from clinical.follow_up import check_ins
@@ -132,8 +132,8 @@ sys.stdout.buffer.write(handout_pdf(plan(asked), {PAT!r}))
 """
     first = handout_pdf(SHORT, PAT)
     assert handout_pdf(SHORT, PAT) == first
-    elsewhere = subprocess.run(
-        [sys.executable, "-c", again], capture_output=True, check=True, cwd="/", env={"TZ": "UTC+9"}
+    elsewhere = processes.run(
+        [sys.executable, "-c", again], text=False, check=True, cwd="/", env={"TZ": "UTC+9"}
     )
     assert elsewhere.stdout == first
 
