@@ -1,14 +1,15 @@
 """What users did with cards is kept: append-only, once per report, its free text sealed.
 
 A report may come before its card is recorded (cards are recorded by way of the outbox), so it
-holds the card's uuid, which service and which EHR reported, and nothing else of the card;
-`card_outcomes` joins the two. Of several reports about one card all are kept and the latest counts.
+holds the card's uuid and which service and which EHR reported, of the card its EHR and month once
+it is recorded, and nothing else; `card_outcomes` joins the two. Of several reports about one card
+all are kept and the latest counts.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from store.sealing import Sealer
-from store.tables import card_feedback
+from store.tables import card_feedback, cards_shown
 
 
 class Outcome(StrEnum):
@@ -76,9 +77,11 @@ def record(
     keeps the report of another EHR out by sending it first.
     """
     rows: dict[str, tuple[dict[str, Any], Feedback]] = {}
+    cards = _cards(connection, {one.card for one in given}, service, ehr_id)
     for place, one in enumerate(given):
         row = _row(one, service, ehr_id, sealer)
         row |= {"received_at": now, "place": place}
+        row["card_ehr_id"], row["card_month"] = cards.get(one.card, (None, None))
         rows.setdefault(row["fingerprint"], (row, one))
     if connection.dialect.name == "postgresql":
         insert: Any = postgresql.insert(card_feedback)
@@ -104,6 +107,20 @@ def of_card(connection: Connection, card: str, *, sealer: Sealer) -> tuple[Feedb
         sa.select(card_feedback).where(card_feedback.c.card_uuid == card).order_by(*latest_first())
     )
     return tuple(_read(row._mapping, sealer) for row in connection.execute(query))
+
+
+def _cards(
+    connection: Connection, cards: Collection[str], service: str, ehr_id: str | None
+) -> dict[str, tuple[str, str]]:
+    """EHR and month of those cards for which this EHR may report on this service."""
+    query = sa.select(
+        cards_shown.c.card_uuid, cards_shown.c.ehr_id, cards_shown.c.shown_month
+    ).where(cards_shown.c.card_uuid.in_(cards), cards_shown.c.service == service)
+    return {
+        row.card_uuid: (row.ehr_id, row.shown_month)
+        for row in connection.execute(query)
+        if ehr_id in (None, row.ehr_id)
+    }
 
 
 def _row(one: Feedback, service: str, ehr_id: str | None, sealer: Sealer) -> dict[str, Any]:
@@ -151,14 +168,14 @@ def _read(row: Any, sealer: Sealer) -> Feedback:
     )
 
 
-def latest_first(report: sa.FromClause = card_feedback) -> tuple[sa.ColumnElement[Any], ...]:
+def latest_first() -> tuple[sa.ColumnElement[Any], ...]:
     """By when the user acted; at one instant, by when and where in its call it came.
 
     An EHR whose clock is ahead does not win for ever: no report is later than its arrival.
     """
-    acted_at, received_at = report.c.outcome_at, report.c.received_at
+    acted_at, received_at = card_feedback.c.outcome_at, card_feedback.c.received_at
     effective = sa.case((acted_at > received_at, received_at), else_=acted_at)
-    order = (effective, received_at, report.c.place, report.c.fingerprint)
+    order = (effective, received_at, card_feedback.c.place, card_feedback.c.fingerprint)
     return tuple(column.desc() for column in order)
 
 

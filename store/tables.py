@@ -62,8 +62,28 @@ card_feedback = sa.Table(
     sa.Column("received_at", UtcDateTime, nullable=False),
     sa.Column("place", sa.Integer, nullable=False),
     sa.Column("ehr_id", sa.String(64), nullable=True),
+    sa.Column("card_ehr_id", sa.String(64), nullable=True),
+    sa.Column("card_month", sa.String(7), nullable=True),
 )
 sa.Index("card_feedback_card", card_feedback.c.card_uuid)
+sa.Index("card_feedback_month", card_feedback.c.card_ehr_id, card_feedback.c.card_month)
+sa.Index(
+    "card_feedback_unbound",
+    card_feedback.c.ehr_id,
+    sqlite_where=card_feedback.c.card_month.is_(None),
+    postgresql_where=card_feedback.c.card_month.is_(None),
+)
+
+card_months = sa.Table(
+    "card_months",
+    metadata,
+    sa.Column("ehr_id", sa.String(64), primary_key=True),
+    sa.Column("month", sa.String(7), primary_key=True),
+    sa.Column("cards", sa.Integer, nullable=False),
+    sa.Column("reports", sa.Integer, nullable=False),
+    sa.Column("enough_patients", sa.Integer, nullable=False),
+    sa.Column("counted", sa.JSON, nullable=False),
+)
 
 smart_launches = sa.Table(
     "smart_launches",

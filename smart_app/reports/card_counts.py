@@ -84,19 +84,25 @@ class Counts:
     reasons: tuple[Reason, ...]
 
 
+def enough_patients() -> int:
+    """So many patients behind a number are enough to tell it."""
+    return measure_rules().small_cell
+
+
 class _Tally:
-    """Cards and patients, by what became of the cards."""
+    """Cards and patients, by what became of the cards; patients until they are enough."""
 
     def __init__(self) -> None:
         self.cards: Counter[str] = Counter()
         self.patients: defaultdict[str, set[str]] = defaultdict(set)
 
-    def add(self, name: str, cards: int, patients: set[str]) -> None:
-        self.cards[name] += cards
-        self.patients[name] |= patients
+    def add(self, name: str, one: Shown) -> None:
+        self.cards[name] += one.cards
+        if self.few(name):
+            self.patients[name] |= one.patients
 
     def few(self, name: str) -> bool:
-        return len(self.patients[name]) < measure_rules().small_cell
+        return len(self.patients[name]) < enough_patients()
 
     def line(self, key: str, label: str) -> Line:
         numbers = {name: self.cards[name] for name in FIELDS}
@@ -113,13 +119,13 @@ def counted(rows: Iterable[Shown], months: Iterable[str], reasons: Mapping[str, 
     why = _Tally()
     for month in months:
         tallies["month"][month] = _Tally()
-    for one, patients in _alike(rows):
+    for one in rows:
         for name in ("shown", _field(one.outcome)):
-            total.add(name, one.cards, patients)
+            total.add(name, one)
             for split, key in _places(one):
-                tallies[split][key].add(name, one.cards, patients)
+                tallies[split][key].add(name, one)
         if one.outcome is Outcome.OVERRIDDEN:
-            why.add(_reason(one.reason, reasons), one.cards, patients)
+            why.add(_reason(one.reason, reasons), one)
     if not why.cards:
         why.cards[NONE] = 0  # an empty list would tell that no card was overridden
     return Counts(
@@ -147,23 +153,6 @@ def label_of(split: str, key: str) -> str:
     if split == "severity":
         return Severity(key).word if key in set(Severity) else key
     return {"hook": _HOOKS, "role": _ROLES}.get(split, {}).get(key, key)
-
-
-def _alike(rows: Iterable[Shown]) -> Iterator[tuple[Shown, set[str]]]:
-    """Cards that differ in nothing but their patient, together: a year of them is a few hundred."""
-    cards: Counter[tuple[object, ...]] = Counter()
-    patients: defaultdict[tuple[object, ...], set[str]] = defaultdict(set)
-    first: dict[tuple[object, ...], Shown] = {}
-    for one in rows:
-        key: tuple[object, ...] = (
-            *(one.month, one.checks, one.severity, one.hook, one.user_role),
-            *(one.rules_version, one.outcome, one.reason),
-        )
-        cards[key] += one.cards
-        patients[key].add(one.patient)
-        first.setdefault(key, one)
-    for key, one in first.items():
-        yield replace(one, cards=cards[key]), patients[key]
 
 
 def _field(outcome: Outcome | None) -> str:
@@ -197,7 +186,7 @@ def _reason(reason: str | None, ours: Mapping[str, str]) -> str:
 
 def shareable(counts: Counts) -> Counts:
     """The same without small numbers and without those that would give them away."""
-    smallest = measure_rules().small_cell
+    smallest = enough_patients()
     table = _Table(counts)
     closed = closed_cells(table.cells.values(), table.sums, smallest)
 

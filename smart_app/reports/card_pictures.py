@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from smart_app.planner.svg import Svg
+from smart_app.planner.svg import Svg, text_width
 from smart_app.reports.card_counts import Line
 from smart_app.reports.words import WITHHELD, Number, count, is_shown, most, some
 
@@ -18,6 +18,8 @@ PARTS = (
 """The parts of a bar from its beginning, and what they are called."""
 
 _ROW, _BAR = 58, 14
+_STARTS = (0.0, 0.3, 0.63, 1.0)
+"""Where the words of each part begin along the bar: longer words have more room."""
 
 
 def outcome_bars(key: str, lines: Sequence[Line], width: int) -> Markup:
@@ -40,10 +42,11 @@ def outcome_bars(key: str, lines: Sequence[Line], width: int) -> Markup:
             part = length * most(getattr(one, name)) / max(most(one.shown), 1)
             _fill(svg, (x, y + 19, part, _BAR), name, key)
             x += part
-        for third, (name, words) in enumerate(PARTS):
-            x = 4 + third * length / len(PARTS)
+        for (name, words), begin, end in zip(PARTS, _STARTS, _STARTS[1:], strict=False):
+            x = 4 + begin * length
             _fill(svg, (x, y + 39, 9, 9), name, key)
-            svg.text(x + 13, y + 47, f"{count(getattr(one, name))} {words}", "")
+            room = (end - begin) * length - 13 - text_width(f" {words}")
+            svg.text(x + 13, y + 47, f"{_brief(getattr(one, name), room)} {words}", "")
     said = "; ".join(f"{one.label}: {in_words(one)}" for one in lines)
     return svg.done(key, "What became of the cards, by check", f"{said}.")
 
@@ -86,6 +89,16 @@ def _cards(number: Number) -> str:
     return "1 card" if number == 1 else f"{count(number)} cards"
 
 
+def _brief(number: Number, room: float) -> str:
+    """The number, or thousands where it is wider than the room: in full it stands in the table."""
+    words = count(number)
+    if not isinstance(number, int) or number < 1000 or text_width(words) <= room:
+        return words
+    tenths = (number + 50) // 100
+    is_small = tenths < 100
+    return f"{tenths // 10}.{tenths % 10}k" if is_small else f"{(number + 500) // 1000}k"
+
+
 def _is_whole(one: Line) -> bool:
     return all(is_shown(getattr(one, name)) for name in ("shown", *(name for name, _ in PARTS)))
 
@@ -105,7 +118,7 @@ def _column(svg: Svg, at: tuple[float, float, float], one: Line, tallest: int, k
             part = _PLOT * most(getattr(one, name)) / tallest
             y -= part
             _fill(svg, (x, y, width, part), name, key)
-    words = count(one.shown) if is_shown(one.shown) else "<11"
+    words = _brief(one.shown, width) if is_shown(one.shown) else "<11"
     svg.text(x + width / 2, base - height - 5, words, "strong halo", "middle")
 
 

@@ -14,7 +14,7 @@ from smart_app.reports.card_counts import FIELDS, SPLITS, Counts, Line, label_of
 from smart_app.reports.card_pictures import in_words, outcome_bars, outcome_months
 from smart_app.reports.links import Choice
 from smart_app.reports.pictures import NARROW, WIDE
-from smart_app.reports.words import Number, count, is_shown, plural
+from smart_app.reports.words import Number, count, is_shown
 
 MONTHS = 12
 """So many months are looked at, the last one included."""
@@ -276,7 +276,7 @@ def _most_overridden(checks: Sequence[Line]) -> str:
     answered = answers[first]
     return (
         f"Overridden most often: {first.label}, {count(first.overridden)} of "
-        f"{plural(answered, 'answered card')} ({share(first.overridden, answered)})."
+        f"{_so_many(answered, 'answered card')} ({share(first.overridden, answered)})."
     )
 
 
@@ -293,8 +293,13 @@ def _why(counts: Counts) -> str:
     overridden = counts.total.overridden
     whose = "the overridden cards"
     if isinstance(overridden, int):
-        whose = plural(overridden, "overridden card")
+        whose = _so_many(overridden, "overridden card")
     return f"Of {whose}. What prescribers wrote in their own words is kept sealed and not shown."
+
+
+def _so_many(number: int, what: str) -> str:
+    """As in "1 answered card" and "1,916 answered cards"."""
+    return f"{count(number)} {what}{'' if number == 1 else 's'}"
 
 
 def _int(number: Number) -> int:

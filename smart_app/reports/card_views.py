@@ -15,7 +15,7 @@ from starlette.responses import Response
 from ehr.decode import pretty
 from smart_app.collaborators import Collaborators
 from smart_app.reports import reader
-from smart_app.reports.card_counts import NONE, Counts, counted, shareable
+from smart_app.reports.card_counts import NONE, Counts, counted, enough_patients, shareable
 from smart_app.reports.card_presenter import (
     Asked,
     CardFilter,
@@ -28,7 +28,7 @@ from smart_app.reports.links import Links
 from smart_app.reports.pages import Pages
 from smart_app.reports.reader import Reader
 from smart_app.reports.roles import Role
-from store import card_outcomes
+from store import card_months, card_outcomes
 from store.card_outcomes import Shown
 from store.database import reading
 
@@ -114,10 +114,10 @@ class CardDesk:
         months = months_until(today, is_whole=is_whole)
 
         def read() -> tuple[tuple[str, ...], tuple[Shown, ...], int]:
+            rows = card_months.of_ehr(
+                self._door.engine, who.ehr.id, months, enough_patients=enough_patients()
+            )
             with reading(self._door.engine) as connection:
-                rows = card_outcomes.of_ehr(
-                    connection, who.ehr.id, first_month=months[0], last_month=months[-1]
-                )
                 return months, rows, card_outcomes.cards_reported_in_vain(connection, who.ehr.id)
 
         return await run_in_threadpool(read)

@@ -25,7 +25,7 @@ DISPLAYS = {
 }
 
 
-def shown(**told: Any) -> Shown:
+def shown(*, patient: str = "1", **told: Any) -> Shown:
     """A card of high-dose that a practitioner saw in November before signing; nobody answered."""
     usual: dict[str, Any] = {
         "month": "2026-11",
@@ -36,7 +36,7 @@ def shown(**told: Any) -> Shown:
         "rules_version": "2026.11",
         "outcome": None,
         "reason": None,
-        "patient": "1",
+        "patients": frozenset({patient}),
         "cards": 1,
     }
     return Shown(**(usual | told))

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from ehr.seal import Sealer
-from store import card_memory, card_outcomes, cards_shown, feedback
+from store import card_memory, card_months, card_outcomes, cards_shown, feedback
 from store.card_memory import Whose
 from store.card_outcomes import IN_WORDS_ONLY, Shown
 from store.cards_shown import CardsShown, ShownCard
@@ -20,6 +20,7 @@ from store.feedback import Feedback, Outcome, OverrideReason
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TODAY = NOON.date()
 MINUTE = timedelta(minutes=1)
+ALL_MONTHS = tuple(f"2026-{month:02}" for month in range(1, 13))
 CARD, OTHER, SUGGESTION = (f"00000000-0000-4000-8000-00000000000{n}" for n in range(3))
 SAFETY, REVIEW = "clonazepam-safety", "clonazepam-review"
 OURS = "https://taperguard.org/fhir/CodeSystem/override-reasons"
@@ -63,17 +64,15 @@ class Kept:
         with writing(self.store) as connection:
             feedback.record(connection, service, given, sealer=self.sealer, now=now, ehr_id=ehr_id)
 
-    def of(
-        self, ehr_id: str = "north", first: str = "2026-01", last: str = "2026-12"
-    ) -> list[Shown]:
-        with reading(self.store) as connection:
-            found = card_outcomes.of_ehr(connection, ehr_id, first_month=first, last_month=last)
+    def of(self, ehr_id: str = "north", months: Iterable[str] = ALL_MONTHS) -> list[Shown]:
+        found = card_months.of_ehr(self.store, ehr_id, tuple(months), enough_patients=11)
         return sorted(found, key=lambda one: (one.month, one.outcome or "", one.reason or ""))
 
     def outcomes(self, ehr_id: str = "north") -> list[tuple[str | None, str | None, int]]:
         return [(one.outcome, one.reason, one.cards) for one in self.of(ehr_id)]
 
     def in_vain(self, ehr_id: str = "north") -> int:
+        card_outcomes.bind_reports(self.store, ehr_id)
         with reading(self.store) as connection:
             return card_outcomes.cards_reported_in_vain(connection, ehr_id)
 
@@ -91,7 +90,7 @@ def test_a_card_tells_its_month_checks_severity_hook_role_and_rules(kept: Kept) 
     kept.show(CARD, "opioid-together", "high-dose")
     kept.report(OVERRIDDEN)
     (one,) = kept.of()
-    assert replace(one, patient="") == Shown(
+    assert replace(one, patients=frozenset()) == Shown(
         month="2026-11",
         checks=("opioid-together", "high-dose"),
         severity="warning",
@@ -100,7 +99,7 @@ def test_a_card_tells_its_month_checks_severity_hook_role_and_rules(kept: Kept) 
         rules_version="2026.11",
         outcome=Outcome.OVERRIDDEN,
         reason=f"{OURS}|will-monitor",
-        patient="",
+        patients=frozenset(),
         cards=1,
     )
 
@@ -110,14 +109,22 @@ def test_a_card_that_nobody_answered_has_no_outcome(kept: Kept) -> None:
     assert kept.outcomes() == [(None, None, 1)]
 
 
-def test_cards_that_agree_in_everything_are_counted_together_and_patients_apart(
+def test_cards_that_agree_in_everything_are_counted_together_with_their_patients(
     kept: Kept,
 ) -> None:
-    """Two cards of one patient, one of another: two lines, of 2 and 1."""
+    """Two cards of one patient, one of another: three cards of two patients."""
     for number, patient in enumerate(("1", "1", "2")):
         kept.show(f"00000000-0000-4000-8000-00000000010{number}", patient=patient)
-    assert sorted(one.cards for one in kept.of()) == [1, 2]
-    assert len({one.patient for one in kept.of()}) == 2
+    (one,) = kept.of()
+    assert (one.cards, len(one.patients)) == (3, 2)
+
+
+def test_of_many_patients_no_more_are_told_than_are_enough(kept: Kept) -> None:
+    """Thirteen cards of thirteen patients: eleven of them are told."""
+    for number in range(13):
+        kept.show(f"00000000-0000-4000-8000-0000000001{number:02}", patient=str(number))
+    (one,) = kept.of()
+    assert (one.cards, len(one.patients)) == (13, 11)
 
 
 def test_a_report_before_its_card_counts_when_the_card_comes(kept: Kept) -> None:
@@ -158,7 +165,7 @@ def test_only_the_months_that_are_asked_for_are_told(kept: Kept) -> None:
     days = (date(2026, 10, 31), date(2026, 11, 1), date(2026, 11, 30), date(2026, 12, 1))
     for number, day in enumerate(days):
         kept.show(f"00000000-0000-4000-8000-00000000010{number}", on=day)
-    assert [one.cards for one in kept.of(first="2026-11", last="2026-11")] == [2]
+    assert [one.cards for one in kept.of(months=["2026-11"])] == [2]
     assert [one.month for one in kept.of()] == ["2026-10", "2026-11", "2026-12"]
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Engine
 
 from store import migrate
 from store.database import UnusableDatabaseUrl, make_engine, writing
-from store.tables import cards_shown, metadata
+from store.tables import card_feedback, cards_shown, metadata
 
 
 def test_the_code_and_the_migrations_describe_the_same_tables(store: Engine) -> None:
@@ -50,6 +50,45 @@ def test_a_card_that_was_shown_before_roles_and_months_were_kept_gets_its_month_
     with store.connect() as connection:
         row = connection.execute(cards_shown.select()).one()
     assert (row.shown_month, row.user_role, row.shown_at) == ("2026-11", None, midnight)
+
+
+def test_reports_of_before_know_their_card_after_the_upgrade_and_lose_it_by_the_downgrade(
+    store: Engine,
+) -> None:
+    """A report of the card's EHR, one of nobody, one of another EHR, one to another service."""
+    at = datetime.fromisoformat("2026-11-23T12:00:00+00:00")
+    card: dict[str, Any] = dict.fromkeys(
+        ("hook_instance", "hook", "patient_fingerprint", "severity", "rules_version"), "x"
+    )
+    card |= {"card_uuid": "c", "service": "s", "ehr_id": "north", "checks": []}
+    card |= {"shown_at": at, "recorded_at": at, "shown_month": "2026-11"}
+    report = {"card_uuid": "c", "outcome": "accepted", "accepted_suggestions": [], "place": 0}
+    report |= {"outcome_at": at, "received_at": at}
+    reports = [
+        {**report, "fingerprint": ehr_id or "nobody", "service": "s", "ehr_id": ehr_id}
+        for ehr_id in ("north", None, "south")
+    ]
+    reports.append({**report, "fingerprint": "elsewhere", "service": "t", "ehr_id": "north"})
+    with writing(store) as connection:
+        connection.execute(cards_shown.insert(), card)
+        connection.execute(card_feedback.insert(), reports)
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        migrate.command.downgrade(config, "0007")
+        names = {it["name"] for it in sa.inspect(connection).get_columns("card_feedback")}
+        assert not names & {"card_month", "card_ehr_id"}
+    assert migrate.upgrade(store) is True
+    with store.connect() as connection:
+        bound = {
+            row.fingerprint: (row.card_ehr_id, row.card_month)
+            for row in connection.execute(card_feedback.select())
+        }
+    assert bound == {
+        "north": ("north", "2026-11"),
+        "nobody": ("north", "2026-11"),
+        "south": (None, None),
+        "elsewhere": (None, None),
+    }
 
 
 def test_an_empty_database_is_not_at_head(tmp_path: Path) -> None:

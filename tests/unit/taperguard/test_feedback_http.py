@@ -20,8 +20,8 @@ from starlette.testclient import TestClient
 from cds_hooks import door
 from cds_hooks.caller import Caller, NotTrusted
 from ehr import log
-from store.card_outcomes import Shown, of_ehr
-from store.database import reading
+from store.card_months import of_ehr
+from store.card_outcomes import Shown
 from store.feedback import Outcome
 from taperguard import doors, limits, wiring
 from taperguard.app import create_app
@@ -107,9 +107,7 @@ ORDER = cds.request(
 
 
 def shown(house: wiring.House) -> list[Shown]:
-    with reading(house.engine) as connection:
-        found = of_ehr(connection, "sandbox", first_month="2026-11", last_month="2026-11")
-    return list(found)
+    return list(of_ehr(house.engine, "sandbox", ["2026-11"], enough_patients=11))
 
 
 def called_by(house: wiring.House, ehr_id: str | None) -> TestClient:

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import random
+from collections import defaultdict
+from dataclasses import replace
+
+import pytest
 from shown_cards import DISPLAYS, HL7, OWN, of_patients, shown
 
-from smart_app.reports.card_counts import FIELDS, Counts, Line, counted, shareable
+from smart_app.reports.card_counts import (
+    FIELDS,
+    Counts,
+    Line,
+    counted,
+    enough_patients,
+    shareable,
+)
 from smart_app.reports.words import FEW, WITHHELD
 from store.card_outcomes import IN_WORDS_ONLY
 from store.feedback import Outcome
@@ -83,6 +95,41 @@ def test_reasons_are_told_by_our_words_and_never_by_those_of_the_ehr() -> None:
         ("The benefit outweighs the risk for this patient", 3),
         ("A code of the EHR's own", 2),
     ]
+
+
+@pytest.mark.parametrize("cards", [8, 40, 300])
+def test_groups_that_name_only_enough_patients_tell_what_single_cards_tell(cards: int) -> None:
+    """Number for number, also which of them have fewer than 11 patients behind, and the files."""
+    chance = random.Random(cards)  # noqa: S311
+    singly = [
+        shown(
+            patient=str(chance.randrange(30)),
+            month=chance.choice(("2026-10", "2026-11")),
+            checks=chance.choice(((), ("high-dose",), ("high-dose", "opioid-together"))),
+            user_role=chance.choice(("Practitioner", None)),
+            outcome=chance.choice((ACCEPTED, OVERRIDDEN, None)),
+        )
+        for _ in range(cards)
+    ]
+    alike = defaultdict(list)
+    for one in singly:
+        alike[replace(one, patients=frozenset())].append(*one.patients)
+    groups = [
+        replace(
+            one, cards=len(patients), patients=frozenset(sorted(set(patients))[: enough_patients()])
+        )
+        for one, patients in alike.items()
+    ]
+    told, told_singly = count(*groups), count(*singly)
+    assert told == told_singly
+    assert few(told) == few(told_singly)
+    assert shareable(told) == shareable(told_singly)
+
+
+def few(counts: Counts) -> list[object]:
+    """What has fewer than 11 patients behind it, in the order of the lines."""
+    lines = [counts.total, *(line for split in counts.lines.values() for line in split)]
+    return [*(line.few for line in lines), *(reason.few for reason in counts.reasons)]
 
 
 # --- the form to pass on ------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from shown_cards import DISPLAYS, OWN, of_patients, shown
 
+from smart_app.planner.svg import text_width
 from smart_app.reports.card_counts import counted, shareable
 from smart_app.reports.card_pictures import outcome_bars, outcome_months
 from smart_app.reports.card_presenter import Asked, CardFilter, cards_view, months_until, share
@@ -184,3 +185,46 @@ def test_every_month_has_its_column_and_number_and_january_its_year() -> None:
     root = drawn(outcome_months("a", lines, WIDE, None))
     words = [text.text for text in root.iter(f"{SVG}text")]
     assert words == ["4", "Dec", "2025", "0", "Jan", "2026", "2", "Feb"]
+
+
+@pytest.mark.parametrize(
+    ("cards", "wide", "narrow"),
+    [
+        (980, "980", "980"),
+        (1204, "1,204", "1.2k"),
+        (9960, "9,960", "10k"),
+        (41_667, "42k", "42k"),
+    ],
+)
+def test_over_a_narrow_column_a_large_number_stands_in_thousands(
+    cards: int, wide: str, narrow: str
+) -> None:
+    """12 columns share 472 or 348: 33 or 23 each, less the gaps; a figure takes about 6."""
+    months = (*MONTHS, "2026-12")
+    lines = counted([shown(month=it, cards=cards) for it in months], months, DISPLAYS)
+    for width, said in ((WIDE, wide), (NARROW, narrow)):
+        root = drawn(outcome_months("a", lines.lines["month"], width, None))
+        words = [str(text.text) for text in root.iter(f"{SVG}text")]
+        assert words.count(said) == 12
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("cards", [9, 12_345, 153_220])
+def test_what_stands_below_a_bar_ends_before_the_next_words_and_the_picture(
+    width: int, cards: int
+) -> None:
+    """Also in a clinic with hundreds of thousands of cards."""
+    rows = [shown(cards=cards, outcome=outcome) for outcome in (ACCEPTED, OVERRIDDEN, None)]
+    (high,) = counted(rows, MONTHS, DISPLAYS).lines["check"]
+    below = list(drawn(outcome_bars("a", [high], width)).iter(f"{SVG}text"))[2:]
+    begins = [float(it.attrib["x"]) for it in below]
+    ends = [begin + text_width(str(it.text)) for begin, it in zip(begins, below, strict=True)]
+    assert len(below) == 3
+    assert all(end <= begin for end, begin in zip(ends, [*begins[1:], width], strict=True))
+
+
+def test_large_numbers_in_sentences_have_their_thousands_apart() -> None:
+    """1,500 overridden of 2,500 answered."""
+    view = view_of([shown(cards=1000, outcome=ACCEPTED), shown(cards=1500, outcome=OVERRIDDEN)])
+    assert view.by_check_lead.endswith("High dose, 1,500 of 2,500 answered cards (60 %).")
+    assert view.reasons_lead.startswith("Of 1,500 overridden cards. ")
