@@ -55,17 +55,20 @@ def put(
     """Write one letter, due at once; its id. It is kept when the caller's transaction is."""
     letter_id = uuid.uuid4().hex
     plain = json.dumps(payload, allow_nan=False, separators=(",", ":")).encode()
-    connection.execute(
-        sa.insert(outbox).values(
-            id=letter_id,
-            kind=kind,
-            payload=sealer.seal(plain, _about(letter_id, kind)),
-            created_at=now,
-            next_attempt_at=now,
-            attempts=0,
-        )
-    )
+    letter = {
+        "id": letter_id,
+        "kind": kind,
+        "payload": sealer.seal(plain, _about(letter_id, kind)),
+        "created_at": now,
+        "next_attempt_at": now,
+        "attempts": 0,
+    }
+    connection.execute(_PUT, letter)
     return letter_id
+
+
+_PUT = sa.insert(outbox)
+# The statements of every letter's way are made once: to make one takes as long as to run it.
 
 
 def get(connection: Connection, letter_id: str, *, lock: bool = False) -> Letter | None:
@@ -77,28 +80,35 @@ def get(connection: Connection, letter_id: str, *, lock: bool = False) -> Letter
 
 def due(connection: Connection, now: datetime, limit: int = 100) -> list[Letter]:
     """Letters to post now, the longest due first."""
-    query = (
-        sa.select(outbox)
-        .where(outbox.c.done_at.is_(None), outbox.c.next_attempt_at <= now)
-        .order_by(outbox.c.next_attempt_at, outbox.c.id)
-        .limit(limit)
-    )
-    return [Letter(**row._mapping) for row in connection.execute(query)]
+    rows = connection.execute(_DUE, {"at": now, "most": limit})
+    return [Letter(**row._mapping) for row in rows]
+
+
+_DUE = (
+    sa.select(outbox)
+    .where(outbox.c.done_at.is_(None), outbox.c.next_attempt_at <= sa.bindparam("at"))
+    .order_by(outbox.c.next_attempt_at, outbox.c.id)
+    .limit(sa.bindparam("most"))
+)
 
 
 def claim(connection: Connection, letter: Letter, *, until: datetime) -> bool:
     """Take the letter for one posting; False when another relay was faster."""
-    taken = connection.execute(
-        sa.update(outbox)
-        .where(
-            outbox.c.id == letter.id,
-            outbox.c.done_at.is_(None),
-            outbox.c.attempts == letter.attempts,
-            outbox.c.next_attempt_at == letter.next_attempt_at,
-        )
-        .values(next_attempt_at=until, attempts=letter.attempts + 1)
+    seen = {"letter": letter.id, "tried": letter.attempts, "was_due_at": letter.next_attempt_at}
+    claimed = {"until": until, "tries": letter.attempts + 1}
+    return connection.execute(_CLAIM, seen | claimed).rowcount == 1
+
+
+_CLAIM = (
+    sa.update(outbox)
+    .where(
+        outbox.c.id == sa.bindparam("letter"),
+        outbox.c.done_at.is_(None),
+        outbox.c.attempts == sa.bindparam("tried"),
+        outbox.c.next_attempt_at == sa.bindparam("was_due_at"),
     )
-    return taken.rowcount == 1
+    .values(next_attempt_at=sa.bindparam("until"), attempts=sa.bindparam("tries"))
+)
 
 
 def give_back(connection: Connection, letter: Letter) -> None:
@@ -116,7 +126,14 @@ def give_back(connection: Connection, letter: Letter) -> None:
 
 def mark_posted(connection: Connection, letter_id: str, now: datetime) -> None:
     """The broker took the letter. It stays due after its lease until it is done."""
-    connection.execute(sa.update(outbox).where(outbox.c.id == letter_id).values(posted_at=now))
+    connection.execute(_MARK_POSTED, {"letter": letter_id, "at": now})
+
+
+_MARK_POSTED = (
+    sa.update(outbox)
+    .where(outbox.c.id == sa.bindparam("letter"))
+    .values(posted_at=sa.bindparam("at"))
+)
 
 
 def postpone(connection: Connection, letter_id: str, until: datetime) -> None:
