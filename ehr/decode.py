@@ -36,7 +36,7 @@ def decode(raw: bytes) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError, ValueError):
         # The decoder's own message can quote the input, which is patient data.
         raise NotJson("the body is not valid JSON") from None
-    if raw.count(b"[") + raw.count(b"{") > MOST_LEVELS and _is_deep(raw):
+    if _is_deep(raw):
         raise NotJson(_TOO_DEEP)
     return value
 
@@ -49,13 +49,15 @@ def _is_deep(raw: bytes) -> bool:
     away, and the answer is no. Who hides depth behind such texts meets the decoder's own limit.
     """
     brackets = raw.translate(None, _ALL_BUT_BRACKETS)
+    if len(brackets) <= 2 * MOST_LEVELS:
+        return False
     for _ in range(MOST_LEVELS):
         # A mark in their place, or "{[]}" would lose two levels at once.
         fewer = brackets.replace(b"[]", b".").replace(b"{}", b".").replace(b".", b"")
         if len(fewer) == len(brackets):
             return False
         brackets = fewer
-    return True
+    return bool(brackets)
 
 
 def encode(value: object) -> bytes:

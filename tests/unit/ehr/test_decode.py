@@ -70,3 +70,11 @@ def test_a_fraction_keeps_its_digits() -> None:
 def test_what_is_no_json_is_refused_without_a_word_of_it(raw: bytes) -> None:
     with pytest.raises(NotJson, match=r"^the body is not valid JSON$"):
         decode(raw)
+
+
+def test_as_many_levels_as_are_allowed_may_stand_beside_others():
+    deep, one_more = (b"[" * levels + b"]" * levels for levels in (99, 100))
+    beside = b"[" + b",".join([b"{}"] * 50) + b","
+    decode(beside + deep + b"]")
+    with pytest.raises(NotJson):
+        decode(beside + one_more + b"]")
