@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 
 from clinical.dosing.timing_words import NUMBER_WORDS
 from clinical.knowledge import document
@@ -32,6 +32,7 @@ def said_twice(first: str) -> str:
     return rf"(?:\s*\(\s*(?P<again_{first}>{NUMBER}(?:{_TO}{NUMBER})?)\s*\))?"
 
 
+@lru_cache(maxsize=2048)
 def value(words: str) -> Fraction | None:
     """A number as written; None when it is zero, or no number ("1/0")."""
     said = re.sub(r"(?<=\S)(\s+of)?(\s+an?)?$", "", words.strip())
@@ -46,6 +47,7 @@ def value(words: str) -> Fraction | None:
     return sum((one for one in values if one), Fraction(0)) or None
 
 
+@lru_cache(maxsize=2048)
 def bounds(words: str) -> tuple[Fraction, Fraction] | None:
     """One number, or a range, as low and high; None when it falls, is too wide or no number."""
     one = value(words) if re.fullmatch(NUMBER, words) else None
