@@ -160,7 +160,9 @@ async def _guarded(
     try:
         return await work(request, await given.trust(request), given)
     except CannotTell:
-        return _again("Nothing was checked: who calls cannot be told at the moment. Call again later.")
+        return _again(
+            "Nothing was checked: who calls cannot be told at the moment. Call again later."
+        )
     except NotTrusted:
         return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
     except BadRequest as error:

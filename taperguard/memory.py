@@ -33,6 +33,9 @@ UNREGISTERED = "unregistered"
 RECALL_SECONDS = 0.25
 """So long a hook waits for what was settled: half of what the specification gives an answer."""
 
+WORKS, IDLE = "impatient", "impatient, idle"
+"""What its threads are called: by the first one sees what hangs."""
+
 _REST_SECONDS = 5.0
 _MOST_AT_ONCE = 64
 
@@ -90,26 +93,27 @@ class Impatient:
         except IndexError:
             hands = SimpleQueue()
             # A daemon: what hangs does not keep the process alive.
-            threading.Thread(
-                target=self._serve, args=(hands,), name="impatient", daemon=True
-            ).start()
+            threading.Thread(target=_serve, args=(hands,), name=IDLE, daemon=True).start()
 
         def run() -> None:
+            thread = threading.current_thread()
+            thread.name = WORKS
             result = _outcome(work)
+            thread.name = IDLE
             self._idle.append(hands)
             self._slots.release()
             said.put(result)
 
         hands.put(run)
 
-    @staticmethod
-    def _serve(hands: _Hands) -> None:
-        while True:
-            hands.get()()
-
 
 _Hands = SimpleQueue[Callable[[], None]]
 """What a waiting thread is given to do."""
+
+
+def _serve(hands: _Hands) -> None:
+    while True:
+        hands.get()()
 
 
 def _outcome(work: Callable[[], _Found]) -> Callable[[], _Found]:

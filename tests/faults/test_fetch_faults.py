@@ -26,7 +26,7 @@ from bulk_ehr import Answer, Asked
 from paged_ehr import PATIENT, PagedEhr
 from starlette.testclient import TestClient
 
-from taperguard import settings, wiring
+from taperguard import memory, settings, wiring
 from taperguard.app import create_app
 
 SAFETY = "/cds-services/clonazepam-safety"
@@ -278,4 +278,4 @@ def test_everything_down_at_once_still_gives_a_card_in_time(
     for words in (LATE, "could not be looked up"):
         assert words in whys(body)
     # What came too late goes on behind us, and ends before its database does.
-    until(lambda: all(it.name != "impatient" for it in threading.enumerate()), 20)
+    until(lambda: all(it.name != memory.WORKS for it in threading.enumerate()), 20)

@@ -72,7 +72,7 @@ def client(
     assert answer.status_code == 200
     yield client
     # What came too late goes on behind us, and ends before its database does.
-    until(lambda: all(it.name != "impatient" for it in threading.enumerate()), 20)
+    until(lambda: all(it.name != memory.WORKS for it in threading.enumerate()), 20)
 
 
 def asked(client: TestClient, request: dict[str, Any]) -> tuple[Any, float]:
