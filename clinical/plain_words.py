@@ -18,9 +18,12 @@ _DAY = re.compile(r"(?<![\w/.-])(\d{4})-(\d\d)-(\d\d)(?![\w-])")
 _RECORD = re.compile(r"\bMedication(?:Request|Statement|Dispense|Order)/[^\s,:;()]+")
 
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
 def day(of: date) -> str:
     """For example "4 Jan 2027"."""
-    return f"{of.day} {of:%b} {of.year:04d}"
+    return f"{of.day} {_MONTHS[of.month - 1]} {of.year:04d}"
 
 
 def sentence(words: str) -> str:
