@@ -21,7 +21,10 @@ _Meaning = TypeVar("_Meaning")
 
 
 class ReadOnce(Generic[_Meaning]):
-    """A reader of JSON whose answer depends on that JSON alone and is never changed after."""
+    """A reader of JSON whose answer depends on that JSON, and on what is shipped, alone.
+
+    What a site can set is none of that. Nobody changes an answer.
+    """
 
     def __init__(self, read: Callable[[Any], _Meaning]) -> None:
         self._read = read

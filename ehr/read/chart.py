@@ -26,6 +26,7 @@ from ehr.read.medications import (
     MEDICATION_RECORDS,
     Lookup,
     medication_record,
+    priors_of,
     record_for_checks,
     source_of,
 )
@@ -94,7 +95,8 @@ def read_chart(resources: Resources, on: date, *, for_checks: bool = False) -> C
     """The patient's facts on a day: what has passed by then is not present.
 
     Never raises: what cannot be read becomes a gap or a note. `for_checks` leaves out the records
-    of drugs that no check looks at: most of a medication list, and nothing is said of them.
+    of drugs that no check looks at, where no other record depends on them: most of a medication
+    list, and nothing is said of them.
     """
     weight_kg = latest_weight_kg(resources.by_type.get("Observation", ()))
     drafts = []
@@ -137,13 +139,17 @@ def read_chart(resources: Resources, on: date, *, for_checks: bool = False) -> C
 def _medications(
     resources: Resources, weight_kg: Fraction | None, *, for_checks: bool
 ) -> Iterator[MedicationRecord]:
-    for kind in MEDICATION_RECORDS:
-        for resource in resources.by_type.get(kind, ()):
-            lookup = lookup_in(resources, resource)
-            if not for_checks:
-                yield medication_record(resource, lookup, every_dose=False, weight_kg=weight_kg)
-            elif (it := record_for_checks(resource, lookup, weight_kg=weight_kg)) is not None:
-                yield it
+    listed = [it for kind in MEDICATION_RECORDS for it in resources.by_type.get(kind, ())]
+    drafted = [draft.resource for draft in resources.drafts]
+    priors = frozenset(key for it in (*listed, *drafted) for key in priors_of(it))
+    for resource in listed:
+        lookup = lookup_in(resources, resource)
+        if not for_checks:
+            yield medication_record(resource, lookup, every_dose=False, weight_kg=weight_kg)
+            continue
+        record = record_for_checks(resource, lookup, priors, weight_kg=weight_kg)
+        if record is not None:
+            yield record
 
 
 def lookup_in(resources: Resources, holder: Resource) -> Lookup:

@@ -43,7 +43,7 @@ def drug_description(resource: dict[str, Any], lookup: Lookup) -> DrugDescriptio
     """
     plain = resource.get("medicationCodeableConcept")
     if isinstance(plain, dict) and plain and _ELSEWHERE.isdisjoint(resource):
-        return DrugDescription(codes_of(plain), _text_of(plain))  # as most records have it
+        return _of_concept(plain)  # as most records have it
     if as_text(resource.get("resourceType")) == "Medication":
         return _of_medication(resource, lookup, resource, 0)
     both = as_object(resource.get("medication"))
@@ -61,17 +61,11 @@ def drug_description(resource: dict[str, Any], lookup: Lookup) -> DrugDescriptio
 
 def drug_of(resource: dict[str, Any], lookup: Lookup) -> Drug | Unrecognised:
     """The drug of a record. Never raises."""
-    concept = resource.get("medicationCodeableConcept")
-    if isinstance(concept, dict) and concept and _ELSEWHERE.isdisjoint(resource):
-        return _of_concept(concept)  # as most records have it
     return recognise(drug_description(resource, lookup))
 
 
-_of_concept = ReadOnce(
-    lambda concept: recognise(DrugDescription(codes_of(concept), _text_of(concept)))
-)
-
-
+# What it is recognised as depends on a site's tables too, and is kept where they are.
+_of_concept = ReadOnce(lambda concept: DrugDescription(codes_of(concept), _text_of(concept)))
 _ELSEWHERE = frozenset({"medication", "medicationReference", "code", "ingredient", "product"})
 """Elements that name a drug too, of a record or of a Medication."""
 

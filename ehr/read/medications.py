@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
@@ -65,11 +65,26 @@ def medication_record(
 
 
 def record_for_checks(
-    resource: dict[str, Any], lookup: Lookup, *, weight_kg: Fraction | None = None
+    resource: dict[str, Any],
+    lookup: Lookup,
+    named_as_prior: Collection[str],
+    *,
+    weight_kg: Fraction | None = None,
 ) -> MedicationRecord | None:
-    """The record as facts; None where its drug is named and none that a check looks at."""
+    """The record as facts; None where its drug is named, no check looks at it, and it stands alone.
+
+    An order in a row with others says when those begin and end, whatever its own drug is: one
+    that names a prior, one of a group, and one of `named_as_prior` ("MedicationRequest/d1").
+    """
     drug = drug_of(resource, lookup)
-    return None if is_foreign(drug) else _record(resource, drug, lookup, weight_kg)
+    foreign = is_foreign(drug)
+    if foreign and not (
+        resource.get("priorPrescription")
+        or resource.get("groupIdentifier")
+        or source_of(resource) in named_as_prior
+    ):
+        return None
+    return _record(resource, drug, lookup, weight_kg, read_dose=not foreign)
 
 
 def is_foreign(drug: Drug | Unrecognised) -> bool:
@@ -104,7 +119,7 @@ def _record(
         authored_on=authored_on,
         period_starts=starts,
         period_ends=ends,
-        replaces=_replaces(resource),
+        replaces=priors_of(resource),
         group=_group(resource),
         reasons=taken.reasons,
         inpatient=_is_inpatient(resource),
@@ -177,7 +192,8 @@ def _supply(resource: dict[str, Any]) -> tuple[date | None, date | None]:
         return starts, None
 
 
-def _replaces(resource: dict[str, Any]) -> tuple[str, ...]:
+def priors_of(resource: dict[str, Any]) -> tuple[str, ...]:
+    """What an order names as its prior: "MedicationRequest/d1"."""
     if "priorPrescription" not in resource:
         return ()
     references = [

@@ -190,23 +190,50 @@ def answered_with(body, *, every_medicine: bool, monkeypatch) -> object:
     return found.body
 
 
+GROUP = {"groupIdentifier": {"system": "urn:order-group", "value": "1"}}
+CLONAZEPAM = {"medicationCodeableConcept": {"text": "clonazepam 1 MG Oral Tablet"}}
+
+
+def names(order: str) -> dict:
+    """What an order holds that takes the place of another."""
+    return {"priorPrescription": {"reference": f"MedicationRequest/{order}"}}
+
+
+def with_a_foreign_medicine(dice: random.Random, body) -> None:
+    """Beside the other medicines one that no check looks at, mostly tied to an order of ours."""
+    lists = body.get("prefetch")
+    held = lists.get("medications") if isinstance(lists, dict) else None
+    entries = held.get("entry") if isinstance(held, dict) else None
+    if not isinstance(entries, list):
+        return
+    one = FOREIGN | {"id": "f1", "status": dice.choice(("active", "completed", "stopped", "draft"))}
+    tie = dice.randrange(4)
+    if tie == 1:
+        # An order of ours that is over: only the one that took its place tells since when.
+        over = (
+            FOREIGN | CLONAZEPAM | {"id": "o1", "status": "completed", "authoredOn": "2026-02-01"}
+        )
+        one |= names("o1") | {"status": "active", "authoredOn": "2026-06-01"}
+        entries.append({"resource": over})
+    elif tie > 1:
+        # A step on hold that has not begun: what goes on before it is a medicine of another kind.
+        waits = FOREIGN | CLONAZEPAM | {"id": "w1", "status": "on-hold", "authoredOn": "2026-11-01"}
+        one |= GROUP if tie == 2 else {}
+        waits |= GROUP if tie == 2 else names("f1")
+        entries.append({"resource": waits})
+    entries.append({"resource": one})
+
+
 def test_medicines_that_no_check_looks_at_change_no_word_of_an_answer(monkeypatch):
     dice = random.Random(20261126)  # noqa: S311 - repeatable, not secret
     fired = 0
-    for number in range(150):
+    for number in range(200):
         body = (mutated, with_mutated_records)[number % 2](dice)
-        lists = body.get("prefetch")
-        held = lists.get("medications") if isinstance(lists, dict) else None
-        entries = held.get("entry") if isinstance(held, dict) else None
-        if isinstance(entries, list):
-            status = dice.choice(("active", "completed", "stopped", "draft", "nonsense"))
-            replaced = {"priorPrescription": {"reference": "MedicationRequest/current"}}
-            one = FOREIGN | {"id": "f1", "status": status} | dice.choice(({}, replaced))
-            entries.append({"resource": one})
+        with_a_foreign_medicine(dice, body)
         without = answered_with(body, every_medicine=False, monkeypatch=monkeypatch)
         assert without == answered_with(body, every_medicine=True, monkeypatch=monkeypatch)
         fired += without is not None and len(without["cards"]) > 0
-    assert fired > 50
+    assert fired > 70
 
 
 @pytest.mark.long

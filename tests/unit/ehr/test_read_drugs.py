@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
-from clinical.drugs import Coded, Drug, DrugDescription, Unrecognised, recognise
-from ehr.read.drugs import drug_description
+from clinical.drug.tables import Product, SiteTables
+from clinical.drugs import (
+    Coded,
+    Drug,
+    DrugDescription,
+    Unrecognised,
+    recognise,
+    use_site_tables,
+)
+from ehr.read.drugs import drug_description, drug_of
 from ehr.read.json import as_bool, as_code, as_list, as_object, as_text, reference_key
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
@@ -277,3 +286,19 @@ def test_values_of_the_wrong_type_are_empty_and_never_an_error() -> None:
         *("5", "5", None, None, None, "a")
     ]
     assert as_code(Decimal("1e400")) is None
+
+
+def test_a_drug_is_recognised_by_the_tables_in_use_also_when_it_was_read_before() -> None:
+    concept = {"coding": [{"system": RXNORM, "code": "9999991"}], "text": "zzyx tablet"}
+    record = {"resourceType": "MedicationRequest", "medicationCodeableConcept": concept}
+    assert drug_of(record, nowhere) == Unrecognised("zzyx tablet")
+    name, strengths = "clonazepam zzyx tablet", MappingProxyType({"clonazepam": Fraction(1)})
+    own = Product("9999991", "SCD", name, ("clonazepam",), strengths, "tablet", "tablet", None)
+    use_site_tables(SiteTables("site", {own.rxcui: own}, {}, {}, frozenset()))
+    try:
+        drug = drug_of(record, nowhere)
+    finally:
+        use_site_tables(None)
+    assert isinstance(drug, Drug)
+    assert drug.contains("clonazepam")
+    assert drug_of(record, nowhere) == Unrecognised("zzyx tablet")
