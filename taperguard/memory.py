@@ -91,9 +91,7 @@ class Impatient:
         try:
             hands = self._idle.pop()
         except IndexError:
-            hands = SimpleQueue()
-            # A daemon: what hangs does not keep the process alive.
-            threading.Thread(target=_serve, args=(hands,), name=IDLE, daemon=True).start()
+            hands = self._more_hands()
 
         def run() -> None:
             thread = threading.current_thread()
@@ -105,6 +103,17 @@ class Impatient:
             said.put(result)
 
         hands.put(run)
+
+    def _more_hands(self) -> _Hands:
+        hands: _Hands = SimpleQueue()
+        # A daemon: what hangs does not keep the process alive.
+        thread = threading.Thread(target=_serve, args=(hands,), name=IDLE, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            self._slots.release()
+            raise TooSlow("the system has no thread for it") from None
+        return hands
 
 
 _Hands = SimpleQueue[Callable[[], None]]

@@ -73,3 +73,19 @@ def test_what_fails_does_not_cost_the_thread() -> None:
     with pytest.raises(ZeroDivisionError):
         in_time(lambda: 1 // 0)
     assert in_time(threading.current_thread) is used
+
+
+def test_without_a_thread_it_is_too_slow_and_costs_no_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    in_time = Impatient(20, most_at_once=1)
+
+    def no_more(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_more)
+        for _ in range(2):
+            with pytest.raises(TooSlow, match="no thread"):
+                in_time(lambda: 7)
+    assert in_time(lambda: 7) == 7
