@@ -161,7 +161,7 @@ async def _guarded(
         return await work(request, await given.trust(request), given)
     except CannotTell:
         return _again(
-            "Nothing was checked: who calls cannot be told at the moment. Call again later."
+            "Nothing was checked or kept: who calls cannot be told at the moment. Call again later."
         )
     except NotTrusted:
         return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})

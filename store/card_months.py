@@ -3,6 +3,7 @@
 Cards and reports are never changed or deleted, and a report is bound to a card for good. So as long
 as a month has as many cards, and they as many reports, as when it was counted, what was counted of
 it is what a new count would find. Of a clinic's year that leaves about one month to count again.
+A version that counts something else has to empty the table in its migration.
 """
 
 from __future__ import annotations

@@ -339,7 +339,7 @@ def test_without_the_memory_of_uses_nobody_is_let_in_and_everybody_may_come_back
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
     (issue,) = answer.json()["issue"]
     assert issue["code"] == "transient"
-    assert issue["diagnostics"].startswith("Nothing was checked: ")
+    assert issue["diagnostics"].startswith("Nothing was checked or kept: ")
     assert reasons() == ["replay-store-down"]
 
 
