@@ -208,13 +208,17 @@ def test_a_worker_survives_a_restart_of_its_broker(
 def _kill_between_receive_and_done(
     house: wiring.House, start_worker: Callable[..., Any], until: Callable[..., None]
 ) -> None:
-    """We hold the store's write lock, so the task waits inside its transaction; then kill -9."""
-    worker = start_worker(house)
+    """We hold the store's write lock, so the task waits inside its transaction; then kill -9.
+
+    The worker starts under the lock: one that already runs may have recorded the letter before we
+    hold it.
+    """
     house.promise_cards_shown(_cards(2))
     assert house.relay.run_once().posted == 1
     with writing(house.engine) as connection:
         # PostgreSQL locks the row that the task asks for; SQLite the whole database.
         connection.execute(sa.select(tables.outbox.c.id).with_for_update()).all()
+        worker = start_worker(house)
         until(lambda: not _in_queue(house), 30, "the worker took the letter")
         worker.kill_all()
     assert _recorded(house) == 0
