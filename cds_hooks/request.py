@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ehr.decode import NotJson, decode
+import msgspec
+
+from ehr.decode import NotJson, OtherShape, ShapeDecoder, decode, is_text_in_bounds
 from ehr.read.chart import DraftResource
 from ehr.read.json import as_object, as_text, reference_key
+from ehr.read.sifted import Prefetched, sifted
 from ehr.read.supplied import belongs_to_another
 
 CONFIGURATION = "org.taperguard.configuration"
@@ -48,7 +51,8 @@ class FhirAuthorization:
 
 @dataclass(frozen=True, slots=True)
 class HookRequest:
-    """One call of an EHR. `prefetch` is raw JSON; None when the EHR sent none.
+    """One call of an EHR. `prefetch` is raw JSON; None when the EHR sent none. Records that no
+    check looks at may be missing from it (`ehr.read.sifted`).
 
     `configuration` is what the EHR wishes of this answer, by code, as it was sent.
     `unfetched` says, by prefetch key, why a part that was not supplied could not be fetched.
@@ -71,11 +75,52 @@ class HookRequest:
 def read_request(raw: bytes, hooks: frozenset[str]) -> HookRequest:
     """The request for a service that answers these hooks. Raises BadRequest."""
     try:
+        return _glanced(raw, hooks)
+    except (OtherShape, NotJson):
+        return _whole(raw, hooks)
+
+
+class _Body(msgspec.Struct, gc=False):
+    """A request in the shapes of the specification; what an element holds is looked at later."""
+
+    hook: Any = None
+    hookInstance: Any = None
+    fhirServer: Any = None
+    fhirAuthorization: Any = None
+    context: Any = None
+    extension: Any = None
+    prefetch: Prefetched | None = None
+
+
+_body_of: ShapeDecoder[_Body] = ShapeDecoder(_Body)
+
+
+def _glanced(raw: bytes, hooks: frozenset[str]) -> HookRequest:
+    """The request without records that matter to no check. Raises BadRequest, and OtherShape or
+    NotJson where it has to be read as a whole.
+    """
+    if not is_text_in_bounds(raw):
+        raise OtherShape("the whole body is judged")
+    body = _body_of(raw)
+    prefetch, body.prefetch = body.prefetch, None
+    request = _request(msgspec.structs.asdict(body), hooks)
+    if prefetch is None:
+        return request
+    drafts = [draft.resource for draft in request.drafts]
+    return replace(request, prefetch=sifted(prefetch, request.patient_id, drafts))
+
+
+def _whole(raw: bytes, hooks: frozenset[str]) -> HookRequest:
+    try:
         body = decode(raw)
     except NotJson as error:
         raise BadRequest("body", str(error)) from None
     if not isinstance(body, dict):
         raise BadRequest("body", "a JSON object is expected")
+    return _request(body, hooks)
+
+
+def _request(body: Mapping[str, Any], hooks: frozenset[str]) -> HookRequest:
     hook = _required_text(body, "hook")
     if hook not in hooks:
         raise BadRequest("hook", f"this service answers {' and '.join(sorted(hooks))}")

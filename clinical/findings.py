@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 
 
 class CheckId(StrEnum):
@@ -129,7 +130,7 @@ class Checked:
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Assessment:
     """Every check's verdict on one day, made with one version of the rules."""
 
@@ -138,7 +139,7 @@ class Assessment:
     checks: tuple[Checked, ...]
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """What fired, most severe first; ties in the order of `CheckId`."""
         fired = [Finding(c.check, c.verdict) for c in self.checks if isinstance(c.verdict, Fired)]

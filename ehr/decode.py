@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -39,6 +39,39 @@ def decode(raw: bytes) -> Any:
     if _is_deep(raw):
         raise NotJson(_TOO_DEEP)
     return value
+
+
+_Shape = TypeVar("_Shape")
+
+
+class OtherShape(ValueError):
+    """The bytes do not have the shape that was expected, or are no JSON at all."""
+
+
+class ShapeDecoder(Generic[_Shape]):
+    """Decodes JSON of one known shape; what the shape does not name is skipped, which costs little.
+
+    A skipped number may be one that no decimal can hold; all else has to be JSON as for `decode`.
+    """
+
+    def __init__(self, shape: type[_Shape]) -> None:
+        self._decode = msgspec.json.Decoder(shape, float_hook=Decimal).decode
+
+    def __call__(self, raw: bytes | msgspec.Raw) -> _Shape:
+        """Raises OtherShape."""
+        try:
+            return self._decode(raw)
+        except (msgspec.DecodeError, ArithmeticError, ValueError, RecursionError):
+            raise OtherShape("the JSON has another shape") from None
+
+
+def is_text_in_bounds(raw: bytes) -> bool:
+    """Whether it is UTF-8 and no deeper than `decode` allows: what a ShapeDecoder skips over."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return not _is_deep(raw)
 
 
 def _is_deep(raw: bytes) -> bool:

@@ -37,3 +37,9 @@ class ReadOnce(Generic[_Meaning]):
         except (NotJson, TypeError, ValueError, RecursionError):
             return self._read(value)
         return self._kept(written) if len(written) <= _LONGEST_KEPT else self._read(value)
+
+    def of_json(self, written: bytes) -> _Meaning:
+        """What the value that is written so means. Raises NotJson."""
+        if len(written) <= _LONGEST_KEPT:
+            return self._kept(written)
+        return self._read(decode(written))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
@@ -25,6 +25,7 @@ from ehr.read.json import reference_key
 from ehr.read.medications import (
     MEDICATION_RECORDS,
     Lookup,
+    is_foreign,
     medication_record,
     priors_of,
     record_for_checks,
@@ -96,7 +97,7 @@ def read_chart(resources: Resources, on: date, *, for_checks: bool = False) -> C
 
     Never raises: what cannot be read becomes a gap or a note. `for_checks` leaves out the records
     of drugs that no check looks at, where no other record depends on them: most of a medication
-    list, and nothing is said of them.
+    list, and nothing is said of them. Where all drafts are of that kind, no medicine is read.
     """
     weight_kg = latest_weight_kg(resources.by_type.get("Observation", ()))
     drafts = []
@@ -122,7 +123,7 @@ def read_chart(resources: Resources, on: date, *, for_checks: bool = False) -> C
         birth_date=Unknown(why_no_patient) if patient is None else birth_date(patient),
         deceased=Unknown(why_no_patient) if patient is None else deceased(patient),
         drafts=tuple(drafts),
-        medications=tuple(_medications(resources, weight_kg, for_checks=for_checks)),
+        medications=tuple(_medications(resources, drafts, weight_kg, for_checks=for_checks)),
         medications_gap=_medications_gap(resources.gaps),
         conditions=tuple(fact for resource in conditions for fact in condition_facts(resource, on)),
         conditions_gap=_gap(resources.gaps, CONDITIONS.key),
@@ -137,10 +138,16 @@ def read_chart(resources: Resources, on: date, *, for_checks: bool = False) -> C
 
 
 def _medications(
-    resources: Resources, weight_kg: Fraction | None, *, for_checks: bool
+    resources: Resources,
+    drafts: Sequence[DraftOrder],
+    weight_kg: Fraction | None,
+    *,
+    for_checks: bool,
 ) -> Iterator[MedicationRecord]:
     listed = [it for kind in MEDICATION_RECORDS for it in resources.by_type.get(kind, ())]
     drafted = [draft.resource for draft in resources.drafts]
+    if for_checks and drafted and _concern_no_medicine(drafts, listed):
+        return
     priors = frozenset(key for it in (*listed, *drafted) for key in priors_of(it))
     for resource in listed:
         lookup = lookup_in(resources, resource)
@@ -150,6 +157,17 @@ def _medications(
         record = record_for_checks(resource, lookup, priors, weight_kg=weight_kg)
         if record is not None:
             yield record
+
+
+def _concern_no_medicine(drafts: Sequence[DraftOrder], listed: Iterable[Resource]) -> bool:
+    """Whether the drafts are of drugs that no check looks at, and touch no order of the chart.
+
+    Most orders of a hospital. Whatever the patient takes, no check has anything to say of them.
+    """
+    if any(not is_foreign(it.record.drug) or it.record.replaces or it.record.group for it in drafts):
+        return False
+    touched = {it.record.source for it in drafts}
+    return not any(source_of(it) in touched for it in listed)
 
 
 def lookup_in(resources: Resources, holder: Resource) -> Lookup:

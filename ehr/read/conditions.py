@@ -109,6 +109,15 @@ def condition_facts(condition: dict[str, Any], on: date) -> tuple[ConditionFact,
     )
 
 
+def concerns_no_check(code: bytes) -> bool:
+    """Whether a condition of this code (a CodeableConcept, as JSON) is surely none of ours.
+
+    It has then neither facts nor is it `uncoded`. Raises NotJson.
+    """
+    meant = _meaning.of_json(code)
+    return meant.can_be_looked_up and not meant.concepts
+
+
 def uncoded(condition: dict[str, Any], on: date) -> bool:
     """Whether its codes do not tell if this present condition is one that a check knows."""
     if _meaning(condition.get("code")).can_be_looked_up:

@@ -64,10 +64,19 @@ def drug_of(resource: dict[str, Any], lookup: Lookup) -> Drug | Unrecognised:
     return recognise(drug_description(resource, lookup))
 
 
+def drug_of_concept(written: bytes) -> Drug | Unrecognised:
+    """The drug of a record that names it by this CodeableConcept, as JSON, and by nothing else.
+
+    Raises NotJson.
+    """
+    return recognise(_of_concept.of_json(written))
+
+
 # What it is recognised as depends on a site's tables too, and is kept where they are.
 _of_concept = ReadOnce(lambda concept: DrugDescription(codes_of(concept), _text_of(concept)))
-_ELSEWHERE = frozenset({"medication", "medicationReference", "code", "ingredient", "product"})
-"""Elements that name a drug too, of a record or of a Medication."""
+NAMES_A_DRUG_TOO = ("medication", "medicationReference", "code", "ingredient", "product")
+"""Elements of a record or of a Medication, beside medicationCodeableConcept."""
+_ELSEWHERE = frozenset(NAMES_A_DRUG_TOO)
 
 
 def _text_of(concept: object) -> str | None:

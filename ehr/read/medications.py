@@ -78,13 +78,14 @@ def record_for_checks(
     """
     drug = drug_of(resource, lookup)
     foreign = is_foreign(drug)
-    if foreign and not (
-        resource.get("priorPrescription")
-        or resource.get("groupIdentifier")
-        or source_of(resource) in named_as_prior
-    ):
+    if foreign and not (is_tied(resource) or source_of(resource) in named_as_prior):
         return None
     return _record(resource, drug, lookup, weight_kg, read_dose=not foreign)
+
+
+def is_tied(resource: dict[str, Any]) -> bool:
+    """Whether it says that it belongs to other orders: names a prior, or is one of a group."""
+    return bool(resource.get("priorPrescription") or resource.get("groupIdentifier"))
 
 
 def is_foreign(drug: Drug | Unrecognised) -> bool:

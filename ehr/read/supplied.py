@@ -21,7 +21,7 @@ NOT_SUPPLIED = "was not supplied"
 
 _FAILED = frozenset({"error", "fatal"})
 _OUTCOME = "OperationOutcome"
-_BESIDE_MATCHES = ("include", "outcome")
+BESIDE_MATCHES = ("include", "outcome")
 _NEEDS: Mapping[str, Need] = {need.key: need for need in NEEDS}
 
 
@@ -106,7 +106,7 @@ def _flaw(value: object, entries: list[dict[str, Any]], need: Need | None) -> st
             return "has an entry without a resourceType"
         if kind == _OUTCOME and _is_error(resource):
             return "is incomplete: the EHR reports an error among its entries"
-        if _mode(entry) not in _BESIDE_MATCHES:
+        if _mode(entry) not in BESIDE_MATCHES:
             kinds.add(kind)
     return None if need is None else _of_another_kind(kinds - {_OUTCOME}, need)
 
