@@ -15,11 +15,12 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from ehr.decode import OtherShape, ShapeDecoder, decode
+from ehr.decode import OtherShape, ShapeDecoder
 from ehr.needs import CONDITIONS, NEEDS, PATIENT, Need
 from ehr.read.conditions import concerns_no_check
 from ehr.read.drugs import NAMES_A_DRUG_TOO, drug_of, drug_of_concept
 from ehr.read.medications import MEDICATION_RECORDS, is_foreign, is_tied, priors_of, source_of
+from ehr.read.json import reference_key
 from ehr.read.supplied import BESIDE_MATCHES
 
 Resource = dict[str, Any]
@@ -79,6 +80,7 @@ Prefetched = msgspec.defstruct(
 """The shape of a prefetch that holds what discovery asked for, and nothing else."""
 
 _glance_at: ShapeDecoder[_Glance] = ShapeDecoder(_Glance)
+_decoded: ShapeDecoder[Any] = ShapeDecoder(Any)
 
 
 class _Seen(NamedTuple):
@@ -105,7 +107,7 @@ def sifted(prefetched: Any, patient_id: str, drafts: Sequence[Resource]) -> Reso
             seen += _records(value, need)
             kept[need.key] = {"resourceType": "Bundle", "entry": []}
         else:
-            kept[need.key] = None if value is None else decode(bytes(value))
+            kept[need.key] = None if value is None else _decoded(value)
     keys = {it.key for it in seen if it.glance.id}
     if len(keys) < sum(1 for it in seen if it.glance.id):
         raise OtherShape("of a record that is there twice the first counts, whatever it is")
@@ -117,7 +119,7 @@ def sifted(prefetched: Any, patient_id: str, drafts: Sequence[Resource]) -> Reso
     for it in seen:
         if not sieve.lets_through(it):
             search = None if it.entry.search is None else {"mode": it.entry.search.mode}
-            entry = {"resource": decode(bytes(it.entry.resource)), "search": search}
+            entry = {"resource": _decoded(it.entry.resource), "search": search}
             kept[it.need.key]["entry"].append(entry)
     return kept
 
@@ -144,7 +146,7 @@ def _priors(seen: Iterable[_Seen], drafts: Iterable[Resource]) -> Iterator[str]:
         yield from priors_of(draft)
     for it in seen:
         if it.glance.priorPrescription is not UNSET:
-            yield from priors_of(decode(bytes(it.entry.resource)))
+            yield from priors_of(_decoded(it.entry.resource))
 
 
 def _touches_medicines(draft: Resource, charted: set[str]) -> bool:
@@ -173,7 +175,8 @@ class _Sieve(NamedTuple):
     def lets_through(self, it: _Seen) -> bool:
         """Whether the record says surely nothing. Raises NotJson."""
         glance = it.glance
-        if glance.subject is None or glance.subject.reference != self.own:
+        whose = None if glance.subject is None else glance.subject.reference
+        if whose != self.own and reference_key(whose) != self.own:
             return False  # perhaps another patient's: that is told
         if glance.resourceType == CONDITIONS.resource_type:
             code = glance.code
