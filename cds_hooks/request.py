@@ -80,19 +80,20 @@ def read_request(raw: bytes, hooks: frozenset[str]) -> HookRequest:
         return _whole(raw, hooks)
 
 
-class _Body(msgspec.Struct, gc=False):
+class _Body(msgspec.Struct, gc=False, rename="camel"):
     """A request in the shapes of the specification; what an element holds is looked at later."""
 
     hook: Any = None
-    hookInstance: Any = None
-    fhirServer: Any = None
-    fhirAuthorization: Any = None
+    hook_instance: Any = None
+    fhir_server: Any = None
+    fhir_authorization: Any = None
     context: Any = None
     extension: Any = None
     prefetch: Prefetched | None = None
 
 
 _body_of: ShapeDecoder[_Body] = ShapeDecoder(_Body)
+_NAMES = {one.encode_name: one.name for one in msgspec.structs.fields(_Body)}
 
 
 def _glanced(raw: bytes, hooks: frozenset[str]) -> HookRequest:
@@ -103,7 +104,7 @@ def _glanced(raw: bytes, hooks: frozenset[str]) -> HookRequest:
         raise OtherShape("the whole body is judged")
     body = _body_of(raw)
     prefetch, body.prefetch = body.prefetch, None
-    request = _request(msgspec.structs.asdict(body), hooks)
+    request = _request({name: getattr(body, our) for name, our in _NAMES.items()}, hooks)
     if prefetch is None:
         return request
     drafts = [draft.resource for draft in request.drafts]

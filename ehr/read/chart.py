@@ -164,7 +164,9 @@ def _concern_no_medicine(drafts: Sequence[DraftOrder], listed: Iterable[Resource
 
     Most orders of a hospital. Whatever the patient takes, no check has anything to say of them.
     """
-    if any(not is_foreign(it.record.drug) or it.record.replaces or it.record.group for it in drafts):
+    if any(
+        not is_foreign(it.record.drug) or it.record.replaces or it.record.group for it in drafts
+    ):
         return False
     touched = {it.record.source for it in drafts}
     return not any(source_of(it) in touched for it in listed)

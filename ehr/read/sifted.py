@@ -10,7 +10,7 @@ whole, and read with all its tolerance (`ehr.read.supplied`, `ehr.read.chart`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -19,8 +19,8 @@ from ehr.decode import OtherShape, ShapeDecoder
 from ehr.needs import CONDITIONS, NEEDS, PATIENT, Need
 from ehr.read.conditions import concerns_no_check
 from ehr.read.drugs import NAMES_A_DRUG_TOO, drug_of, drug_of_concept
-from ehr.read.medications import MEDICATION_RECORDS, is_foreign, is_tied, priors_of, source_of
 from ehr.read.json import reference_key
+from ehr.read.medications import MEDICATION_RECORDS, is_foreign, is_tied, priors_of, source_of
 from ehr.read.supplied import BESIDE_MATCHES
 
 Resource = dict[str, Any]
@@ -31,7 +31,7 @@ class _Link(msgspec.Struct, gc=False):
 
 
 class _Search(msgspec.Struct, gc=False):
-    mode: Literal["match", "include"] | None = None
+    mode: Literal["match", "include", "outcome"] | None = None
 
 
 class _Entry(msgspec.Struct, gc=False):
@@ -39,45 +39,50 @@ class _Entry(msgspec.Struct, gc=False):
     search: _Search | None = None
 
 
-class _Bundle(msgspec.Struct, gc=False):
-    resourceType: Literal["Bundle"]
+class _Bundle(msgspec.Struct, gc=False, rename="camel"):
+    resource_type: Literal["Bundle"]
     total: int | None = None
-    link: list[_Link] = []  # noqa: RUF012  msgspec makes a new one each time
-    entry: list[_Entry] = []  # noqa: RUF012
+    link: list[_Link] = []
+    entry: list[_Entry] = []
 
 
 class _Reference(msgspec.Struct, gc=False):
     reference: str | None = None
 
 
-class _Glance(msgspec.Struct, gc=False):
+class _Glance(msgspec.Struct, gc=False, rename="camel"):
     """What tells of a record whether it can be left out. Of most elements only that they are there
     counts.
     """
 
-    resourceType: str
+    resource_type: str
     id: str | None = None
     subject: _Reference | None = None
-    medicationCodeableConcept: Raw | UnsetType = UNSET
+    medication_codeable_concept: Raw | UnsetType = UNSET
     code: Raw | UnsetType = UNSET
-    priorPrescription: Raw | UnsetType = UNSET
-    groupIdentifier: Raw | UnsetType = UNSET
+    prior_prescription: Raw | UnsetType = UNSET
+    group_identifier: Raw | UnsetType = UNSET
     medication: Raw | UnsetType = UNSET
-    medicationReference: Raw | UnsetType = UNSET
+    medication_reference: Raw | UnsetType = UNSET
     ingredient: Raw | UnsetType = UNSET
     product: Raw | UnsetType = UNSET
 
 
-Prefetched = msgspec.defstruct(
-    "Prefetched",
-    [
-        (need.key, (Raw if need is PATIENT else _Bundle | None) | UnsetType, UNSET)
-        for need in NEEDS
-    ],
-    gc=False,
-    forbid_unknown_fields=True,
-)
-"""The shape of a prefetch that holds what discovery asked for, and nothing else."""
+if TYPE_CHECKING:
+
+    class Prefetched(msgspec.Struct):
+        """The shape of a prefetch that holds what discovery asked for, and nothing else."""
+
+else:
+    Prefetched = msgspec.defstruct(
+        "Prefetched",
+        [
+            (need.key, (Raw if need is PATIENT else _Bundle | None) | UnsetType, UNSET)
+            for need in NEEDS
+        ],
+        gc=False,
+        forbid_unknown_fields=True,
+    )
 
 _glance_at: ShapeDecoder[_Glance] = ShapeDecoder(_Glance)
 _decoded: ShapeDecoder[Any] = ShapeDecoder(Any)
@@ -92,10 +97,10 @@ class _Seen(NamedTuple):
     key: str
 
 
-def sifted(prefetched: Any, patient_id: str, drafts: Sequence[Resource]) -> Resource:
+def sifted(prefetched: Prefetched, patient_id: str, drafts: Sequence[Resource]) -> Resource:
     """The prefetch, decoded, that is read as the whole one would be.
 
-    `prefetched` is a `Prefetched`. Raises OtherShape (or NotJson) where only the whole one tells.
+    Raises OtherShape (or NotJson) where only the whole one tells.
     """
     kept: Resource = {}
     seen: list[_Seen] = []
@@ -133,9 +138,9 @@ def _records(bundle: _Bundle, need: Need) -> Iterator[_Seen]:
         glance = _glance_at(entry.resource)
         if entry.search is None or entry.search.mode not in BESIDE_MATCHES:
             asked_for += 1
-            if glance.resourceType != need.resource_type:
+            if glance.resource_type != need.resource_type:
                 raise OtherShape("the list holds something else")
-        yield _Seen(need, entry, glance, f"{glance.resourceType}/{(glance.id or '').strip()}")
+        yield _Seen(need, entry, glance, f"{glance.resource_type}/{(glance.id or '').strip()}")
     if bundle.total is not None and bundle.total > asked_for:
         raise OtherShape("the list is not whole")
 
@@ -145,7 +150,7 @@ def _priors(seen: Iterable[_Seen], drafts: Iterable[Resource]) -> Iterator[str]:
     for draft in drafts:
         yield from priors_of(draft)
     for it in seen:
-        if it.glance.priorPrescription is not UNSET:
+        if it.glance.prior_prescription is not UNSET:
             yield from priors_of(_decoded(it.entry.resource))
 
 
@@ -178,24 +183,24 @@ class _Sieve(NamedTuple):
         whose = None if glance.subject is None else glance.subject.reference
         if whose != self.own and reference_key(whose) != self.own:
             return False  # perhaps another patient's: that is told
-        if glance.resourceType == CONDITIONS.resource_type:
+        if glance.resource_type == CONDITIONS.resource_type:
             code = glance.code
             return not isinstance(code, UnsetType) and concerns_no_check(bytes(code))
-        if glance.resourceType not in MEDICATION_RECORDS:
+        if glance.resource_type not in MEDICATION_RECORDS:
             return False
         return not self.medicines_matter or self._says_nothing(it)
 
     def _says_nothing(self, it: _Seen) -> bool:
         """Whether it is of a drug that no check looks at, and nothing depends on it."""
         glance = it.glance
-        concept = glance.medicationCodeableConcept
+        concept = glance.medication_codeable_concept
         if (
             isinstance(concept, UnsetType)
             or it.key in self.priors
-            or glance.priorPrescription is not UNSET
-            or glance.groupIdentifier is not UNSET
+            or glance.prior_prescription is not UNSET
+            or glance.group_identifier is not UNSET
             or glance.medication is not UNSET
-            or glance.medicationReference is not UNSET
+            or glance.medication_reference is not UNSET
             or glance.code is not UNSET
             or glance.ingredient is not UNSET
             or glance.product is not UNSET

@@ -11,12 +11,14 @@ from ehr.read.sifted import Prefetched, sifted
 
 ICD10 = "http://hl7.org/fhir/sid/icd-10-cm"
 OWN = {"subject": {"reference": "Patient/alder"}}
-_shape: ShapeDecoder[Any] = ShapeDecoder(Prefetched)
+_shape: ShapeDecoder[Prefetched] = ShapeDecoder(Prefetched)
 
 
 def order(key: str, drug: str, **more: object) -> dict[str, Any]:
     drug_of = {"medicationCodeableConcept": {"text": drug}}
-    return {"resourceType": "MedicationRequest", "id": key, "status": "active"} | drug_of | OWN | more
+    return (
+        {"resourceType": "MedicationRequest", "id": key, "status": "active"} | drug_of | OWN | more
+    )
 
 
 def condition(key: str, code: str, **more: object) -> dict[str, Any]:
@@ -167,6 +169,16 @@ def test_what_has_another_shape_or_is_not_whole_is_read_as_a_whole(prefetch):
     """There it is told what is missing, and odd shapes are understood."""
     with pytest.raises(OtherShape):
         kept(prefetch)
+
+
+def test_a_remark_of_the_ehr_beside_the_records_is_kept_and_told():
+    """Epic sends one with most lists (2026)."""
+    remark = {"resourceType": "OperationOutcome", "issue": [{"severity": "warning"}]}
+    bundle = listed(CLONAZEPAM, LISINOPRIL)
+    bundle["entry"].append({"resource": remark, "search": {"mode": "outcome"}})
+    found = sifted(_shape(encode({"medications": bundle})), "alder", [DRAFT])
+    kinds = [entry["resource"]["resourceType"] for entry in found["medications"]["entry"]]
+    assert kinds == ["MedicationRequest", "OperationOutcome"]
 
 
 def test_a_list_may_bring_along_what_it_refers_to():
