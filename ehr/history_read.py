@@ -20,9 +20,9 @@ from ehr.history import KeptHistory, slim
 from ehr.needs import PATIENT, Need
 from ehr.read.chart import Resources, lookup_in, read_chart
 from ehr.read.conditions import codes_of
-from ehr.read.drugs import drug_of
+from ehr.read.drugs import drug_of, is_foreign
 from ehr.read.json import as_list, as_object, reference_key
-from ehr.read.medications import MEDICATION_RECORDS, is_foreign, source_of
+from ehr.read.medications import MEDICATION_RECORDS, source_of
 from ehr.read.supplied import WrongPatient, read_prefetch
 
 Resource = dict[str, Any]

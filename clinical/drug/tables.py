@@ -97,12 +97,21 @@ def site_tables() -> SiteTables | None:
     return _SITE[0] if _SITE else None
 
 
+def tables_in_use() -> int:
+    """A number that changes with the tables: what was recognised by others is not to be kept."""
+    return _changes[0]
+
+
+_changes = [0]
+
+
 def use_site_tables(site: SiteTables | None) -> None:
     """Read these over the shipped tables from now on, or the shipped ones alone.
 
     To be called through `clinical.drugs`, which also forgets the drugs it has recognised.
     """
     _SITE[:] = [] if site is None else [site]
+    _changes[0] += 1
     for table_of in (ingredients, products, ndc_products, products_of):
         table_of.cache_clear()
 

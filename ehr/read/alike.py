@@ -13,8 +13,8 @@ from typing import Any, Generic, TypeVar
 
 from ehr.decode import NotJson, decode, encode
 
-_MOST_KEPT = 4096
-_LONGEST_KEPT = 2000
+MOST_KEPT = 4096
+LONGEST_KEPT = 2000
 """Bytes of JSON."""
 
 _Meaning = TypeVar("_Meaning")
@@ -28,7 +28,7 @@ class ReadOnce(Generic[_Meaning]):
 
     def __init__(self, read: Callable[[Any], _Meaning]) -> None:
         self._read = read
-        self._kept = lru_cache(maxsize=_MOST_KEPT)(lambda written: read(decode(written)))
+        self._kept = lru_cache(maxsize=MOST_KEPT)(lambda written: read(decode(written)))
 
     def __call__(self, value: Any) -> _Meaning:
         """What the value means."""
@@ -36,10 +36,10 @@ class ReadOnce(Generic[_Meaning]):
             written = encode(value)
         except (NotJson, TypeError, ValueError, RecursionError):
             return self._read(value)
-        return self._kept(written) if len(written) <= _LONGEST_KEPT else self._read(value)
+        return self._kept(written) if len(written) <= LONGEST_KEPT else self._read(value)
 
     def of_json(self, written: bytes) -> _Meaning:
         """What the value that is written so means. Raises NotJson."""
-        if len(written) <= _LONGEST_KEPT:
+        if len(written) <= LONGEST_KEPT:
             return self._kept(written)
         return self._read(decode(written))

@@ -21,11 +21,11 @@ from ehr.needs import ALLERGIES, CONDITIONS, MEDICATIONS, NEEDS, OBSERVATIONS, P
 from ehr.read.allergies import allergy_facts
 from ehr.read.care_plans import taper_plans
 from ehr.read.conditions import condition_facts, uncoded
+from ehr.read.drugs import is_foreign
 from ehr.read.json import reference_key
 from ehr.read.medications import (
     MEDICATION_RECORDS,
     Lookup,
-    is_foreign,
     medication_record,
     priors_of,
     record_for_checks,

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from clinical.dosage import UnitKind
 from clinical.dosing.units import known_unit
 from clinical.drug.forms import per_unit_of
 from clinical.drug.readings import stated_form
+from clinical.drug.tables import tables_in_use
 from clinical.drugs import (
     Coded,
     Drug,
@@ -25,7 +27,7 @@ from clinical.drugs import (
     recognise,
 )
 from clinical.quantities import MalformedQuantity, exact
-from ehr.read.alike import ReadOnce
+from ehr.read.alike import LONGEST_KEPT, MOST_KEPT, ReadOnce
 from ehr.read.conditions import codes_of
 from ehr.read.json import as_code, as_list, as_object, as_text, reference_key
 
@@ -64,15 +66,24 @@ def drug_of(resource: dict[str, Any], lookup: Lookup) -> Drug | Unrecognised:
     return recognise(drug_description(resource, lookup))
 
 
-def drug_of_concept(written: bytes) -> Drug | Unrecognised:
-    """The drug of a record that names it by this CodeableConcept, as JSON, and by nothing else.
+def names_a_foreign_drug(concept: bytes) -> bool:
+    """Whether this CodeableConcept, as JSON, names a drug and none of ours. Raises NotJson."""
+    if len(concept) > LONGEST_KEPT:
+        return is_foreign(recognise(_of_concept.of_json(concept)))
+    return _is_kept_as_foreign(concept, tables_in_use())
 
-    Raises NotJson.
-    """
-    return recognise(_of_concept.of_json(written))
+
+@lru_cache(maxsize=MOST_KEPT)
+def _is_kept_as_foreign(concept: bytes, _tables: int) -> bool:
+    return is_foreign(recognise(_of_concept.of_json(concept)))
 
 
-# What it is recognised as depends on a site's tables too, and is kept where they are.
+def is_foreign(drug: Drug | Unrecognised) -> bool:
+    """Whether it is named and none of ours: most of a medication list is that."""
+    return isinstance(drug, Unrecognised) and drug.named is not None
+
+
+# What it is recognised as depends on a site's tables too, and is kept with the number of those.
 _of_concept = ReadOnce(lambda concept: DrugDescription(codes_of(concept), _text_of(concept)))
 NAMES_A_DRUG_TOO = ("medication", "medicationReference", "code", "ingredient", "product")
 """Elements of a record or of a Medication, beside medicationCodeableConcept."""

@@ -15,7 +15,7 @@ from clinical.facts import MedicationRecord, RecordKind
 from ehr.read.conditions import codes_of
 from ehr.read.courses import Dosed, dosed
 from ehr.read.dates import first_day, last_day
-from ehr.read.drugs import drug_of
+from ehr.read.drugs import drug_of, is_foreign
 from ehr.read.json import as_list, as_object, as_text, reference_key
 from ehr.read.supplies import NO_FILL, Fill, fill_of
 
@@ -86,11 +86,6 @@ def record_for_checks(
 def is_tied(resource: dict[str, Any]) -> bool:
     """Whether it says that it belongs to other orders: names a prior, or is one of a group."""
     return bool(resource.get("priorPrescription") or resource.get("groupIdentifier"))
-
-
-def is_foreign(drug: Drug | Unrecognised) -> bool:
-    """Whether it is named and none of ours: most of a medication list is that."""
-    return isinstance(drug, Unrecognised) and drug.named is not None
 
 
 def _record(

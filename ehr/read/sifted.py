@@ -18,9 +18,9 @@ from msgspec import UNSET, Raw, UnsetType
 from ehr.decode import OtherShape, ShapeDecoder
 from ehr.needs import CONDITIONS, NEEDS, PATIENT, Need
 from ehr.read.conditions import concerns_no_check
-from ehr.read.drugs import NAMES_A_DRUG_TOO, drug_of, drug_of_concept
+from ehr.read.drugs import NAMES_A_DRUG_TOO, drug_of, is_foreign, names_a_foreign_drug
 from ehr.read.json import reference_key
-from ehr.read.medications import MEDICATION_RECORDS, is_foreign, is_tied, priors_of, source_of
+from ehr.read.medications import MEDICATION_RECORDS, is_tied, priors_of, source_of
 from ehr.read.supplied import BESIDE_MATCHES
 
 Resource = dict[str, Any]
@@ -122,7 +122,7 @@ def sifted(prefetched: Prefetched, patient_id: str, drafts: Sequence[Resource]) 
         medicines_matter=not drafts or any(_touches_medicines(draft, keys) for draft in drafts),
     )
     for it in seen:
-        if not sieve.lets_through(it):
+        if not sieve.leaves_out(it):
             search = None if it.entry.search is None else {"mode": it.entry.search.mode}
             entry = {"resource": _decoded(it.entry.resource), "search": search}
             kept[it.need.key]["entry"].append(entry)
@@ -177,7 +177,7 @@ class _Sieve(NamedTuple):
     priors: frozenset[str]
     medicines_matter: bool
 
-    def lets_through(self, it: _Seen) -> bool:
+    def leaves_out(self, it: _Seen) -> bool:
         """Whether the record says surely nothing. Raises NotJson."""
         glance = it.glance
         whose = None if glance.subject is None else glance.subject.reference
@@ -207,4 +207,4 @@ class _Sieve(NamedTuple):
         ):
             return False
         written = bytes(concept)
-        return written.startswith(b"{") and is_foreign(drug_of_concept(written))
+        return written.startswith(b"{") and names_a_foreign_drug(written)

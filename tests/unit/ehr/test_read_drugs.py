@@ -18,7 +18,8 @@ from clinical.drugs import (
     recognise,
     use_site_tables,
 )
-from ehr.read.drugs import drug_description, drug_of
+from ehr.decode import encode
+from ehr.read.drugs import drug_description, drug_of, names_a_foreign_drug
 from ehr.read.json import as_bool, as_code, as_list, as_object, as_text, reference_key
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
@@ -292,13 +293,22 @@ def test_a_drug_is_recognised_by_the_tables_in_use_also_when_it_was_read_before(
     concept = {"coding": [{"system": RXNORM, "code": "9999991"}], "text": "zzyx tablet"}
     record = {"resourceType": "MedicationRequest", "medicationCodeableConcept": concept}
     assert drug_of(record, nowhere) == Unrecognised("zzyx tablet")
+    assert names_a_foreign_drug(encode(concept))
     name, strengths = "clonazepam zzyx tablet", MappingProxyType({"clonazepam": Fraction(1)})
     own = Product("9999991", "SCD", name, ("clonazepam",), strengths, "tablet", "tablet", None)
     use_site_tables(SiteTables("site", {own.rxcui: own}, {}, {}, frozenset()))
     try:
         drug = drug_of(record, nowhere)
+        assert not names_a_foreign_drug(encode(concept))
     finally:
         use_site_tables(None)
     assert isinstance(drug, Drug)
     assert drug.contains("clonazepam")
     assert drug_of(record, nowhere) == Unrecognised("zzyx tablet")
+    assert names_a_foreign_drug(encode(concept))
+
+
+def test_a_concept_of_many_words_names_a_foreign_drug_too() -> None:
+    """A long one is read each time and not kept."""
+    assert names_a_foreign_drug(encode({"text": "zzyx tablet", "id": "x" * 5000}))
+    assert not names_a_foreign_drug(encode(CLONAZEPAM | {"id": "x" * 5000}))
