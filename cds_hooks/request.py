@@ -15,7 +15,7 @@ import msgspec
 from ehr.decode import NotJson, OtherShape, ShapeDecoder, decode, is_text_in_bounds
 from ehr.read.chart import DraftResource
 from ehr.read.json import as_object, as_text, reference_key
-from ehr.read.sifted import Prefetched, sifted
+from ehr.read.sifted import Glanced, Unread, sifted
 from ehr.read.supplied import belongs_to_another
 
 CONFIGURATION = "org.taperguard.configuration"
@@ -89,10 +89,15 @@ class _Body(msgspec.Struct, gc=False, rename="camel"):
     fhir_authorization: Any = None
     context: Any = None
     extension: Any = None
-    prefetch: Prefetched | None = None
+    prefetch: Glanced | None = None
+
+
+class _UnreadBody(msgspec.Struct, gc=False):
+    prefetch: Unread
 
 
 _body_of: ShapeDecoder[_Body] = ShapeDecoder(_Body)
+_unread_body_of: ShapeDecoder[_UnreadBody] = ShapeDecoder(_UnreadBody)
 _NAMES = {one.encode_name: one.name for one in msgspec.structs.fields(_Body)}
 
 
@@ -108,7 +113,8 @@ def _glanced(raw: bytes, hooks: frozenset[str]) -> HookRequest:
     if prefetch is None:
         return request
     drafts = [draft.resource for draft in request.drafts]
-    return replace(request, prefetch=sifted(prefetch, request.patient_id, drafts))
+    found = sifted(prefetch, lambda: _unread_body_of(raw).prefetch, request.patient_id, drafts)
+    return replace(request, prefetch=found)
 
 
 def _whole(raw: bytes, hooks: frozenset[str]) -> HookRequest:

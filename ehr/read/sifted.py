@@ -9,7 +9,7 @@ whole, and read with all its tolerance (`ehr.read.supplied`, `ehr.read.chart`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
@@ -19,8 +19,8 @@ from ehr.decode import OtherShape, ShapeDecoder
 from ehr.needs import CONDITIONS, NEEDS, PATIENT, Need
 from ehr.read.conditions import concerns_no_check
 from ehr.read.drugs import NAMES_A_DRUG_TOO, drug_of, is_foreign, names_a_foreign_drug
-from ehr.read.json import reference_key
-from ehr.read.medications import MEDICATION_RECORDS, is_tied, priors_of, source_of
+from ehr.read.json import as_text, reference_key
+from ehr.read.medications import MEDICATION_RECORDS, is_tied, priors_of
 from ehr.read.supplied import BESIDE_MATCHES
 
 Resource = dict[str, Any]
@@ -32,18 +32,6 @@ class _Link(msgspec.Struct, gc=False):
 
 class _Search(msgspec.Struct, gc=False):
     mode: Literal["match", "include", "outcome"] | None = None
-
-
-class _Entry(msgspec.Struct, gc=False):
-    resource: Raw
-    search: _Search | None = None
-
-
-class _Bundle(msgspec.Struct, gc=False, rename="camel"):
-    resource_type: Literal["Bundle"]
-    total: int | None = None
-    link: list[_Link] = []
-    entry: list[_Entry] = []
 
 
 class _Reference(msgspec.Struct, gc=False):
@@ -68,97 +56,116 @@ class _Glance(msgspec.Struct, gc=False, rename="camel"):
     product: Raw | UnsetType = UNSET
 
 
+class _GlancedEntry(msgspec.Struct, gc=False):
+    resource: _Glance
+    search: _Search | None = None
+
+
+class _GlancedList(msgspec.Struct, gc=False, rename="camel"):
+    resource_type: Literal["Bundle"]
+    total: int | None = None
+    link: list[_Link] = []
+    entry: list[_GlancedEntry] = []
+
+
+class _UnreadEntry(msgspec.Struct, gc=False):
+    resource: Raw
+
+
+class _UnreadList(msgspec.Struct, gc=False):
+    entry: list[_UnreadEntry] = []
+
+
 if TYPE_CHECKING:
 
-    class Prefetched(msgspec.Struct):
+    class Glanced(msgspec.Struct):
         """The shape of a prefetch that holds what discovery asked for, and nothing else."""
 
-else:
-    Prefetched = msgspec.defstruct(
-        "Prefetched",
-        [
-            (need.key, (Raw if need is PATIENT else _Bundle | None) | UnsetType, UNSET)
-            for need in NEEDS
-        ],
-        gc=False,
-        forbid_unknown_fields=True,
-    )
+    class Unread(msgspec.Struct):
+        """The same prefetch with the records as they are written."""
 
-_glance_at: ShapeDecoder[_Glance] = ShapeDecoder(_Glance)
+else:
+
+    def _shape(name: str, of_a_list: type) -> type[msgspec.Struct]:
+        shapes = {need.key: Raw if need is PATIENT else of_a_list | None for need in NEEDS}
+        fields = [(key, shape | UnsetType, UNSET) for key, shape in shapes.items()]
+        return msgspec.defstruct(name, fields, gc=False, forbid_unknown_fields=True)
+
+    Glanced, Unread = _shape("Glanced", _GlancedList), _shape("Unread", _UnreadList)
+
 _decoded: ShapeDecoder[Any] = ShapeDecoder(Any)
 
 
-class _Seen(NamedTuple):
-    """One record of a list; `key` as "Type/id"."""
-
-    need: Need
-    entry: _Entry
-    glance: _Glance
-    key: str
-
-
-def sifted(prefetched: Prefetched, patient_id: str, drafts: Sequence[Resource]) -> Resource:
+def sifted(
+    glanced: Glanced, unread: Callable[[], Unread], patient_id: str, drafts: Sequence[Resource]
+) -> Resource:
     """The prefetch, decoded, that is read as the whole one would be.
 
-    Raises OtherShape (or NotJson) where only the whole one tells.
+    `unread` is asked only where something of it matters. Raises OtherShape (or NotJson) where only
+    the whole prefetch tells.
     """
+    lists: dict[Need, Sequence[_GlancedEntry]] = {}
     kept: Resource = {}
-    seen: list[_Seen] = []
     for need in NEEDS:
-        value = getattr(prefetched, need.key)
-        if value is UNSET:
-            continue
-        if isinstance(value, _Bundle):
-            seen += _records(value, need)
+        value = getattr(glanced, need.key)
+        if isinstance(value, _GlancedList):
+            lists[need] = _whole(value, need)
             kept[need.key] = {"resourceType": "Bundle", "entry": []}
-        else:
+        elif value is not UNSET:
             kept[need.key] = None if value is None else _decoded(value)
-    keys = {it.key for it in seen if it.glance.id}
-    if len(keys) < sum(1 for it in seen if it.glance.id):
-        raise OtherShape("of a record that is there twice the first counts, whatever it is")
-    sieve = _Sieve(
-        own=f"{PATIENT.resource_type}/{patient_id}",
-        priors=frozenset(_priors(seen, drafts)),
-        medicines_matter=not drafts or any(_touches_medicines(draft, keys) for draft in drafts),
+    sieve = _sieve(
+        [entry.resource for them in lists.values() for entry in them], patient_id, drafts
     )
-    for it in seen:
-        if not sieve.leaves_out(it):
-            search = None if it.entry.search is None else {"mode": it.entry.search.mode}
-            entry = {"resource": _decoded(it.entry.resource), "search": search}
-            kept[it.need.key]["entry"].append(entry)
+    written: Unread | None = None
+    for need, entries in lists.items():
+        for place, entry in enumerate(entries):
+            if sieve.leaves_out(entry.resource):
+                continue
+            written = written or unread()
+            raw = getattr(written, need.key).entry[place].resource
+            search = None if entry.search is None else {"mode": entry.search.mode}
+            kept[need.key]["entry"].append({"resource": _decoded(raw), "search": search})
     return kept
 
 
-def _records(bundle: _Bundle, need: Need) -> Iterator[_Seen]:
-    """The records of a list that is whole and holds what was asked for. Raises OtherShape."""
-    if any(link.relation == "next" for link in bundle.link):
+def _whole(listed: _GlancedList, need: Need) -> Sequence[_GlancedEntry]:
+    """The entries of a list that is whole and holds what was asked for. Raises OtherShape."""
+    if any(link.relation == "next" for link in listed.link):
         raise OtherShape("the list has another page")
     asked_for = 0
-    for entry in bundle.entry:
-        glance = _glance_at(entry.resource)
+    for entry in listed.entry:
         if entry.search is None or entry.search.mode not in BESIDE_MATCHES:
             asked_for += 1
-            if glance.resource_type != need.resource_type:
+            if entry.resource.resource_type != need.resource_type:
                 raise OtherShape("the list holds something else")
-        yield _Seen(need, entry, glance, f"{glance.resource_type}/{(glance.id or '').strip()}")
-    if bundle.total is not None and bundle.total > asked_for:
+    if listed.total is not None and listed.total > asked_for:
         raise OtherShape("the list is not whole")
+    return listed.entry
 
 
-def _priors(seen: Iterable[_Seen], drafts: Iterable[Resource]) -> Iterator[str]:
-    """What orders name as their priors."""
-    for draft in drafts:
-        yield from priors_of(draft)
+def _sieve(seen: Sequence[_Glance], patient_id: str, drafts: Sequence[Resource]) -> _Sieve:
+    """What may be left out beside these records and drafts. Raises OtherShape."""
+    named = [it for it in seen if it.id]
+    keys = {(it.resource_type, it.id.strip()) for it in named if it.id}
+    if len(keys) < len(named):
+        raise OtherShape("of a record that is there twice the first counts, whatever it is")
+    priors = [key for draft in drafts for key in priors_of(draft)]
     for it in seen:
-        if it.glance.prior_prescription is not UNSET:
-            yield from priors_of(_decoded(it.entry.resource))
+        if not isinstance(it.prior_prescription, UnsetType):
+            priors += priors_of({"priorPrescription": _decoded(it.prior_prescription)})
+    return _Sieve(
+        own=f"{PATIENT.resource_type}/{patient_id}",
+        priors=frozenset(priors),
+        medicines_matter=not drafts or any(_touches_medicines(draft, keys) for draft in drafts),
+    )
 
 
-def _touches_medicines(draft: Resource, charted: set[str]) -> bool:
+def _touches_medicines(draft: Resource, charted: Collection[tuple[str, str]]) -> bool:
     """Whether it is, or may be, of a drug that a check looks at, or is tied to another order."""
-    if draft.get("resourceType") not in MEDICATION_RECORDS:
+    kind, key = draft.get("resourceType"), as_text(draft.get("id"))
+    if kind not in MEDICATION_RECORDS:
         return False
-    if is_tied(draft) or source_of(draft) in charted or not _REFERS.isdisjoint(draft):
+    if is_tied(draft) or (kind, key) in charted or not _REFERS.isdisjoint(draft):
         return True
     return not is_foreign(drug_of(draft, _nowhere))
 
@@ -177,34 +184,32 @@ class _Sieve(NamedTuple):
     priors: frozenset[str]
     medicines_matter: bool
 
-    def leaves_out(self, it: _Seen) -> bool:
+    def leaves_out(self, it: _Glance) -> bool:
         """Whether the record says surely nothing. Raises NotJson."""
-        glance = it.glance
-        whose = None if glance.subject is None else glance.subject.reference
+        whose = None if it.subject is None else it.subject.reference
         if whose != self.own and reference_key(whose) != self.own:
             return False  # perhaps another patient's: that is told
-        if glance.resource_type == CONDITIONS.resource_type:
-            code = glance.code
-            return not isinstance(code, UnsetType) and concerns_no_check(bytes(code))
-        if glance.resource_type not in MEDICATION_RECORDS:
+        if it.resource_type == CONDITIONS.resource_type:
+            return not isinstance(it.code, UnsetType) and concerns_no_check(bytes(it.code))
+        if it.resource_type not in MEDICATION_RECORDS:
             return False
         return not self.medicines_matter or self._says_nothing(it)
 
-    def _says_nothing(self, it: _Seen) -> bool:
+    def _says_nothing(self, it: _Glance) -> bool:
         """Whether it is of a drug that no check looks at, and nothing depends on it."""
-        glance = it.glance
-        concept = glance.medication_codeable_concept
+        concept = it.medication_codeable_concept
         if (
             isinstance(concept, UnsetType)
-            or it.key in self.priors
-            or glance.prior_prescription is not UNSET
-            or glance.group_identifier is not UNSET
-            or glance.medication is not UNSET
-            or glance.medication_reference is not UNSET
-            or glance.code is not UNSET
-            or glance.ingredient is not UNSET
-            or glance.product is not UNSET
+            or it.prior_prescription is not UNSET
+            or it.group_identifier is not UNSET
+            or it.medication is not UNSET
+            or it.medication_reference is not UNSET
+            or it.code is not UNSET
+            or it.ingredient is not UNSET
+            or it.product is not UNSET
         ):
+            return False
+        if self.priors and f"{it.resource_type}/{(it.id or '').strip()}" in self.priors:
             return False
         written = bytes(concept)
         return written.startswith(b"{") and names_a_foreign_drug(written)

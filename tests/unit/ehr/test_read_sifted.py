@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from ehr.decode import OtherShape, ShapeDecoder, encode
-from ehr.read.sifted import Prefetched, sifted
+from ehr.read.sifted import Glanced, Unread
+from ehr.read.sifted import sifted as sifted_of
 
 ICD10 = "http://hl7.org/fhir/sid/icd-10-cm"
 OWN = {"subject": {"reference": "Patient/alder"}}
-_shape: ShapeDecoder[Prefetched] = ShapeDecoder(Prefetched)
+_glance: ShapeDecoder[Glanced] = ShapeDecoder(Glanced)
+_unread: ShapeDecoder[Unread] = ShapeDecoder(Unread)
 
 
 def order(key: str, drug: str, **more: object) -> dict[str, Any]:
@@ -37,9 +39,15 @@ DRAFT = order("new", "clonazepam 1 MG Oral Tablet", status="draft")
 FOREIGN_DRAFT = order("new", "lisinopril 10 MG Oral Tablet", status="draft")
 
 
+def sifted(prefetch: object, drafts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The prefetch of "alder" as it is read. Raises OtherShape where the whole is to be read."""
+    raw = encode(prefetch)
+    return sifted_of(_glance(raw), lambda: _unread(raw), "alder", drafts)
+
+
 def kept(prefetch: object, draft: dict[str, Any] | None = DRAFT) -> list[str]:
     """The ids of the records that are decoded. Raises OtherShape where the whole is to be read."""
-    found = sifted(_shape(encode(prefetch)), "alder", [] if draft is None else [draft])
+    found = sifted(prefetch, [] if draft is None else [draft])
     bundles = [value for value in found.values() if value is not None and "entry" in value]
     return [entry["resource"]["id"] for bundle in bundles for entry in bundle["entry"]]
 
@@ -70,13 +78,13 @@ def test_nothing_else_is_left_out():
     patient = {"resourceType": "Patient", "id": "alder", "birthDate": "1950-01-01"}
     prefetch = {"patient": patient, "allergies": listed(allergy), "observations": listed(seen)}
     assert kept(prefetch) == ["a1", "o1"]
-    assert sifted(_shape(encode(prefetch)), "alder", [DRAFT])["patient"] == patient
+    assert sifted(prefetch, [DRAFT])["patient"] == patient
 
 
 def test_a_key_that_was_asked_for_and_found_nothing_stays():
     """`null` says that the EHR has looked: it is not the same as no key."""
-    assert sifted(_shape(b'{"allergies":null}'), "alder", [DRAFT]) == {"allergies": None}
-    assert sifted(_shape(b'{"medications":{"resourceType":"Bundle"}}'), "alder", [DRAFT]) == {
+    assert sifted({"allergies": None}, [DRAFT]) == {"allergies": None}
+    assert sifted({"medications": {"resourceType": "Bundle"}}, [DRAFT]) == {
         "medications": {"resourceType": "Bundle", "entry": []}
     }
 
@@ -176,7 +184,7 @@ def test_a_remark_of_the_ehr_beside_the_records_is_kept_and_told():
     remark = {"resourceType": "OperationOutcome", "issue": [{"severity": "warning"}]}
     bundle = listed(CLONAZEPAM, LISINOPRIL)
     bundle["entry"].append({"resource": remark, "search": {"mode": "outcome"}})
-    found = sifted(_shape(encode({"medications": bundle})), "alder", [DRAFT])
+    found = sifted({"medications": bundle}, [DRAFT])
     kinds = [entry["resource"]["resourceType"] for entry in found["medications"]["entry"]]
     assert kinds == ["MedicationRequest", "OperationOutcome"]
 
