@@ -42,8 +42,9 @@ def plain_words(facts: PatientFacts) -> Callable[[str], str]:
     """What makes a sentence about this chart one for a person: drugs by name, days in words.
 
     A drug that nobody could identify keeps its record's id: there is nothing else to find it by.
+    Where a draft changes an order of the chart, and both have one id, it is called as in the draft.
     """
-    records = (*(d.record for d in facts.drafts), *facts.medications)
+    records = (*facts.medications, *(d.record for d in facts.drafts))
     names = {record.source: drug_name(record) for record in records if _is_named(record.drug)}
 
     def name(found: re.Match[str]) -> str:
