@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cds_hooks import door
 from ehr import log
@@ -36,6 +36,7 @@ def create_app(house: House) -> ASGIApp:
     Its lifespan runs the relay of the outbox and fetches the keys of CDS clients.
     """
     trust = trust_of(house)
+    cds_routes = door.routes(cds_hooks_collaborators(house, trust))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -81,13 +82,13 @@ def create_app(house: House) -> ASGIApp:
                     if house.policy_of(ehr.id) != house.policies.site
                 },
             ),
-            *door.routes(cds_hooks_collaborators(house, trust)),
+            *cds_routes,
             *smart_routes(house),
         ],
     )
     settings = house.settings
     bounded: ASGIApp = RequestLimits(
-        app,
+        HooksFirst(app, cds_routes),
         Limits(
             body_seconds=settings.body_seconds,
             at_once=settings.requests_at_once,
@@ -98,6 +99,32 @@ def create_app(house: House) -> ASGIApp:
         bounded = CdsCors(bounded, settings.cors_origins)
     # Around everything, so that also an unexpected 500 says in which mode it happened.
     return ResponseHeaders(bounded, development=development)
+
+
+class HooksFirst:
+    """Leads a call of a hook to its endpoint; all else to the application, which knows it too.
+
+    A prescriber waits for hooks. The application would lead them to the same place, through
+    middlewares and past routes that are nothing to them.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Iterable[Route]) -> None:
+        self.app = app
+        self._hooks: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            route.path: route.endpoint
+            for route in routes
+            if route.methods == {"POST"} and not route.param_convertors
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a POST to the very address of a hook; pass on everything else."""
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        endpoint = self._hooks.get(scope["path"]) if is_post else None
+        if endpoint is None:
+            await self.app(scope, receive, send)
+            return
+        response = await endpoint(Request(scope, receive))
+        await response(scope, receive, send)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -173,6 +173,14 @@ def test_another_method_is_a_405_that_names_those_there_are(client, method, path
     assert outcome_of(response)["code"] == "not-supported"
 
 
+def test_an_address_with_a_slash_too_many_is_led_to_the_service(client, order):
+    """Calls of the very address are answered before the router; it still does what it does."""
+    led = client.post(f"{SAFETY}/", json=order, follow_redirects=False)
+    assert led.status_code == 307
+    assert led.headers["location"].endswith(SAFETY)
+    assert client.post(f"{SAFETY}/", json=order).json()["cards"]
+
+
 @pytest.mark.parametrize("depth", [500, 100_000])
 def test_a_body_that_is_nested_without_end_is_refused_in_a_sentence(client, depth):
     response = client.post(SAFETY, content=b'{"hook":' + b"[" * depth + b"]" * depth + b"}")
