@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ALWAYS = {
@@ -22,7 +21,9 @@ class ResponseHeaders:
 
     def __init__(self, app: ASGIApp, *, development: bool) -> None:
         self.app = app
-        self.headers = {**_ALWAYS, **({MODE: "development"} if development else {})}
+        ours = {**_ALWAYS, **({MODE: "development"} if development else {})}
+        # As they go over the wire, once for all responses.
+        self._ours = [(name.lower().encode(), value.encode()) for name, value in ours.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; add the headers when the response starts."""
@@ -32,9 +33,10 @@ class ResponseHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
+                given = message.get("headers", ())
+                names = {name for name, _ in given}
+                added = (header for header in self._ours if header[0] not in names)
+                message["headers"] = [*given, *added]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

@@ -110,12 +110,16 @@ class RequestLimits:
 
     def _refused(self, scope: Scope) -> Response | None:
         path, headers = scope["path"], scope["headers"]
-        size = sum(len(name) + len(value) for name, value in headers)
+        size = declared = 0
+        for name, value in headers:
+            size += len(name) + len(value)
+            if name == b"content-length":
+                declared = max(declared, _number(value))
         if len(headers) > MOST_HEADERS or size > MOST_HEAD_BYTES:
             return _MANY_HEADERS.response(path)
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MOST_URL_BYTES:
             return _LONG_URL.response(path)
-        if _declared_bytes(headers) > MOST_BODY_BYTES:
+        if declared > MOST_BODY_BYTES:
             return _LARGE_BODY.response(path)
         if self._running >= self.limits.at_once:
             return _BUSY.response(path, Retry_After=str(_BUSY_SECONDS))
@@ -180,9 +184,6 @@ class _Request:
         await self._send(message)
 
 
-def _declared_bytes(headers: list[tuple[bytes, bytes]]) -> int:
+def _number(content_length: bytes) -> int:
     """What Content-Length says, as far as it is a number that somebody may mean."""
-    for name, value in headers:
-        if name == b"content-length":
-            return int(value) if value.isdigit() and len(value) < 20 else 0
-    return 0
+    return int(content_length) if content_length.isdigit() and len(content_length) < 20 else 0

@@ -11,6 +11,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 
 from starlette.types import Scope
 
@@ -72,8 +73,12 @@ def count_as(scope: Scope, client: str) -> int | None:
 
 
 def _address(scope: Scope) -> str:
+    return _caller_at((scope.get("client") or ("unknown", 0))[0])
+
+
+@lru_cache(maxsize=1_000)
+def _caller_at(host: str) -> str:
     """The caller's address; of IPv6 the network, for one host has a whole one to choose from."""
-    host: str = (scope.get("client") or ("unknown", 0))[0]
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
