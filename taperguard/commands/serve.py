@@ -14,6 +14,9 @@ from taperguard.http_server import BoundedHttp
 from taperguard.settings import Settings
 from taperguard.warm import warm_up
 
+_NEW_OBJECTS_BEFORE_A_SEARCH = 10_000
+"""More than one request makes, and few beside what stays: Python's own number is 700."""
+
 
 def run() -> int:
     """Serve until a signal asks to end."""
@@ -36,11 +39,13 @@ def run() -> int:
 def spare_what_stays() -> None:
     """Keep modules and tables out of every later search for garbage: they live as long as we do.
 
-    A request of 40 KB decodes to thousands of objects, and so sets off several such searches.
+    A request of 40 KB decodes to thousands of objects, which are gone with its answer: that many
+    are no reason to search.
     """
     warm_up()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS_BEFORE_A_SEARCH)
 
 
 def server_of(app: ASGIApp, settings: Settings) -> uvicorn.Server:
