@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,6 +40,16 @@ class Letter:
         """What was promised. Raises what the sealer raises when the row was altered."""
         content: dict[str, Any] = json.loads(sealer.open(self.payload, _about(self.id, self.kind)))
         return content
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A letter that one relay took, and what it was before: nothing of what it says."""
+
+    id: str
+    kind: str
+    attempts: int
+    next_attempt_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,62 +82,94 @@ _PUT = sa.insert(outbox)
 # The statements of every letter's way are made once: to make one takes as long as to run it.
 
 
-def get(connection: Connection, letter_id: str, *, lock: bool = False) -> Letter | None:
-    """The letter, or None. With `lock` no other transaction changes it until this one ends."""
-    query = sa.select(outbox).where(outbox.c.id == letter_id)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+def get(connection: Connection, letter_id: str) -> Letter | None:
+    """The letter, or None."""
+    row = connection.execute(sa.select(outbox).where(outbox.c.id == letter_id)).one_or_none()
     return None if row is None else Letter(**row._mapping)
 
 
-def due(connection: Connection, now: datetime, limit: int = 100) -> list[Letter]:
-    """Letters to post now, the longest due first."""
-    rows = connection.execute(_DUE, {"at": now, "most": limit})
+def hold(connection: Connection, letter_ids: Collection[str]) -> list[Letter]:
+    """Those of the letters that are not done; no other transaction changes them until this ends."""
+    rows = connection.execute(_HOLD, {"letters": list(letter_ids)})
     return [Letter(**row._mapping) for row in rows]
 
 
-_DUE = (
+_HOLD = (
     sa.select(outbox)
-    .where(outbox.c.done_at.is_(None), outbox.c.next_attempt_at <= sa.bindparam("at"))
-    .order_by(outbox.c.next_attempt_at, outbox.c.id)
-    .limit(sa.bindparam("most"))
+    .where(outbox.c.id.in_(sa.bindparam("letters", expanding=True)), outbox.c.done_at.is_(None))
+    # Whoever takes several takes them in one order, so that no two wait for each other.
+    .order_by(outbox.c.id)
+    .with_for_update()
 )
 
 
-def claim(connection: Connection, letter: Letter, *, until: datetime) -> bool:
-    """Take the letter for one posting; False when another relay was faster."""
-    seen = {"letter": letter.id, "tried": letter.attempts, "was_due_at": letter.next_attempt_at}
-    claimed = {"until": until, "tries": letter.attempts + 1}
-    return connection.execute(_CLAIM, seen | claimed).rowcount == 1
+def claim(
+    connection: Connection, now: datetime, *, lease_of: Callable[[int], timedelta], most: int
+) -> list[Claimed]:
+    """Take the letters that are due for one posting, the longest due first.
+
+    No other relay gets them before the lease is over, which `lease_of` tells by how often a
+    letter was taken before.
+    """
+    rows = connection.execute(_DUE, {"at": now, "most": most})
+    claimed = [Claimed(**row._mapping) for row in rows]
+    if claimed:
+        connection.execute(
+            _CLAIM,
+            [
+                {"letter": it.id, "until": now + lease_of(it.attempts), "tries": it.attempts + 1}
+                for it in claimed
+            ],
+        )
+    return claimed
 
 
+_DUE = (
+    sa.select(outbox.c.id, outbox.c.kind, outbox.c.attempts, outbox.c.next_attempt_at)
+    .where(outbox.c.done_at.is_(None), outbox.c.next_attempt_at <= sa.bindparam("at"))
+    .order_by(outbox.c.next_attempt_at, outbox.c.id)
+    .limit(sa.bindparam("most"))
+    # What another relay is about to claim is not waited for (SQLite has one writer at a time).
+    .with_for_update(skip_locked=True)
+)
 _CLAIM = (
     sa.update(outbox)
-    .where(
-        outbox.c.id == sa.bindparam("letter"),
-        outbox.c.done_at.is_(None),
-        outbox.c.attempts == sa.bindparam("tried"),
-        outbox.c.next_attempt_at == sa.bindparam("was_due_at"),
-    )
+    .where(outbox.c.id == sa.bindparam("letter"))
     .values(next_attempt_at=sa.bindparam("until"), attempts=sa.bindparam("tries"))
 )
 
 
-def give_back(connection: Connection, letter: Letter) -> None:
-    """Undo a claim of a letter that could not be posted: it is due as it was before."""
-    connection.execute(
-        sa.update(outbox)
-        .where(
-            outbox.c.id == letter.id,
-            outbox.c.done_at.is_(None),
-            outbox.c.attempts == letter.attempts + 1,
-        )
-        .values(next_attempt_at=letter.next_attempt_at, attempts=letter.attempts)
+def give_back(connection: Connection, letters: Iterable[Claimed]) -> None:
+    """Undo the claim of letters that were not posted: they are due as they were before."""
+    rows = [
+        {
+            "letter": it.id,
+            "tries": it.attempts + 1,
+            "tried": it.attempts,
+            "was_due_at": it.next_attempt_at,
+        }
+        for it in sorted(letters, key=attrgetter("id"))
+    ]
+    if rows:
+        connection.execute(_GIVE_BACK, rows)
+
+
+_GIVE_BACK = (
+    sa.update(outbox)
+    .where(
+        outbox.c.id == sa.bindparam("letter"),
+        outbox.c.done_at.is_(None),
+        outbox.c.attempts == sa.bindparam("tries"),
     )
+    .values(next_attempt_at=sa.bindparam("was_due_at"), attempts=sa.bindparam("tried"))
+)
 
 
-def mark_posted(connection: Connection, letter_id: str, now: datetime) -> None:
-    """The broker took the letter. It stays due after its lease until it is done."""
-    connection.execute(_MARK_POSTED, {"letter": letter_id, "at": now})
+def mark_posted(connection: Connection, letter_ids: Collection[str], now: datetime) -> None:
+    """The broker took the letters. Each stays due after its lease until it is done."""
+    if letter_ids:
+        rows = [{"letter": letter_id, "at": now} for letter_id in sorted(letter_ids)]
+        connection.execute(_MARK_POSTED, rows)
 
 
 _MARK_POSTED = (
@@ -147,11 +190,14 @@ def postpone(connection: Connection, letter_id: str, until: datetime) -> None:
 
 def mark_done(connection: Connection, letter_id: str, now: datetime) -> None:
     """What the letter promised is kept; what it said is emptied. A second time changes nothing."""
-    connection.execute(
-        sa.update(outbox)
-        .where(outbox.c.id == letter_id, outbox.c.done_at.is_(None))
-        .values(done_at=now, payload=b"")
-    )
+    connection.execute(_MARK_DONE, {"letter": letter_id, "at": now})
+
+
+_MARK_DONE = (
+    sa.update(outbox)
+    .where(outbox.c.id == sa.bindparam("letter"), outbox.c.done_at.is_(None))
+    .values(done_at=sa.bindparam("at"), payload=b"")
+)
 
 
 def backlog(connection: Connection) -> Backlog:

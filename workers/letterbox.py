@@ -1,4 +1,4 @@
-"""What other doors may post to the workers: a letter's id, never what it says.
+"""What other doors may post to the workers: letters' ids, never what they say.
 
 The one module of this door that the others may import. Nothing here is called while a hook
 waits for its answer: the relay posts, in its own thread.
@@ -7,6 +7,7 @@ waits for its answer: the relay posts, in its own thread.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 from store import cards_shown, histories
@@ -17,9 +18,12 @@ TASK_OF_KIND = {
     histories.KIND: jobs.READ_HISTORY,
 }
 
+TOGETHER = frozenset({cards_shown.KIND})
+"""The kinds whose task takes several letters at once; any other may take long for one."""
+
 
 class NotPosted(Exception):
-    """The broker did not take a letter; it stays in the outbox."""
+    """The broker did not take a message; its letters stay in the outbox."""
 
 
 class UnknownKind(ValueError):
@@ -34,11 +38,12 @@ class Letterbox:
 
     def __init__(self, broker_url: str) -> None:
         self._app = jobs.make_app(broker_url, posting_only=True)
+        self.together = TOGETHER
         # A connection of our own: the library's pools are shared by the whole process.
         self._connection: Any = None
 
-    def post(self, kind: str, letter_id: str) -> None:
-        """Hand one letter to the broker, within seconds or not at all.
+    def post(self, kind: str, letter_ids: Sequence[str]) -> None:
+        """Hand letters of one kind to the broker in one message, within seconds or not at all.
 
         Raises NotPosted (broker stopped, hung, refusing) or UnknownKind.
         """
@@ -49,7 +54,7 @@ class Letterbox:
             if self._connection is None:
                 self._connection = self._app.connection_for_write()
             producer = self._app.amqp.Producer(self._connection)
-            self._app.send_task(task, args=[letter_id], producer=producer, retry=False)
+            self._app.send_task(task, args=letter_ids, producer=producer, retry=False)
         except Exception as error:
             # Whatever the transport raises. A connection that timed out in the middle of an
             # exchange must not be used again.

@@ -7,9 +7,11 @@ workers do the same round as a safety net, for letters that no service is there 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Protocol
 
 from sqlalchemy.engine import Engine
@@ -17,19 +19,32 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ehr import log
 from store import outbox
-from store.database import reading, writing
+from store.database import writing
+from store.outbox import Claimed
 from workers.letterbox import NotPosted, UnknownKind
 
 _LOOK_EVERY_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 10.0
 _LONGEST_LEASE = timedelta(hours=6)
+_MOST_AT_ONCE = 100
+
+GATHERING_SECONDS = 0.1
+"""So long a letter waits for others that go with it, and for the answer that it belongs to."""
 
 
 class Posts(Protocol):
-    """Whatever can hand a letter to the workers."""
+    """Whatever can hand letters to the workers."""
 
-    def post(self, kind: str, letter_id: str) -> None:
-        """Raises NotPosted or UnknownKind."""
+    @property
+    def together(self) -> Collection[str]:
+        """The kinds of which one message may name several letters."""
+        ...
+
+    def post(self, kind: str, letter_ids: Sequence[str]) -> None:
+        """Hand over letters of one kind in one message: all or none.
+
+        Raises NotPosted or UnknownKind.
+        """
         ...
 
     def close(self) -> None:
@@ -53,56 +68,86 @@ def post_due_letters(
     lease: timedelta,
     stop: Callable[[], bool] = lambda: False,
 ) -> Round:
-    """Post every letter that is due. Each is claimed first, so two relays post it once.
+    """Post every letter that is due, many at once. They are claimed first: two relays post it once.
 
     A letter that keeps failing waits longer each time (its lease doubles, to six hours): it is
     never dropped, and it does not crowd out the others.
     """
+
+    def lease_of(attempts: int) -> timedelta:
+        return min(lease * (1 << min(attempts, 20)), _LONGEST_LEASE)
+
     posted = 0
     while not stop():
-        with reading(engine) as connection:
-            letters = outbox.due(connection, clock())
-        if not letters:
+        with writing(engine) as connection:
+            letters = outbox.claim(connection, clock(), lease_of=lease_of, most=_MOST_AT_ONCE)
+        done = _post(engine, letterbox, letters, clock, stop)
+        posted += done.posted
+        if done.broker_failed:
+            return Round(posted, broker_failed=True)
+        if len(letters) < _MOST_AT_ONCE:
             break
-        for letter in letters:
-            if stop():
-                break
-            outcome = _post(engine, letterbox, letter, clock, lease)
-            if outcome is None:
-                return Round(posted, broker_failed=True)
-            posted += outcome
     return Round(posted)
 
 
 def _post(
     engine: Engine,
     letterbox: Posts,
-    letter: outbox.Letter,
+    letters: Sequence[Claimed],
     clock: Callable[[], datetime],
-    lease: timedelta,
-) -> int | None:
-    """How many letters were posted (0 or 1), or None when the broker failed."""
-    wait = min(lease * 2 ** min(letter.attempts, 20), _LONGEST_LEASE)
-    with writing(engine) as connection:
-        if not outbox.claim(connection, letter, until=clock() + wait):
-            return 0
+    stop: Callable[[], bool],
+) -> Round:
+    """Post letters that were claimed; whatever happens, those not tried are given back."""
+    waiting = deque(_messages(letters, letterbox.together))
+    posted: list[str] = []
+    broker_failed = False
     try:
-        letterbox.post(letter.kind, letter.id)
-    except UnknownKind:
-        # Written by a newer version that runs beside us: its relay will know the kind.
-        log.get(__name__).warning("letter of unknown kind", letter=letter.id)
-        return 0
-    except NotPosted:
-        with writing(engine) as connection:
-            outbox.give_back(connection, letter)
-        return None
-    with writing(engine) as connection:
-        outbox.mark_posted(connection, letter.id, clock())
-    return 1
+        while waiting and not stop() and not broker_failed:
+            message = waiting.popleft()
+            kind, letter_ids = message[0].kind, [letter.id for letter in message]
+            try:
+                letterbox.post(kind, letter_ids)
+            except UnknownKind:
+                # Written by a newer version that runs beside us: its relay will know the kind.
+                for letter_id in letter_ids:
+                    log.get(__name__).warning("letter of unknown kind", letter=letter_id)
+            except NotPosted:
+                waiting.appendleft(message)
+                broker_failed = True
+            else:
+                posted += letter_ids
+    finally:
+        if posted or waiting:
+            with writing(engine) as connection:
+                outbox.mark_posted(connection, posted, clock())
+                outbox.give_back(connection, chain.from_iterable(waiting))
+    return Round(len(posted), broker_failed)
+
+
+def _messages(letters: Sequence[Claimed], together: Collection[str]) -> list[list[Claimed]]:
+    """The letters by message, each message as old as its first letter.
+
+    One that was posted before and is not done goes alone: what hinders it hinders no other then.
+    """
+    messages: list[list[Claimed]] = []
+    shared: dict[str, list[Claimed]] = {}
+    for letter in letters:
+        if letter.kind not in together or letter.attempts:
+            messages.append([letter])
+        elif letter.kind in shared:
+            shared[letter.kind].append(letter)
+        else:
+            shared[letter.kind] = [letter]
+            messages.append(shared[letter.kind])
+    return messages
 
 
 class Relay:
-    """Rounds of posting in a thread: at once when woken, and every few seconds."""
+    """Rounds of posting in a thread: a moment after it was woken, and every few seconds.
+
+    A round costs the same for one letter and for many: what is promised within the moment goes
+    together.
+    """
 
     def __init__(
         self,
@@ -164,8 +209,8 @@ class Relay:
             if failures:
                 # Not woken by new letters: a broker that is down is not asked more often.
                 self._stopping.wait(min(0.5 * 2 ** min(failures - 1, 10), _LONGEST_PAUSE_SECONDS))
-            else:
-                self._woken.wait(_LOOK_EVERY_SECONDS)
+            elif self._woken.wait(_LOOK_EVERY_SECONDS):
+                self._stopping.wait(GATHERING_SECONDS)
 
     def _round_failed(self) -> bool:
         logger = log.get(__name__)

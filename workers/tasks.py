@@ -56,9 +56,9 @@ class Tools(ExportTools, night.Tools, Protocol):
 def register(app: Celery, tools: Callable[[], Tools]) -> None:
     """Add the tasks to the application. `tools` opens them in the process that runs a task."""
 
-    def record(letter_id: str) -> None:
+    def record(*letter_ids: str) -> None:
         at_hand = tools()
-        record_cards_shown(at_hand.engine, at_hand.sealer, letter_id, at_hand.now())
+        record_cards_shown(at_hand.engine, at_hand.sealer, letter_ids, at_hand.now())
 
     def read_history(letter_id: str) -> None:
         read_wanted(letter_id, tools().history_reader)

@@ -94,7 +94,7 @@ def test_posting_to_a_hung_broker_ends_by_itself(hung_broker: Any) -> None:
     """The relay's thread gets its answer (no) by socket timeout; without one this test hangs."""
     letterbox = Letterbox(hung_broker.url)
     with pytest.raises(NotPosted):
-        letterbox.post(cards_shown.KIND, "a" * 32)
+        letterbox.post(cards_shown.KIND, ["a" * 32])
     assert hung_broker.came >= 1
 
 

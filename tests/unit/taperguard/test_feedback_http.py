@@ -131,8 +131,8 @@ def card_of(client: TestClient) -> dict[str, Any]:
 
 
 def carry_out(house: wiring.House, rows: Rows) -> None:
-    for letter in rows(house.engine, "outbox"):
-        record_cards_shown(house.engine, house.sealer, str(letter["id"]), house.now())
+    letters = [str(letter["id"]) for letter in rows(house.engine, "outbox")]
+    record_cards_shown(house.engine, house.sealer, letters, house.now())
 
 
 def outcomes(check: str, outcome: str, reason: str) -> float:

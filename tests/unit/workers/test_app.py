@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import redis
 
-from store import cards_shown
+from store import cards_shown, histories
 from workers import app as jobs
 from workers import tasks
 from workers.letterbox import TASK_OF_KIND, Letterbox, NotPosted, UnknownKind
@@ -44,10 +44,10 @@ def test_every_tick_and_every_kind_of_letter_has_its_task(app: Any) -> None:
     assert ticked | set(TASK_OF_KIND.values()) <= set(app.tasks)
 
 
-def test_a_message_holds_the_letters_id_and_nothing_else(broker: Any) -> None:
+def test_a_message_holds_its_letters_ids_and_nothing_else(broker: Any) -> None:
     """Read from the real queue: body is [args, kwargs, embedding]."""
     letterbox = Letterbox(broker.url)
-    letterbox.post(cards_shown.KIND, "0123456789abcdef0123456789abcdef")
+    letterbox.post(cards_shown.KIND, ["0123456789abcdef" * 2, "fedcba9876543210" * 2])
     letterbox.close()
     client = redis.Redis(unix_socket_path=str(broker.socket))
     try:
@@ -56,20 +56,27 @@ def test_a_message_holds_the_letters_id_and_nothing_else(broker: Any) -> None:
         client.close()
     message = json.loads(raw)
     args, kwargs, _ = json.loads(base64.b64decode(message["body"]))
-    assert (args, kwargs) == (["0123456789abcdef0123456789abcdef"], {})
+    assert (args, kwargs) == (["0123456789abcdef" * 2, "fedcba9876543210" * 2], {})
     assert message["headers"]["task"] == jobs.RECORD_CARDS_SHOWN
+
+
+def test_only_kinds_that_are_kept_in_no_time_share_a_message() -> None:
+    """A worker reads one history for minutes: the others of a message would wait behind it."""
+    together = Letterbox("redis+socket:///nowhere/broker.sock").together
+    assert (cards_shown.KIND in together, histories.KIND in together) == (True, False)
+    assert together <= set(TASK_OF_KIND)
 
 
 def test_a_stopped_broker_refuses_and_takes_letters_again_when_it_is_back(
     broker: Any, until: Callable[..., None]
 ) -> None:
     letterbox = Letterbox(broker.url)
-    letterbox.post(cards_shown.KIND, "a" * 32)
+    letterbox.post(cards_shown.KIND, ["a" * 32])
     broker.stop()
     with pytest.raises(NotPosted):
-        letterbox.post(cards_shown.KIND, "b" * 32)
+        letterbox.post(cards_shown.KIND, ["b" * 32])
     broker.start()
-    letterbox.post(cards_shown.KIND, "c" * 32)
+    letterbox.post(cards_shown.KIND, ["c" * 32])
     letterbox.close()
     client = redis.Redis(unix_socket_path=str(broker.socket))
     try:
@@ -80,7 +87,7 @@ def test_a_stopped_broker_refuses_and_takes_letters_again_when_it_is_back(
 
 def test_a_kind_without_a_task_is_refused_before_any_connection() -> None:
     with pytest.raises(UnknownKind):
-        Letterbox("redis+socket:///nowhere/broker.sock").post("nonsense", "a" * 32)
+        Letterbox("redis+socket:///nowhere/broker.sock").post("nonsense", ["a" * 32])
 
 
 def test_a_download_may_last_hours_because_no_broker_waits_for_it(app: Any) -> None:
