@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 
 from store.feedback import Outcome
 from store.sealing import Sealer
-from store.tables import card_memory
+from store.tables import card_memory, follow_ups
 
 KEPT_UNANSWERED = timedelta(days=30)
 """For how long feedback on a card is waited for."""
@@ -94,7 +94,10 @@ def remember(
         for card, facts in cards.items()
     ]
     if rows:
-        connection.execute(sa.insert(card_memory), rows)
+        connection.execute(_REMEMBER, rows)
+
+
+_REMEMBER = sa.insert(card_memory)
 
 
 def find(
@@ -152,6 +155,15 @@ def settle(
     return True
 
 
+def anything(connection: Connection, patient_fingerprint: str, service: str, on: date) -> bool:
+    """Whether anything is settled of the patient and service on the day, or a follow-up is due.
+
+    Of nearly every patient there is not: then this one look is all.
+    """
+    asked = {"patient": patient_fingerprint, "service": service, "on": on}
+    return bool(connection.execute(_ANYTHING, asked).scalar_one())
+
+
 def recall(connection: Connection, whose: Whose, on: date, *, sealer: Sealer) -> list[Settled]:
     """What is settled of this patient and service on the day, the latest first."""
     asked = {
@@ -172,17 +184,19 @@ def recall(connection: Connection, whose: Whose, on: date, *, sealer: Sealer) ->
     ]
 
 
-_SETTLED = (
-    sa.select(card_memory)
-    .where(
-        card_memory.c.patient_fingerprint == sa.bindparam("patient"),
-        card_memory.c.service == sa.bindparam("service"),
-        card_memory.c.settled_at.is_not(None),
-        card_memory.c.quiet_until >= sa.bindparam("on"),
-    )
-    .order_by(card_memory.c.settled_at.desc())
+_IS_SETTLED = sa.and_(
+    card_memory.c.patient_fingerprint == sa.bindparam("patient"),
+    card_memory.c.service == sa.bindparam("service"),
+    card_memory.c.settled_at.is_not(None),
+    card_memory.c.quiet_until >= sa.bindparam("on"),
 )
-"""Made once, for it is asked in the middle of an order."""
+_IS_DUE = sa.and_(
+    follow_ups.c.patient_fingerprint == sa.bindparam("patient"),
+    follow_ups.c.due_on <= sa.bindparam("on"),
+)
+_SETTLED = sa.select(card_memory).where(_IS_SETTLED).order_by(card_memory.c.settled_at.desc())
+_ANYTHING = sa.select(sa.or_(sa.exists().where(_IS_SETTLED), sa.exists().where(_IS_DUE)))
+# Made once, for they are asked in the middle of an order.
 
 
 def settled_by_check(
@@ -193,7 +207,9 @@ def settled_by_check(
     for settled in found:
         for pair in settled.facts.items():
             by_facts.setdefault(pair, settled)
-    same = {}
+    same: dict[str, Settled] = {}
+    if not by_facts:
+        return same
     for check, facts in standing.items():
         settled_now = by_facts.get((check, whose.facts_fingerprint(sealer, check, facts)))
         if settled_now is not None:

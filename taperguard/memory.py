@@ -241,5 +241,7 @@ class EhrMemory:
                 # What nobody waits for any more need not hold a connection either.
                 limit = int(RECALL_SECONDS * 1000)
                 connection.execute(sa.text(f"SET LOCAL statement_timeout = {limit}"))
+            if not card_memory.anything(connection, patient, whose.service, on):
+                return [], ()
             found = card_memory.recall(connection, whose, on, sealer=self.house.sealer)
             return found, follow_ups.due_of(connection, patient, on)

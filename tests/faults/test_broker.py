@@ -210,27 +210,30 @@ def _kill_between_receive_and_done(
 ) -> None:
     """We hold the store's write lock, so the task waits inside its transaction; then kill -9.
 
+    Two letters are in its one message.
+
     The worker starts under the lock: one that already runs may have recorded the letter before we
     hold it.
     """
-    house.promise_cards_shown(_cards(2))
-    assert house.relay.run_once().posted == 1
+    house.promise_cards_shown(_cards())
+    house.promise_cards_shown(_cards())
+    assert house.relay.run_once().posted == 2
     with writing(house.engine) as connection:
         # PostgreSQL locks the row that the task asks for; SQLite the whole database.
         connection.execute(sa.select(tables.outbox.c.id).with_for_update()).all()
         worker = start_worker(house)
-        until(lambda: not _in_queue(house), 30, "the worker took the letter")
+        until(lambda: not _in_queue(house), 30, "the worker took the letters")
         worker.kill_all()
     assert _recorded(house) == 0
     start_worker(house)
     house.relay.start()
-    until(lambda: _recorded(house) == 2, 40, "the letter was posted again after its lease")
+    until(lambda: _recorded(house) == 2, 40, "the letters were posted again after their lease")
     until(lambda: _waiting(house) == 0, 10)
     assert _recorded(house) == 2
 
 
 def _in_queue(house: wiring.House) -> int:
-    """How many letters of cards wait at the broker; a worker that comes up looks for more work."""
+    """How many messages about cards wait; a worker that comes up looks for other work too."""
     path = house.settings.broker.removeprefix("redis+socket://")
     client = redis.Redis(unix_socket_path=path)
     try:

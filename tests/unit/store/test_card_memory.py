@@ -57,6 +57,11 @@ class Kept:
                 quiet_until=quiet_until,
             )
 
+    def anything(self, on: date = DAY, whose: Whose = ALDER) -> bool:
+        patient = whose.patient_fingerprint(self.sealer)
+        with reading(self.store) as connection:
+            return card_memory.anything(connection, patient, whose.service, on)
+
     def recall(self, on: date = DAY, whose: Whose = ALDER, **facts: str) -> dict[str, Settled]:
         with reading(self.store) as connection:
             found = card_memory.recall(connection, whose, on, sealer=self.sealer)
@@ -71,6 +76,7 @@ def kept(store: Engine, sealer: Sealer) -> Kept:
 def test_a_card_that_was_only_shown_settles_nothing(kept: Kept) -> None:
     kept.show()
     assert kept.recall() == {}
+    assert not kept.anything()
 
 
 def test_an_answered_card_settles_each_of_its_checks_until_its_day_is_over(kept: Kept) -> None:
@@ -86,7 +92,9 @@ def test_an_answered_card_settles_each_of_its_checks_until_its_day_is_over(kept:
         "palliative",
     )
     assert kept.recall(date(2027, 2, 18)) == found
+    assert kept.anything(date(2027, 2, 18))
     assert kept.recall(date(2027, 2, 19)) == {}
+    assert not kept.anything(date(2027, 2, 19))
 
 
 def test_only_the_check_whose_facts_changed_is_not_settled_any_more(kept: Kept) -> None:
@@ -111,6 +119,7 @@ def test_nobody_else_s_card_is_quiet(kept: Kept, whose: Whose) -> None:
     kept.show()
     kept.answer()
     assert kept.recall(whose=whose) == {}
+    assert not kept.anything(whose=whose)
 
 
 @pytest.mark.parametrize(
@@ -214,11 +223,14 @@ def test_a_follow_up_is_due_from_its_day_on_for_its_patient_alone(kept: Kept) ->
     kept.show()
     _promise(kept, "card-1")
     assert _due(kept, date(2026, 12, 17)) == ()
+    assert not kept.anything(date(2026, 12, 17))
     (one,) = _due(kept, DUE)
+    assert kept.anything(DUE)
     assert one == FollowUp(("high-dose", "opioid-together"), "will-monitor", DAY, DUE)
     assert _due(kept, DUE, Whose("sandbox", "birch", "clonazepam-safety")) == ()
     # Of whichever service: the review tells what was promised at an order.
     assert _due(kept, DUE, Whose("sandbox", "alder", "clonazepam-review")) == (one,)
+    assert kept.anything(DUE, Whose("sandbox", "alder", "clonazepam-review"))
 
 
 def test_an_ehr_s_due_follow_ups_come_with_their_patients_sealed_until_then(
