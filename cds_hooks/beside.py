@@ -24,10 +24,11 @@ class Hands:
 
     The one that was busy last is asked first, and a new one is started when none is idle: a
     single caller keeps one warm. They are daemons, so none that hangs keeps the process alive.
+    A system that has no thread for the first is a RuntimeError; later it means to wait.
     """
 
     def __init__(self, most_at_once: int = _MOST_AT_ONCE) -> None:
-        self._may_start = most_at_once
+        self._most_at_once = self._may_start = most_at_once
         self._idle: list[SimpleQueue[_Job[Any]]] = []
         self._waiting: deque[_Job[Any]] = deque()
         self._lock = threading.Lock()
@@ -59,9 +60,20 @@ class Hands:
         try:
             thread.start()
         except RuntimeError:
-            with self._lock:
-                self._may_start += 1
-            raise
+            if not self._serves_without_more(job):
+                raise
+
+    def _serves_without_more(self, job: _Job[Any]) -> bool:
+        """The system has no thread left: whether one that we have does the work, now or later."""
+        with self._lock:
+            self._may_start += 1
+            if self._idle:
+                self._idle.pop().put(job)
+            elif self._may_start < self._most_at_once:
+                self._waiting.append(job)
+            else:
+                return False
+        return True
 
     def _serve(self, given: SimpleQueue[_Job[Any]]) -> None:
         following: _Job[Any] | None = None

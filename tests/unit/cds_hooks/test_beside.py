@@ -143,3 +143,26 @@ def test_where_the_system_has_no_thread_it_is_said_and_tried_again(
         return await asyncio.wait_for(hands(lambda: 1), 10)
 
     assert asyncio.run(story()) == 1
+
+
+def test_where_the_system_has_no_further_thread_those_that_are_there_do_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hands, may_end = Hands(3), threading.Event()
+
+    def none(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def story() -> list[int]:
+        async def first() -> int:
+            return int(await hands(may_end.wait, 10))
+
+        busy = asyncio.create_task(first())
+        await asyncio.sleep(0)
+        monkeypatch.setattr(threading.Thread, "start", none)
+        waiting = [asyncio.create_task(hands(lambda: 2)) for _ in range(3)]
+        await asyncio.sleep(0)
+        may_end.set()
+        return await asyncio.wait_for(asyncio.gather(busy, *waiting), 10)
+
+    assert asyncio.run(story()) == [1, 2, 2, 2]
