@@ -12,7 +12,7 @@ from clinical.facts import AllergyFact, DraftOrder, PatientFacts, Unknown
 from clinical.findings import Clear, Fired
 from clinical.order_case import OrderCase
 from clinical.policy import default_policy
-from ehr.read.chart import Resources, read_chart
+from ehr.read.chart import DraftResource, Resources, read_chart
 from ehr.read.medications import medication_record
 from ehr.read.supplied import read_prefetch
 
@@ -144,3 +144,41 @@ def test_nobody_is_pregnant_for_more_than_300_days_by_a_status(on, expected):
     status = ITEM_9 | {"code": code, "valueBoolean": True, "effectiveDateTime": on}
     del status["valueInteger"]
     assert pregnant_by({"observations": cds.searchset(status)}) is expected
+
+
+LISINOPRIL = ("314076", "lisinopril 10 MG Oral Tablet")
+CLONAZEPAM = cds.order("c1", cds.CLONAZEPAM["1"])
+
+
+def medicines_read(draft: dict[str, Any], *charted: dict[str, Any]) -> list[str]:
+    """The medicines of the chart that the checks of this draft see."""
+    by_type = {"MedicationRequest": charted}
+    drafts = (DraftResource(draft, selected=True),)
+    facts = read_chart(Resources(by_type, drafts), ON, for_checks=True).facts
+    return [record.source for record in facts.medications]
+
+
+def test_an_order_of_a_drug_that_no_check_looks_at_opens_no_medicines():
+    assert medicines_read(cds.order("new", LISINOPRIL), CLONAZEPAM) == []
+    assert medicines_read({"resourceType": "ServiceRequest", "id": "new"}, CLONAZEPAM) == []
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        cds.order("new", cds.OXYCODONE),
+        cds.order("c1", LISINOPRIL),
+        cds.order("new", LISINOPRIL, priorPrescription={"reference": "MedicationRequest/c1"}),
+        cds.order("new", LISINOPRIL, groupIdentifier={"value": "1"}),
+        cds.order("new", LISINOPRIL) | {"medicationCodeableConcept": {}},
+    ],
+)
+def test_an_order_that_may_touch_them_opens_the_medicines(draft: dict[str, Any]):
+    """An opioid, a change of that very order or of a group, and an order that names no drug."""
+    assert medicines_read(draft, CLONAZEPAM) == ["MedicationRequest/c1"]
+
+
+def test_the_checks_see_none_of_the_medicines_that_they_do_not_look_at():
+    assert medicines_read(
+        cds.order("new", cds.CLONAZEPAM["1"]), CLONAZEPAM, cds.order("l1", LISINOPRIL)
+    ) == ["MedicationRequest/c1"]
