@@ -54,6 +54,7 @@ def main(folder: Path, port: int) -> None:
             Mount("/", app),
         ],
     )
+    house.relay.start()  # the application's lifespan would, but not of one that is mounted
     spare_what_stays()
     server_of(beside, settings).run()
 

@@ -7,6 +7,7 @@ end with it, even when it is killed. Their folders are short: a Unix socket's pa
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import shutil
 import tempfile
@@ -256,6 +257,16 @@ def _same_file_mode_mask() -> Iterator[None]:
     os.umask(mask)
     yield
     os.umask(mask)
+
+
+@pytest.fixture(autouse=True)
+def _same_log() -> Iterator[None]:
+    """Who configures the log writes to the standard error of this test; the next has its own."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(autouse=True)

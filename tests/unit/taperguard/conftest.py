@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,18 +10,6 @@ import pytest
 
 from taperguard import wiring
 from taperguard.settings import Settings
-
-
-@pytest.fixture
-def quiet_log() -> Iterator[None]:
-    """A command configures logging for its process, here ours: put back what was."""
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    mask = os.umask(0o077)
-    yield
-    os.umask(mask)
-    root.handlers[:] = before[0]
-    root.setLevel(before[1])
 
 
 @pytest.fixture

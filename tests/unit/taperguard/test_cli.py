@@ -64,7 +64,6 @@ def test_bad_settings_stop_a_command_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     clean_environment: None,
-    quiet_log: None,
     tmp_path: Path,
 ) -> None:
     monkeypatch.setenv("TAPERGUARD_DATA", str(tmp_path))
@@ -89,7 +88,6 @@ def test_what_a_service_cannot_start_with_is_said_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     clean_environment: None,
-    quiet_log: None,
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "ehrs.toml"

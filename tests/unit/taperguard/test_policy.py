@@ -181,7 +181,6 @@ def test_a_bad_policy_stops_the_start_with_file_line_and_reason(
     site: Callable[[str], Settings],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    quiet_log: None,
 ) -> None:
     settings = site("[checks.high-dose]\n# twenty\nhigh_dose_mg_per_day = 20\n")
     monkeypatch.setenv("TAPERGUARD_DATA", str(settings.data))
