@@ -75,7 +75,7 @@ def deal(
     if raising:
         dealer.order_cards(findings, raising)
         return dealer.dealt(shown=frozenset(f.check for f in findings), unshown=unshown)
-    if case.ordered or case.stopped is not None:
+    if case.ordered or (case.stopped is not None and case.stopped.drafts):
         dealer.not_checked_card()
     none = "and no card of this answer has a detail that would carry it"
     unshown |= {f.check: f"{why_not_raising(f, case)}, {none}" for f in findings}

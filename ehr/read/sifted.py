@@ -130,7 +130,7 @@ def sifted(
 
 def _whole(listed: _GlancedList, need: Need) -> Sequence[_GlancedEntry]:
     """The entries of a list that is whole and holds what was asked for. Raises OtherShape."""
-    if any(link.relation == "next" for link in listed.link):
+    if any(link.relation.strip() == "next" for link in listed.link):
         raise OtherShape("the list has another page")
     asked_for = 0
     for entry in listed.entry:
@@ -165,7 +165,9 @@ def _touches_medicines(draft: Resource, charted: Collection[tuple[str, str]]) ->
     kind, key = draft.get("resourceType"), as_text(draft.get("id"))
     if kind not in MEDICATION_RECORDS:
         return False
-    if is_tied(draft) or (kind, key) in charted or not _REFERS.isdisjoint(draft):
+    if key is None or (kind, key) in charted:
+        return True  # perhaps, or surely, it changes an order of the chart
+    if is_tied(draft) or not _REFERS.isdisjoint(draft):
         return True
     return not is_foreign(drug_of(draft, _nowhere))
 

@@ -132,6 +132,7 @@ def test_where_only_such_drugs_are_ordered_no_medicine_is_decoded():
     "touching",
     [
         {"id": "c1"},
+        {"id": None},
         {"priorPrescription": {"reference": "MedicationRequest/c1"}},
         {"groupIdentifier": {"value": "1"}},
         {"medicationReference": {"reference": "Medication/1"}},
@@ -153,6 +154,7 @@ def test_where_nothing_is_ordered_the_medicines_are_opened():
     "prefetch",
     [
         {"medications": listed(LISINOPRIL, link=[{"relation": "next", "url": "x"}])},
+        {"medications": listed(LISINOPRIL, link=[{"relation": " next", "url": "x"}])},
         {"medications": listed(LISINOPRIL, total=2)},
         {"medications": listed(LISINOPRIL, total="1")},
         {"medications": listed(LISINOPRIL, LISINOPRIL)},
