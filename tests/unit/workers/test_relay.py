@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
+import processes
 import pytest
 from sqlalchemy.engine import Engine
 
@@ -205,7 +205,7 @@ def test_a_process_that_is_killed_with_a_batch_in_its_hands_loses_nothing(
 ) -> None:
     """Kill -9 at its second message: the first arrives again after the lease, the others too."""
     letters = _put(store, sealer, 4, kind="errand")
-    killed = subprocess.run([sys.executable, "-c", _KILLED, store_url], check=False)
+    killed = processes.run([sys.executable, "-c", _KILLED, store_url])
     assert killed.returncode == -signal.SIGKILL
     broker = PretendBroker()
     assert _round(store, broker) == Round(posted=0)
