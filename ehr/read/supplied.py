@@ -54,7 +54,8 @@ def read_prefetch(prefetch: Mapping[str, Any], patient_id: str) -> Supplied:
         if need.required and need.key not in prefetch:
             supplied.gaps[need.key] = f"{need.wanted} {NOT_SUPPLIED}"
     # In our order and not in that of the sender, so that what is told does not depend on it.
-    for key in (*(key for key in _NEEDS if key in prefetch), *(prefetch.keys() - _NEEDS.keys())):
+    known = (key for key in _NEEDS if key in prefetch)
+    for key in (*known, *sorted(prefetch.keys() - _NEEDS.keys())):
         value, need_of_key = prefetch[key], _NEEDS.get(key)
         entries = _entries(value)
         gap = _flaw(value, entries, need_of_key)

@@ -182,3 +182,14 @@ def test_the_checks_see_none_of_the_medicines_that_they_do_not_look_at():
     assert medicines_read(
         cds.order("new", cds.CLONAZEPAM["1"]), CLONAZEPAM, cds.order("l1", LISINOPRIL)
     ) == ["MedicationRequest/c1"]
+
+
+def test_what_is_told_does_not_depend_on_the_order_of_the_keys():
+    """Neither of those that were asked for nor of an EHR's own."""
+    own = {f"own-{letter}": "text" for letter in "fbdace"}
+    prefetch = {**own, "observations": FAILED, "allergies": FAILED}
+    told = read_prefetch(prefetch, "p1")
+    assert [note.split()[2] for note in told.notes] == [f"own-{letter}" for letter in "abcdef"]
+    assert list(told.gaps)[-2:] == ["allergies", "observations"]
+    turned = read_prefetch(dict(reversed(prefetch.items())), "p1")
+    assert (turned.notes, list(turned.gaps)) == (told.notes, list(told.gaps))
