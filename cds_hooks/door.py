@@ -12,11 +12,11 @@ from functools import cache
 from typing import Any
 
 from prometheus_client import Counter
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cds_hooks.beside import beside_the_loop
 from cds_hooks.caller import Caller, CannotTell, NotTrusted
 from cds_hooks.discovery import ORDER_SAFETY, PATIENT_REVIEW, services
 from cds_hooks.feedback import KeptReport, NotKept, read_feedback
@@ -128,7 +128,7 @@ class _Service:
         hook_request = read_request(await _body(request), self.hooks)
         ehr = given.ehr_of(caller, hook_request.fhir_server)
         whole = await given.complete(hook_request, ehr)
-        return _json(await beside_the_loop(_answer, self, whole, ehr, given))
+        return _json(await run_in_threadpool(_answer, self, whole, ehr, given))
 
 
 _SERVICES = (
@@ -194,7 +194,7 @@ async def _feedback(request: Request, caller: Caller, given: Collaborators) -> R
     """
     reports = read_feedback(await _body(request))
     service = request.path_params["id"]
-    new = await beside_the_loop(given.keep_feedback, caller, service, reports)
+    new = await run_in_threadpool(given.keep_feedback, caller, service, reports)
     for kept in new:
         FEEDBACK_KEPT.labels(kept.report.outcome.value).inc()
         for labels in kept.labels():

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from prometheus_client import Counter, Histogram
+from starlette.concurrency import run_in_threadpool
 
-from cds_hooks.beside import beside_the_loop
 from cds_hooks.medications import MedicationCache, References
 from cds_hooks.request import PATIENT_VIEW, BadRequest, FhirAuthorization, HookRequest
 from ehr import ask, guard, log, scopes
@@ -132,7 +132,7 @@ class Fetching:
         if request.hook == PATIENT_VIEW:
             return True
         try:
-            return await beside_the_loop(self._concerns_a_check, request, ehr)
+            return await run_in_threadpool(self._concerns_a_check, request, ehr)
         except BadRequest:
             return False  # it will be refused
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from prometheus_client import Counter
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from cds_hooks import client_token
-from cds_hooks.beside import beside_the_loop
 from cds_hooks.caller import Caller, CannotTell, NotTrusted, Reason
 from cds_hooks.client_token import ClientToken
 from ehr import log
@@ -95,7 +95,7 @@ class Trust:
         client_token.check_signature(token, keys)
         token_id = client_token.check_claims(token, client, called=called, now=self.now())
         try:
-            is_first = await beside_the_loop(self.uses.is_first, client.issuer, token_id)
+            is_first = await run_in_threadpool(self.uses.is_first, client.issuer, token_id)
         except CacheDown:
             raise CannotTell(Reason.REPLAY_STORE_DOWN) from None
         if not is_first:
