@@ -98,7 +98,7 @@ def site_tables() -> SiteTables | None:
 
 
 def tables_in_use() -> int:
-    """A number that changes with the tables: what was recognised by others is not to be kept."""
+    """The number of the tables in use: what was recognised by tables of another is out of date."""
     return _changes[0]
 
 

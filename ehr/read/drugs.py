@@ -86,7 +86,10 @@ def is_foreign(drug: Drug | Unrecognised) -> bool:
 # What it is recognised as depends on a site's tables too, and is kept with the number of those.
 _of_concept = ReadOnce(lambda concept: DrugDescription(codes_of(concept), _text_of(concept)))
 NAMES_A_DRUG_TOO = ("medication", "medicationReference", "code", "ingredient", "product")
-"""Elements of a record or of a Medication, beside medicationCodeableConcept."""
+"""Elements of a record or of a Medication, beside medicationCodeableConcept.
+
+`ehr.read.sifted` has a field for each, or it would leave out a record that one of them names.
+"""
 _ELSEWHERE = frozenset(NAMES_A_DRUG_TOO)
 
 

@@ -187,7 +187,7 @@ class _Sieve(NamedTuple):
     medicines_matter: bool
 
     def leaves_out(self, it: _Glance) -> bool:
-        """Whether the record says surely nothing. Raises NotJson."""
+        """Whether the record changes no word of the answer. Raises NotJson."""
         whose = None if it.subject is None else it.subject.reference
         if whose != self.own and reference_key(whose) != self.own:
             return False  # perhaps another patient's: that is told

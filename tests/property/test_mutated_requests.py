@@ -203,6 +203,13 @@ def without_notes_of_medicines(without, whole) -> None:
         assert set(account.pop("notes", [])) <= set(of_all.pop("notes", []))
 
 
+def list_of(body, key: str) -> dict | None:
+    """A Bundle of the prefetch, where the mutations left one with entries."""
+    lists = body.get("prefetch")
+    held = lists.get(key) if isinstance(lists, dict) else None
+    return held if isinstance(held, dict) and isinstance(held.get("entry"), list) else None
+
+
 def copy_of_the_story(_dice: random.Random):
     """The story as it is: in the shapes of FHIR, so that records can be left out unread."""
     return copy.deepcopy(STORY)
@@ -231,12 +238,11 @@ CONDITIONS = (
 
 def with_conditions(dice: random.Random, body) -> None:
     """Beside the other conditions three more, some of which a check knows."""
-    lists = body.get("prefetch")
-    held = lists.get("conditions") if isinstance(lists, dict) else None
-    entries = held.get("entry") if isinstance(held, dict) else None
-    if not isinstance(entries, list):
+    held = list_of(body, "conditions")
+    if held is None:
         return
     held.pop("total", None)
+    entries = held["entry"]
     for number in range(3):
         whose = "Patient/somebody-else" if dice.random() < 0.05 else "Patient/alder"
         base = {"resourceType": "Condition", "id": f"more-{number % dice.randint(1, 9)}"}
@@ -255,11 +261,10 @@ def names(order: str) -> dict:
 
 def with_a_foreign_medicine(dice: random.Random, body) -> None:
     """Beside the other medicines one that no check looks at, mostly tied to an order of ours."""
-    lists = body.get("prefetch")
-    held = lists.get("medications") if isinstance(lists, dict) else None
-    entries = held.get("entry") if isinstance(held, dict) else None
-    if not isinstance(entries, list):
+    held = list_of(body, "medications")
+    if held is None:
         return
+    entries = held["entry"]
     one = FOREIGN | {"id": "f1", "status": dice.choice(("active", "completed", "stopped", "draft"))}
     tie = dice.randrange(4)
     if tie == 1:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ehr.decode import OtherShape, ShapeDecoder, encode
+from ehr.read.drugs import NAMES_A_DRUG_TOO
 from ehr.read.sifted import Glanced, Unread
 from ehr.read.sifted import sifted as sifted_of
 
@@ -108,6 +109,13 @@ def test_a_key_that_was_asked_for_and_found_nothing_stays():
 def test_a_medicine_is_kept_where_something_else_may_depend_on_it_or_it_may_be_another(tie):
     """Its prior, its group, another name, another patient, or nothing that names it surely."""
     assert medicines(CLONAZEPAM, LISINOPRIL | tie) == ["c1", "l1"]
+
+
+@pytest.mark.parametrize("element", NAMES_A_DRUG_TOO)
+def test_a_medicine_is_kept_that_has_any_other_element_that_names_a_drug(element):
+    """The glance has to know them all: an element that the reader learns is to be learned there."""
+    also = {element: [{"text": "clonazepam 1 MG Oral Tablet"}]}
+    assert medicines(CLONAZEPAM, LISINOPRIL | also) == ["c1", "l1"]
 
 
 def test_a_medicine_that_another_order_names_as_its_prior_is_kept():
