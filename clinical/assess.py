@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 
 from clinical.checks.abrupt_stop import abrupt_stop
 from clinical.checks.breathing import breathing
@@ -23,8 +25,10 @@ from clinical.checks.substance_use import substance_use
 from clinical.checks.suicide_risk import suicide_risk
 from clinical.checks.words import listed, unidentified
 from clinical.drugs import Drug
+from clinical.facts import PatientFacts, Unknown
 from clinical.findings import Assessment, Checked, CheckId, SetAside, Verdict
 from clinical.order_case import OrderCase
+from clinical.policy import CheckChoice, default_policy
 from clinical.set_aside import Quiet, grounds, said, whole_set_aside
 from clinical.standing import When, standing
 
@@ -61,6 +65,16 @@ def assess(case: OrderCase) -> Assessment:
     return Assessment(
         case.on, case.policy.rules_version, checks, notes=(*case.facts.notes, *_notes(case))
     )
+
+
+def assess_no_concern(on: date, rules_version: str, off: frozenset[CheckId]) -> Assessment:
+    """What `assess` says of orders that concern no check, for whatever living patient.
+
+    `off` are the checks that the site has switched off; nothing else of its policy matters here.
+    """
+    checks = {check: CheckChoice(on=check not in off) for check in CheckId}
+    policy = replace(default_policy(), rules_version=rules_version, checks=checks)
+    return assess(OrderCase(PatientFacts(Unknown("it does not matter")), on, policy))
 
 
 def _verdict(

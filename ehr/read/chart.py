@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
@@ -21,7 +21,6 @@ from ehr.needs import ALLERGIES, CONDITIONS, MEDICATIONS, NEEDS, OBSERVATIONS, P
 from ehr.read.allergies import allergy_facts
 from ehr.read.care_plans import taper_plans
 from ehr.read.conditions import condition_facts, uncoded
-from ehr.read.drugs import is_foreign
 from ehr.read.json import reference_key
 from ehr.read.medications import (
     MEDICATION_RECORDS,
@@ -97,7 +96,7 @@ def read_chart(resources: Resources, on: date, *, for_checks: bool = False) -> C
 
     Never raises: what cannot be read becomes a gap or a note. `for_checks` leaves out the records
     of drugs that no check looks at, where no other record depends on them: most of a medication
-    list, and nothing is said of them. Where all drafts are of that kind, no medicine is read.
+    list, and nothing is said of them.
     """
     weight_kg = latest_weight_kg(resources.by_type.get("Observation", ()))
     drafts = []
@@ -123,7 +122,7 @@ def read_chart(resources: Resources, on: date, *, for_checks: bool = False) -> C
         birth_date=Unknown(why_no_patient) if patient is None else birth_date(patient),
         deceased=Unknown(why_no_patient) if patient is None else deceased(patient),
         drafts=tuple(drafts),
-        medications=tuple(_medications(resources, drafts, weight_kg, for_checks=for_checks)),
+        medications=tuple(_medications(resources, weight_kg, for_checks=for_checks)),
         medications_gap=_medications_gap(resources.gaps),
         conditions=tuple(fact for resource in conditions for fact in condition_facts(resource, on)),
         conditions_gap=_gap(resources.gaps, CONDITIONS.key),
@@ -138,16 +137,10 @@ def read_chart(resources: Resources, on: date, *, for_checks: bool = False) -> C
 
 
 def _medications(
-    resources: Resources,
-    drafts: Sequence[DraftOrder],
-    weight_kg: Fraction | None,
-    *,
-    for_checks: bool,
+    resources: Resources, weight_kg: Fraction | None, *, for_checks: bool
 ) -> Iterator[MedicationRecord]:
     listed = [it for kind in MEDICATION_RECORDS for it in resources.by_type.get(kind, ())]
     drafted = [draft.resource for draft in resources.drafts]
-    if for_checks and drafted and _concern_no_medicine(drafts, listed):
-        return
     priors = frozenset(key for it in (*listed, *drafted) for key in priors_of(it))
     for resource in listed:
         lookup = lookup_in(resources, resource)
@@ -157,19 +150,6 @@ def _medications(
         record = record_for_checks(resource, lookup, priors, weight_kg=weight_kg)
         if record is not None:
             yield record
-
-
-def _concern_no_medicine(drafts: Sequence[DraftOrder], listed: Iterable[Resource]) -> bool:
-    """Whether the drafts are of drugs that no check looks at, and touch no order of the chart.
-
-    Most orders of a hospital. Whatever the patient takes, no check has anything to say of them.
-    """
-    if any(
-        not is_foreign(it.record.drug) or it.record.replaces or it.record.group for it in drafts
-    ):
-        return False
-    touched = {it.record.source for it in drafts}
-    return not any(source_of(it) in touched for it in listed)
 
 
 def lookup_in(resources: Resources, holder: Resource) -> Lookup:

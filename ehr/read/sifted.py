@@ -2,14 +2,14 @@
 
 Of 40 KB a few records matter to an order, and to decode the others costs more than to judge it.
 So a prefetch in the shapes that FHIR R4 gives it is glanced at, and what changes no word of an
-answer is left out: drugs that no check looks at and nothing depends on, all medicines where only
-such drugs are ordered, and conditions that no check knows. Whatever has another shape is decoded
-whole, and read with all its tolerance (`ehr.read.supplied`, `ehr.read.chart`).
+answer is left out: drugs that no check looks at and nothing depends on, conditions that no check
+knows, and where only such drugs are ordered all lists of the patient. Whatever has another shape is
+decoded whole, and read with all its tolerance (`ehr.read.supplied`, `ehr.read.chart`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
@@ -17,10 +17,11 @@ from msgspec import UNSET, Raw, UnsetType
 
 from ehr.decode import OtherShape, ShapeDecoder
 from ehr.needs import CONDITIONS, NEEDS, PATIENT, Need
+from ehr.read.concern import concern_no_check
 from ehr.read.conditions import concerns_no_check
-from ehr.read.drugs import NAMES_A_DRUG_TOO, drug_of, is_foreign, names_a_foreign_drug
-from ehr.read.json import as_text, reference_key
-from ehr.read.medications import MEDICATION_RECORDS, is_tied, priors_of
+from ehr.read.drugs import names_a_foreign_drug
+from ehr.read.json import reference_key
+from ehr.read.medications import MEDICATION_RECORDS, priors_of
 from ehr.read.supplied import BESIDE_MATCHES
 
 Resource = dict[str, Any]
@@ -93,6 +94,7 @@ else:
 
     Glanced, Unread = _shape("Glanced", _GlancedList), _shape("Unread", _UnreadList)
 
+_LISTED = frozenset(need.resource_type for need in NEEDS if need is not PATIENT)
 _decoded: ShapeDecoder[Any] = ShapeDecoder(Any)
 
 
@@ -156,27 +158,8 @@ def _sieve(seen: Sequence[_Glance], patient_id: str, drafts: Sequence[Resource])
     return _Sieve(
         own=f"{PATIENT.resource_type}/{patient_id}",
         priors=frozenset(priors),
-        medicines_matter=not drafts or any(_touches_medicines(draft, keys) for draft in drafts),
+        nothing_matters=concern_no_check(drafts, keys),
     )
-
-
-def _touches_medicines(draft: Resource, charted: Collection[tuple[str, str]]) -> bool:
-    """Whether it is, or may be, of a drug that a check looks at, or is tied to another order."""
-    kind, key = draft.get("resourceType"), as_text(draft.get("id"))
-    if kind not in MEDICATION_RECORDS:
-        return False
-    if key is None or (kind, key) in charted:
-        return True  # perhaps, or surely, it changes an order of the chart
-    if is_tied(draft) or not _REFERS.isdisjoint(draft):
-        return True
-    return not is_foreign(drug_of(draft, _nowhere))
-
-
-_REFERS = frozenset(NAMES_A_DRUG_TOO)
-
-
-def _nowhere(_reference: str) -> None:
-    """Nothing is looked up."""
 
 
 class _Sieve(NamedTuple):
@@ -184,18 +167,18 @@ class _Sieve(NamedTuple):
 
     own: str
     priors: frozenset[str]
-    medicines_matter: bool
+    nothing_matters: bool
 
     def leaves_out(self, it: _Glance) -> bool:
         """Whether the record changes no word of the answer. Raises NotJson."""
         whose = None if it.subject is None else it.subject.reference
         if whose != self.own and reference_key(whose) != self.own:
             return False  # perhaps another patient's: that is told
+        if self.nothing_matters:
+            return it.resource_type in _LISTED
         if it.resource_type == CONDITIONS.resource_type:
             return not isinstance(it.code, UnsetType) and concerns_no_check(bytes(it.code))
-        if it.resource_type not in MEDICATION_RECORDS:
-            return False
-        return not self.medicines_matter or self._says_nothing(it)
+        return it.resource_type in MEDICATION_RECORDS and self._says_nothing(it)
 
     def _says_nothing(self, it: _Glance) -> bool:
         """Whether it is of a drug that no check looks at, and nothing depends on it."""

@@ -13,7 +13,13 @@ import pytest
 
 from cds_hooks.request import BadRequest, read_request
 from cds_hooks.services import order_safety
-from cds_hooks.services.order_safety import HOOKS, Bench, NothingDecided, answer
+from cds_hooks.services.order_safety import (
+    HOOKS,
+    Bench,
+    NothingDecided,
+    answer,
+    answer_at_once,
+)
 from clinical.findings import FIRST_FOUR
 from clinical.policy import default_policy
 from ehr.decode import encode
@@ -182,6 +188,8 @@ def answered_with(body, *, every_medicine: bool, monkeypatch) -> dict | None:
         return read_chart(resources, on, for_checks=not every_medicine)
 
     monkeypatch.setattr(order_safety, "read_chart", read)
+    at_once = (lambda *_: None) if every_medicine else answer_at_once
+    monkeypatch.setattr(order_safety, "answer_at_once", at_once)
     bench = Bench(default_policy(), iter(map(str, range(10**6))).__next__, "https://t.example")
     if every_medicine and isinstance(body.get("prefetch"), dict):
         # Of a list that nobody asked for nothing is said, and with one nothing is left out.
@@ -193,9 +201,9 @@ def answered_with(body, *, every_medicine: bool, monkeypatch) -> dict | None:
     return json.loads(encode(found.body))
 
 
-def without_notes_of_medicines(without, whole) -> None:
-    """Where no check says anything of the drafts the chart's medicines may not have been opened:
-    then nothing is noted of them.
+def without_notes_of_the_chart(without, whole) -> None:
+    """Where no check says anything of the drafts the chart may not have been opened: then nothing
+    is noted of what is in it.
     """
     results = set(cds.results_of(whole).values())
     if not results & {"fired", "not-evaluable"}:
@@ -295,7 +303,7 @@ def compare(count: int, seed: int, monkeypatch) -> dict[str, int]:
         without = answered_with(body, every_medicine=False, monkeypatch=monkeypatch)
         whole = answered_with(body, every_medicine=True, monkeypatch=monkeypatch)
         if without is not None and whole is not None:
-            without_notes_of_medicines(without, whole)
+            without_notes_of_the_chart(without, whole)
             met["foreign"] += foreign
         assert without == whole, f"{number} of {seed}: {encode(body).decode()}"
         met["card"] += without is not None and len(without["cards"]) > 0

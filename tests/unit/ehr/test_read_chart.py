@@ -158,26 +158,6 @@ def medicines_read(draft: dict[str, Any], *charted: dict[str, Any]) -> list[str]
     return [record.source for record in facts.medications]
 
 
-def test_an_order_of_a_drug_that_no_check_looks_at_opens_no_medicines():
-    assert medicines_read(cds.order("new", LISINOPRIL), CLONAZEPAM) == []
-    assert medicines_read({"resourceType": "ServiceRequest", "id": "new"}, CLONAZEPAM) == []
-
-
-@pytest.mark.parametrize(
-    "draft",
-    [
-        cds.order("new", cds.OXYCODONE),
-        cds.order("c1", LISINOPRIL),
-        cds.order("new", LISINOPRIL, priorPrescription={"reference": "MedicationRequest/c1"}),
-        cds.order("new", LISINOPRIL, groupIdentifier={"value": "1"}),
-        cds.order("new", LISINOPRIL) | {"medicationCodeableConcept": {}},
-    ],
-)
-def test_an_order_that_may_touch_them_opens_the_medicines(draft: dict[str, Any]):
-    """An opioid, a change of that very order or of a group, and an order that names no drug."""
-    assert medicines_read(draft, CLONAZEPAM) == ["MedicationRequest/c1"]
-
-
 def test_the_checks_see_none_of_the_medicines_that_they_do_not_look_at():
     assert medicines_read(
         cds.order("new", cds.CLONAZEPAM["1"]), CLONAZEPAM, cds.order("l1", LISINOPRIL)

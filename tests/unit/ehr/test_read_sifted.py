@@ -129,11 +129,21 @@ def test_an_absolute_reference_to_the_patient_is_the_patient():
     assert medicines(LISINOPRIL | absolute) == []
 
 
-def test_where_only_such_drugs_are_ordered_no_medicine_is_decoded():
-    pressure = condition("sleep", "G47.33")
-    prefetch = {"medications": listed(CLONAZEPAM, LISINOPRIL), "conditions": listed(pressure)}
-    assert kept(prefetch, FOREIGN_DRAFT) == ["sleep"]
-    assert kept(prefetch, {"resourceType": "ServiceRequest", "id": "new"}) == ["sleep"]
+SLEEP, STEADY = condition("sleep", "G47.33"), {"resourceType": "Observation", "id": "o1"} | OWN
+
+
+@pytest.mark.parametrize("draft", [FOREIGN_DRAFT, {"resourceType": "ServiceRequest", "id": "new"}])
+def test_where_only_such_drugs_are_ordered_no_list_of_the_patient_is_decoded(draft):
+    """Of another patient's record it is told, whatever is ordered."""
+    another = SLEEP | {"id": "other", "subject": {"reference": "Patient/somebody-else"}}
+    prefetch = {
+        "patient": {"resourceType": "Patient", "id": "alder", "deceasedBoolean": True},
+        "medications": listed(CLONAZEPAM, LISINOPRIL),
+        "conditions": listed(SLEEP, another),
+        "observations": listed(STEADY),
+    }
+    assert kept(prefetch, draft) == ["other"]
+    assert sifted(prefetch, [draft])["patient"] == prefetch["patient"]
 
 
 @pytest.mark.parametrize(
