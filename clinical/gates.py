@@ -8,16 +8,16 @@ their words and numbers stand in `knowledge/gates.toml`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from clinical.facts import ConditionFact, PatientFacts, Unknown
+from clinical.facts import ConditionFact, MedicationRecord, PatientFacts, Unknown
 from clinical.findings import Assessment, CheckId, Fired
-from clinical.indication import conditions_and_reasons
+from clinical.indication import clonazepam_orders, conditions_and_reasons
 from clinical.knowledge import document
 from clinical.policy import Policy
 from clinical.pregnancy import pregnancy_told
@@ -70,19 +70,24 @@ def _unknown_conditions(facts: PatientFacts) -> Iterator[Gate]:
 
 
 def _conditions(facts: PatientFacts, on: date, policy: Policy) -> Iterator[Gate]:
+    orders = clonazepam_orders(facts, on)
     for name, row in _document()["gates"].items():
-        found = _found(facts, on, policy, row) if "conditions" in row else ()
+        found = _found(facts, orders, on, policy, row) if "conditions" in row else ()
         if found:
             yield _gate(name, tuple(dict.fromkeys(condition.source for condition in found)))
 
 
 def _found(
-    facts: PatientFacts, on: date, policy: Policy, row: Mapping[str, Any]
+    facts: PatientFacts,
+    orders: Sequence[MedicationRecord],
+    on: date,
+    policy: Policy,
+    row: Mapping[str, Any],
 ) -> tuple[ConditionFact, ...]:
     concepts, counts = row["conditions"], row["counts"]
     if counts == "ever":
         return facts.has_had_condition(*concepts)
-    active = conditions_and_reasons(facts, on, *concepts)
+    active = conditions_and_reasons(facts, orders, *concepts)
     if counts == "active":
         return active
     earliest = on - timedelta(days=policy.recent_attempt_days)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
-from clinical.facts import ConditionFact, PatientFacts, is_clonazepam
+from clinical.facts import ConditionFact, MedicationRecord, PatientFacts, is_clonazepam
 from clinical.signing import current_clonazepam, will_be_taken
 
 
+def clonazepam_orders(facts: PatientFacts, on: date) -> tuple[MedicationRecord, ...]:
+    """The drafts of clonazepam that will be taken, and what is current in the chart."""
+    drafts = (d.record for d in facts.drafts if is_clonazepam(d.record) and will_be_taken(d, on))
+    return (*drafts, *current_clonazepam(facts, on))
+
+
 def conditions_and_reasons(
-    facts: PatientFacts, on: date, *concepts: str
+    facts: PatientFacts, orders: Sequence[MedicationRecord], *concepts: str
 ) -> tuple[ConditionFact, ...]:
-    """The active conditions that are one of these, and the reasons of clonazepam's orders.
+    """The active conditions that are one of these, and the reasons of clonazepam's `orders`.
 
     A reason that an order states counts as a condition of that order's own source: whoever wrote
     "for seizures" need not have a problem list that says so too.
     """
-    orders = [
-        *(d.record for d in facts.drafts if is_clonazepam(d.record) and will_be_taken(d, on)),
-        *current_clonazepam(facts, on),
-    ]
     stated = (
         ConditionFact(order.source, concept, active=True)
         for order in orders

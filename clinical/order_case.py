@@ -12,7 +12,7 @@ from functools import cached_property
 
 from clinical.dose_history import DoseHistory, dose_history
 from clinical.drugs import Drug
-from clinical.facts import MedicationRecord, PatientFacts
+from clinical.facts import MedicationRecord, PatientFacts, is_clonazepam
 from clinical.policy import Policy
 from clinical.present import Use, use_of
 from clinical.signing import (
@@ -73,6 +73,16 @@ class OrderCase:
         return with_ended_drafts(self.facts)
 
     @cached_property
+    def drafted(self) -> tuple[MedicationRecord, ...]:
+        """The drafts, of whichever medicine, that will be taken when they are signed."""
+        return tuple(d.record for d in self.facts.drafts if will_be_taken(d, self.on))
+
+    @cached_property
+    def clonazepam(self) -> tuple[MedicationRecord, ...]:
+        """The drafts of clonazepam that will be taken, and what is current in the chart."""
+        return (*(draft for draft in self.drafted if is_clonazepam(draft)), *self.current)
+
+    @cached_property
     def ordered(self) -> tuple[MedicationRecord, ...]:
         """The clonazepam drafts that will be signed, if one of them is selected."""
         return clonazepam_ordered(self.facts, self.on)
@@ -85,6 +95,8 @@ class OrderCase:
     @cached_property
     def before(self) -> tuple[MedicationRecord, ...]:
         """The same, with what only a draft that ends it tells of."""
+        if self.charted is self.facts:
+            return self.current
         return current_clonazepam(self.charted, self.on)
 
     @cached_property
@@ -100,8 +112,7 @@ class OrderCase:
     @cached_property
     def ending(self) -> frozenset[str]:
         """The same, with those that a draft names as the order which it replaces."""
-        drafts = (d.record for d in self.facts.drafts if will_be_taken(d, self.on))
-        return self.ended.union(*(draft.replaces for draft in drafts))
+        return self.ended.union(*(draft.replaces for draft in self.drafted))
 
     @cached_property
     def stopped(self) -> Stopped | None:
@@ -147,5 +158,5 @@ class OrderCase:
                 if standing(record, self.on).counts
                 and not (record.source in self.ended and isinstance(record.drug, Drug))
             ),
-            *(d.record for d in self.facts.drafts if will_be_taken(d, self.on)),
+            *self.drafted,
         )

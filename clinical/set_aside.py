@@ -130,11 +130,11 @@ def _taper_on_plan(case: OrderCase, row: Mapping[str, Any]) -> SetAside | None:
     effect = case.effect
     if effect is None or not _may_be_a_step(case, effect):
         return None
-    doses = dict(_doses_from(effect, case.on))
-    for plan in charted_plans(case.facts, taper_signs(), drafts=True):
-        if _has_begun(plan, case.on) and all(
-            _planned(plan.steps, day) == dose for day, dose in doses.items()
-        ):
+    charted = charted_plans(case.facts, taper_signs(), drafts=True)
+    plans = [plan for plan in charted if _has_begun(plan, case.on)]
+    doses = dict(_doses_from(effect, case.on)) if plans else {}
+    for plan in plans:
+        if all(_planned(plan.steps, day) == dose for day, dose in doses.items()):
             day = min(doses).isoformat()
             why = row["why"].format(dose=f"{total_on(effect.drafts, min(doses))}", day=day)
             sources = (*(draft.source for draft in effect.drafts), *plan.sources)

@@ -211,23 +211,23 @@ def effect_of_signing(facts: PatientFacts, on: date, policy: Policy) -> Effect |
     if any(record.source in ended for record in before):
         linked = drafts  # what ends is said, so what is not said goes on
     unlinked = tuple(draft for draft in drafts if draft not in linked)
-    if unlinked:
-        replacing = highest_total_from(drafts, on)
-    else:
-        replacing = highest_total_from(drafts + continuing, on)
-    signing = _signing(unlinked, continuing, before, on)
     adding = highest_total_from(drafts + continuing, on)
+    replacing = highest_total_from(drafts, on) if unlinked and continuing else adding
+    signing = _signing(unlinked, continuing, before, on)
     if signing is Signing.RENEWAL:
         adding = replacing
     lapsed = None if before else last_ended(facts, re_signed, on, policy.baseline_lookback_days)
-    baseline = total_on(before, on) if before else None if lapsed is None else lapsed.total
+    present = total_on(current, on)
+    baseline = None if lapsed is None else lapsed.total
+    if before:
+        baseline = present if before == current else total_on(before, on)
     return Effect(
         signing=signing,
         drafts=drafts,
         current=current,
         continuing=continuing,
         planned=planned_clonazepam(facts, on),
-        present=total_on(current, on),
+        present=present,
         baseline=baseline,
         baseline_ended_on=None if lapsed is None else lapsed.until,
         replacing=replacing,

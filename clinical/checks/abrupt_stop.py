@@ -31,7 +31,6 @@ from clinical.rules import rule
 from clinical.signing import (
     daily_doses_ordered,
     planned_clonazepam,
-    will_be_taken,
 )
 from clinical.standing import ends_said, starts_said
 from clinical.taper.pace import conventions
@@ -256,7 +255,7 @@ def _other_benzodiazepines(case: OrderCase) -> list[str]:
     """Other benzodiazepines that are ordered along and taken every day."""
     names = {
         drug_name(record): None
-        for record in (d.record for d in case.facts.drafts if will_be_taken(d, case.on))
+        for record in case.drafted
         if isinstance(record.drug, Drug)
         and "benzodiazepine" in record.drug.classes
         and not is_clonazepam(record)

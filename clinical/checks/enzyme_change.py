@@ -22,7 +22,6 @@ from clinical.facts import MedicationRecord
 from clinical.findings import CheckId, Clear, Fired, NotEvaluable, Severity, Verdict
 from clinical.order_case import OrderCase
 from clinical.rules import rule
-from clinical.signing import will_be_taken
 from clinical.standing import followed_on, standing, stood
 from clinical.supply import assumed_lengths, supplied
 
@@ -168,8 +167,7 @@ def _drugs(case: OrderCase) -> list[_Taken]:
     An order that is signed again is in both: in the chart it tells since when it is taken.
     """
     found: dict[tuple[str, Enzyme], _Taken] = {}
-    drafts = [d.record for d in case.facts.drafts if will_be_taken(d, case.on)]
-    for records, drafted in ((case.facts.medications, False), (drafts, True)):
+    for records, drafted in ((case.facts.medications, False), (case.drafted, True)):
         for record in records:
             for name, enzyme in _acts_on_enzyme(record):
                 taken = found.setdefault((name, enzyme), _Taken(name, enzyme, [], []))

@@ -25,7 +25,6 @@ from clinical.findings import CheckId, Clear, Fired, NotEvaluable, Severity, Ver
 from clinical.order_case import OrderCase
 from clinical.quantities import plain
 from clinical.rules import rule
-from clinical.signing import will_be_taken
 from clinical.standing import standing
 
 EVIDENCE = rule(CheckId.OPIOID_TOGETHER).sources
@@ -51,7 +50,7 @@ def opioid_together(case: OrderCase) -> Verdict:
 
 def opioids_ordered(case: OrderCase) -> tuple[MedicationRecord, ...]:
     """Opioids among the drafts, selected or not."""
-    return _opioids([d.record for d in case.facts.drafts if will_be_taken(d, case.on)])
+    return _opioids(case.drafted)
 
 
 def current_opioids(case: OrderCase) -> tuple[MedicationRecord, ...]:

@@ -15,7 +15,6 @@ from clinical.facts import CLONAZEPAM, MedicationRecord, RecordKind
 from clinical.findings import CheckId, Clear, Fired, NotEvaluable, Severity, Verdict
 from clinical.order_case import OrderCase
 from clinical.rules import rule
-from clinical.signing import will_be_taken
 from clinical.standing import standing
 
 EVIDENCE = rule(CheckId.OTHER_SEDATIVES).sources
@@ -33,8 +32,7 @@ def other_sedatives(case: OrderCase) -> Verdict:
     if quiet is not None:
         return quiet
     going_on, replaced = _current(case)
-    ordered = [d.record for d in case.facts.drafts if will_be_taken(d, case.on)]
-    beside = _by_ingredient([*ordered, *going_on])
+    beside = _by_ingredient([*case.drafted, *going_on])
     if beside:
         return _fired(case, beside)
     return _nothing_found(case, sorted(replaced))

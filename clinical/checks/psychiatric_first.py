@@ -23,7 +23,8 @@ def psychiatric_first(case: OrderCase) -> Verdict:
     if quiet is not None:
         return quiet
     ptsd, mood, sleep = (
-        conditions_and_reasons(case.facts, case.on, *concepts) for concepts in (PTSD, MOOD, SLEEP)
+        conditions_and_reasons(case.facts, case.clonazepam, *concepts)
+        for concepts in (PTSD, MOOD, SLEEP)
     )
     unsettled = mood if sleep else ()
     if not (ptsd or unsettled):

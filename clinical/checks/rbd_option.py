@@ -23,7 +23,7 @@ def rbd_option(case: OrderCase) -> Verdict:
     quiet = without_order(case)
     if quiet is not None:
         return quiet
-    found = conditions_and_reasons(case.facts, case.on, *RBD)
+    found = conditions_and_reasons(case.facts, case.clonazepam, *RBD)
     if not found:
         unknown = why_not_known(case.facts)
         if unknown is not None:

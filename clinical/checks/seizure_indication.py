@@ -18,7 +18,7 @@ def seizure_indication(case: OrderCase) -> Verdict:
     quiet = without_order(case)
     if quiet is not None:
         return quiet
-    found = conditions_and_reasons(case.facts, case.on, *SEIZURES)
+    found = conditions_and_reasons(case.facts, case.clonazepam, *SEIZURES)
     if not found:
         unknown = why_not_known(case.facts)
         if unknown is not None:
