@@ -144,7 +144,8 @@ def rows(rounds: int) -> list[tuple[str, float, str, float]]:
     def hook(raw: bytes) -> bytes:
         return encode(answer(read_request(raw, HOOKS), TODAY, bench).body)
 
-    quiet = list(islice(clinic.shows_no_card(), 5 * rounds))
+    quiet = list(islice(clinic.concerns_no_check(), 5 * rounds))
+    renewed = list(islice(clinic.clonazepam_without_card(), 5 * rounds))
     cards = list(islice(clinic.shows_a_card(), 5 * rounds))
 
     request = TaperRequest(
@@ -168,10 +169,16 @@ def rows(rounds: int) -> list[tuple[str, float, str, float]]:
     as_json = schedule_as_json(made)
     return [
         (
-            f"order-sign, {len(quiet[0]) // 1024} KB, 24 medications",
+            f"order-sign, {len(quiet[0]) // 1024} KB, concerns no check",
             seconds_of_each(hook, quiet),
             "decoding it",
             seconds_of_each(decode, quiet),
+        ),
+        (
+            "  of clonazepam, without a card",
+            seconds_of_each(hook, renewed),
+            "decoding it",
+            seconds_of_each(decode, renewed),
         ),
         (
             "  with a card",

@@ -75,15 +75,29 @@ _ONE = ("197528", "clonazepam 1 MG Oral Tablet")
 
 def shows_no_card(seed: int = 1) -> Iterator[bytes]:
     """Requests without end answered without a card: in three of four no clonazepam is ordered."""
+    return _without_card(seed, clonazepam_every=4)
+
+
+def concerns_no_check(seed: int = 3) -> Iterator[bytes]:
+    """The same where no clonazepam is ordered at all: most orders of a hospital."""
+    return _without_card(seed, clonazepam_every=0)
+
+
+def clonazepam_without_card(seed: int = 4) -> Iterator[bytes]:
+    """The same where each is an order of clonazepam that is renewed."""
+    return _without_card(seed, clonazepam_every=1)
+
+
+def _without_card(seed: int, clonazepam_every: int) -> Iterator[bytes]:
     draw = random.Random(seed)  # noqa: S311  the same clinic in every run
     number = 0
     while True:
         number += 1
         born = draw.randint(1965, 2000)
-        if number % 4:
-            ordered = _Ordered(_foreign(draw), 1, None, born)
-        else:
+        if clonazepam_every and number % clonazepam_every == 0:
             ordered = _Ordered(_HALF, 2, 2, born)
+        else:
+            ordered = _Ordered(_foreign(draw), 1, None, born)
         yield _request(draw, f"n{seed}-{number}", ordered)
 
 

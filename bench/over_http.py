@@ -47,6 +47,8 @@ class Row:
 def rows(count: int) -> list[Row]:
     """Each load with so many different requests, without a token and with one."""
     quiet = list(islice(clinic.shows_no_card(), count))
+    foreign = list(islice(clinic.concerns_no_check(), count))
+    renewed = list(islice(clinic.clonazepam_without_card(), count))
     cards = list(islice(clinic.shows_a_card(), count))
     with _server() as (port, key):
         address = f"http://127.0.0.1:{port}{_PATH}"
@@ -59,10 +61,12 @@ def rows(count: int) -> list[Row]:
 
         loads: list[tuple[str, str, list[bytes], Callable[[bytes], dict[str, str]]]] = [
             ("a route that only decodes it", "/bench/decode", quiet, unsigned),
-            ("order-sign, no card", _PATH, quiet, unsigned),
-            ("order-sign, no card, with trust", _PATH, quiet, signed),
+            ("order-sign, no card: 1 in 4 clonazepam", _PATH, quiet, unsigned),
+            ("  the same with trust", _PATH, quiet, signed),
+            ("order-sign that concerns no check", _PATH, foreign, unsigned),
+            ("order-sign of clonazepam, no card", _PATH, renewed, unsigned),
             ("order-sign, with a card", _PATH, cards, unsigned),
-            ("order-sign, with a card and trust", _PATH, cards, signed),
+            ("  the same with trust", _PATH, cards, signed),
         ]
         for _, path, bodies, headed in loads:
             _send(port, path, bodies[: max(count // 10, 20)], headed)
