@@ -109,6 +109,13 @@ _REPEAT = re.compile(
 )
 
 
+@cache
+def seldom() -> tuple[re.Pattern[str], ...]:
+    """What limit, lowering, repeat and strength begin with: without a match they find nothing."""
+    named = ("ceiling", "ceiling_a_day", "lowering", "concentration", "strength")
+    return (_MOST_TIMES, _REPEAT, *(_patterns()[name] for name in named))
+
+
 def amount(words: str, at: int) -> tuple[Token, int] | None:
     """Such as "1-2 tabs", "0.5 mg", "two 0.5 mg tablets", "a tablet", "1 mg total"."""
     article = _patterns()["article"].match(words, at)

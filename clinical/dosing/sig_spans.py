@@ -59,6 +59,10 @@ _DATES = re.compile(
 )
 
 
+SELDOM = (_DURATION, _ARTICLE, _AFTER, *_LABELS, _DATES)
+"""What every reader here begins with: without a match it finds nothing."""
+
+
 def duration(words: str, at: int) -> tuple[Token, int] | None:
     """Such as "for 14 days", "x 2 weeks", "for 7-10 days", a bare "14 days", "for a week"."""
     article = _ARTICLE.match(words, at)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import cache
 
 from clinical.dosing import sig_amounts, sig_spans
+from clinical.dosing.one_look import one_look
 from clinical.dosing.sig_tokens import Kind, Token
 from clinical.dosing.timing_words import match_timing
 from clinical.knowledge import table
@@ -45,9 +46,10 @@ _SKIPPED = re.compile(r"(?:\s|[:'\"*]|-+(?=\s))+")
 # A point or a comma before a digit may be a decimal sign: it is never skipped (".5", ",5"), but
 # right after a word ("qam,1 tab") a comma parts two doses.
 _SEPARATOR = re.compile(
-    r"(?:[,;](?:\s*(?:and\b|&))?|\.+)(?![0-9])|(?<=[a-z)]),|/(?=am\b|pm\b|qam|qpm|qhs)"
+    r"(?:[,;](?:\s*(?:and\b|&))?|\.+)(?![0-9])|(?<=[a-z)]),|/(?=am\b|pm\b|qam|qpm|qhs)",
+    re.ASCII,
 )
-_BRACKETS = re.compile(r"(?P<open>[(\[]\s*=?)|(?P<close>[)\]])|=")
+_BRACKETS = re.compile(r"(?P<open>[(\[]\s*=?)|(?P<close>[)\]])|=", re.ASCII)
 _SUPPLY = re.compile(
     # What the pharmacy hands over, and when: no dose.
     r"#\s*[0-9]{1,4}(?:\s*\([a-z -]{1,30}\))?(?!\S*[0-9])"
@@ -98,7 +100,7 @@ def tokens_of(text: str) -> list[Token]:
 
 def _longest(words: str, at: int) -> _Found:
     found: _Found | None = None
-    for read in _READERS:
+    for read in _READERS if _seldom().match(words, at) else _OF_MOST_WORDS:
         one = read(words, at)
         if one is not None and (found is None or one[1] > found[1]):
             found = one
@@ -207,6 +209,17 @@ _READERS: tuple[Callable[[str, int], _Found | None], ...] = (
     sig_amounts.number,
 )
 """Where two phrases are equally long, the earlier reader's is taken."""
+
+_OF_MOST_WORDS = tuple(
+    read for read in _READERS if read in {sig_amounts.amount, _timing, _phrase, sig_amounts.number}
+)
+
+
+@cache
+def _seldom() -> re.Pattern[str]:
+    """Where this does not match, no reader but those of most words finds anything."""
+    here = (_SUPPLY, _WATER, _DIAGNOSIS, _DIVIDED, _SEPARATOR, _BRACKETS, _drug_names())
+    return one_look((*sig_amounts.seldom(), *sig_spans.SELDOM, *here, _phrases()[0]))
 
 
 @cache

@@ -14,6 +14,7 @@ from fractions import Fraction
 from functools import cache, lru_cache
 
 from clinical.dosage import WEEKDAYS, Timing
+from clinical.dosing.one_look import one_look
 from clinical.knowledge import table
 
 LONGEST_NAME = 100
@@ -113,11 +114,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 
 
-_ANY_PATTERN = re.compile(
-    "|".join(f"(?:{re.sub(r'[?]P<[a-z_0-9]+>', '?:', one.pattern)})" for _, one in _PATTERNS),
-    re.ASCII,
-)
-"""All of them at once, without names: at most words none begins, and this says so in one look."""
+_ANY_PATTERN = one_look(pattern for _, pattern in _PATTERNS)
 
 
 @dataclass(frozen=True, slots=True)
