@@ -44,6 +44,8 @@ CARD_OUTCOMES = Counter(
 _FHIR_JSON = "application/fhir+json"
 _FORM = "application/x-www-form-urlencoded"
 _RETRY_AFTER_SECONDS = 30
+_MOST_BYTES_AT_ONCE = 500_000
+"""A larger request is looked at in a thread: others do not wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +131,13 @@ class _Service:
 
     async def work(self, request: Request, caller: Caller, given: Collaborators) -> Response:
         """The cards for the call of a hook."""
-        hook_request = read_request(await _body(request), self.hooks)
+        raw = await _body(request)
+        hook_request = read_request(raw, self.hooks)
         ehr = given.ehr_of(caller, hook_request.fhir_server)
         on, bench = given.today(ehr), given.bench(ehr, hook_request.fhir_server)
-        at_once = self.at_once(hook_request, on, bench)
+        at_once = None
+        if len(raw) <= _MOST_BYTES_AT_ONCE:
+            at_once = self.at_once(hook_request, on, bench)
         if at_once is not None:
             # Half of what it takes to hand work to a thread.
             _count(at_once)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -15,6 +16,7 @@ from cds_client import Door, World
 from cds_hooks import door
 from cds_hooks.gather import Background
 from cds_hooks.request import BadRequest, HookRequest, read_request
+from cds_hooks.services import order_safety
 from cds_hooks.services.order_safety import HOOKS, Answer, Bench, answer_at_once
 from clinical.findings import CheckId
 from clinical.policy import CheckChoice, default_policy
@@ -107,6 +109,24 @@ def test_nobody_is_asked_for_such_an_order_whatever_the_prefetch_lacks() -> None
     nobody = Background(None, "north")  # type: ignore[arg-type]
     assert at_once(lisinopril(hook="order-select") | {"prefetch": {}}, nobody) is not None
     assert SilentDoor().post(SAFETY, lisinopril() | {"prefetch": {}}).json()["cards"] == []
+
+
+def test_a_large_request_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets the same answer, worked out in a thread."""
+    large = lisinopril(prefetch={"beside": {"resourceType": "Basic", "language": "x" * 600_000}})
+    threads: list[str] = []
+
+    def noted(*given: Any) -> Answer | None:
+        threads.append(threading.current_thread().name)
+        return answer_at_once(*given)
+
+    monkeypatch.setattr(order_safety, "answer_at_once", noted)
+    assert _door().post(SAFETY, large).json() == _door().post(SAFETY, lisinopril()).json()
+    assert [name.startswith("AnyIO worker") for name in threads] == [True]
+
+
+def _door() -> Door:
+    return Door(REGISTRY_TEXT, World([]), production=False)
 
 
 REGISTRY_TEXT = """
