@@ -144,7 +144,7 @@ def rows(rounds: int) -> list[tuple[str, float, str, float]]:
     def hook(raw: bytes) -> bytes:
         return encode(answer(read_request(raw, HOOKS), TODAY, bench).body)
 
-    quiet = list(islice(clinic.concerns_no_check(), 5 * rounds))
+    hospital = list(islice(clinic.of_a_hospital(), 5 * rounds))
     renewed = list(islice(clinic.clonazepam_without_card(), 5 * rounds))
     cards = list(islice(clinic.shows_a_card(), 5 * rounds))
 
@@ -169,10 +169,10 @@ def rows(rounds: int) -> list[tuple[str, float, str, float]]:
     as_json = schedule_as_json(made)
     return [
         (
-            f"order-sign, {len(quiet[0]) // 1024} KB, concerns no check",
-            seconds_of_each(hook, quiet),
+            f"order-sign, {len(hospital[0]) // 1024} KB, most concern no check",
+            seconds_of_each(hook, hospital),
             "decoding it",
-            seconds_of_each(decode, quiet),
+            seconds_of_each(decode, hospital),
         ),
         (
             "  of clonazepam, without a card",

@@ -78,14 +78,32 @@ def shows_no_card(seed: int = 1) -> Iterator[bytes]:
     return _without_card(seed, clonazepam_every=4)
 
 
-def concerns_no_check(seed: int = 3) -> Iterator[bytes]:
-    """The same where no clonazepam is ordered at all: most orders of a hospital."""
-    return _without_card(seed, clonazepam_every=0)
-
-
 def clonazepam_without_card(seed: int = 4) -> Iterator[bytes]:
     """The same where each is an order of clonazepam that is renewed."""
     return _without_card(seed, clonazepam_every=1)
+
+
+def of_a_hospital(seed: int = 3) -> Iterator[bytes]:
+    """The same as a whole hospital orders, which sends every order to the service.
+
+    Of a hundred orders one is of clonazepam, four of an opioid and twenty of other drugs that our
+    tables hold: an assumption, with more clonazepam than there is among all prescriptions.
+    """
+    draw = random.Random(seed)  # noqa: S311  the same clinic in every run
+    opioids = _products(_is_opioid)
+    number = 0
+    while True:
+        number += 1
+        born, place = draw.randint(1965, 2000), number % 100
+        if place == 0:
+            ordered = _Ordered(_HALF, 2, 2, born)
+        elif place < 5:
+            ordered = _Ordered(draw.choice(opioids), 1, None, born)
+        elif place < 25:
+            ordered = _Ordered(draw.choice(_harmless()), 1, None, born)
+        else:
+            ordered = _Ordered(_foreign(draw), 1, None, born)
+        yield _request(draw, f"h{seed}-{number}", ordered)
 
 
 def _without_card(seed: int, clonazepam_every: int) -> Iterator[bytes]:
@@ -94,10 +112,10 @@ def _without_card(seed: int, clonazepam_every: int) -> Iterator[bytes]:
     while True:
         number += 1
         born = draw.randint(1965, 2000)
-        if clonazepam_every and number % clonazepam_every == 0:
-            ordered = _Ordered(_HALF, 2, 2, born)
-        else:
+        if number % clonazepam_every:
             ordered = _Ordered(_foreign(draw), 1, None, born)
+        else:
+            ordered = _Ordered(_HALF, 2, 2, born)
         yield _request(draw, f"n{seed}-{number}", ordered)
 
 

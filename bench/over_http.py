@@ -47,7 +47,7 @@ class Row:
 def rows(count: int) -> list[Row]:
     """Each load with so many different requests, without a token and with one."""
     quiet = list(islice(clinic.shows_no_card(), count))
-    foreign = list(islice(clinic.concerns_no_check(), count))
+    hospital = list(islice(clinic.of_a_hospital(), count))
     renewed = list(islice(clinic.clonazepam_without_card(), count))
     cards = list(islice(clinic.shows_a_card(), count))
     with _server() as (port, key):
@@ -61,11 +61,11 @@ def rows(count: int) -> list[Row]:
 
         loads: list[tuple[str, str, list[bytes], Callable[[bytes], dict[str, str]]]] = [
             ("a route that only decodes it", "/bench/decode", quiet, unsigned),
-            ("order-sign, no card: 1 in 4 clonazepam", _PATH, quiet, unsigned),
-            ("  the same with trust", _PATH, quiet, signed),
-            ("order-sign that concerns no check", _PATH, foreign, unsigned),
-            ("order-sign of clonazepam, no card", _PATH, renewed, unsigned),
-            ("order-sign, with a card", _PATH, cards, unsigned),
+            ("order-sign: a hospital's, 1 % clonazepam", _PATH, hospital, unsigned),
+            ("  the same with trust", _PATH, hospital, signed),
+            ("  25 % of clonazepam, no card", _PATH, quiet, unsigned),
+            ("  100 % of clonazepam, no card", _PATH, renewed, unsigned),
+            ("  100 % of clonazepam, with a card", _PATH, cards, unsigned),
             ("  the same with trust", _PATH, cards, signed),
         ]
         for _, path, bodies, headed in loads:

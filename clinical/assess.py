@@ -24,8 +24,8 @@ from clinical.checks.seizure_indication import seizure_indication
 from clinical.checks.substance_use import substance_use
 from clinical.checks.suicide_risk import suicide_risk
 from clinical.checks.words import listed, unidentified
-from clinical.drugs import Drug
-from clinical.facts import PatientFacts, Unknown
+from clinical.drugs import Drug, is_systemic_opioid
+from clinical.facts import CLONAZEPAM, PatientFacts, Unknown
 from clinical.findings import Assessment, Checked, CheckId, SetAside, Verdict
 from clinical.order_case import OrderCase
 from clinical.policy import CheckChoice, default_policy
@@ -65,6 +65,14 @@ def assess(case: OrderCase) -> Assessment:
     return Assessment(
         case.on, case.policy.rules_version, checks, notes=(*case.facts.notes, *_notes(case))
     )
+
+
+def judges_orders_of(drug: Drug) -> bool:
+    """Whether some check judges an order of this drug by itself.
+
+    Of all others the checks look at what is taken or ordered beside clonazepam.
+    """
+    return drug.contains(CLONAZEPAM) or is_systemic_opioid(drug)
 
 
 def assess_no_concern(on: date, rules_version: str, off: frozenset[CheckId]) -> Assessment:

@@ -3,8 +3,9 @@
 Of 40 KB a few records matter to an order, and to decode the others costs more than to judge it.
 So a prefetch in the shapes that FHIR R4 gives it is glanced at, and what changes no word of an
 answer is left out: drugs that no check looks at and nothing depends on, conditions that no check
-knows, and where only such drugs are ordered all lists of the patient. Whatever has another shape is
-decoded whole, and read with all its tolerance (`ehr.read.supplied`, `ehr.read.chart`).
+knows, and all lists of the patient where nothing is ordered that a check judges. Whatever has
+another shape is decoded whole, and read with all its tolerance (`ehr.read.supplied`,
+`ehr.read.chart`).
 """
 
 from __future__ import annotations

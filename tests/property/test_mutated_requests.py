@@ -223,9 +223,21 @@ def copy_of_the_story(_dice: random.Random):
     return copy.deepcopy(STORY)
 
 
+JUDGED_BY_NONE = (
+    "lisinopril 10 MG Oral Tablet",
+    "sertraline 50 MG Oral Tablet",
+    "lorazepam 1 MG Oral Tablet",
+    "zolpidem tartrate 5 MG Oral Tablet",
+    "carbamazepine 200 MG Oral Tablet",
+    "clarithromycin 500 MG Oral Tablet",
+    "naloxone hydrochloride 40 MG/ML Nasal Spray",
+)
+
+
 def with_a_foreign_draft(dice: random.Random, body) -> bool:
-    """In place of the draft one that no check looks at; whether the body had a place for it."""
-    draft = FOREIGN | {"id": "f-new", "status": dice.choice(("draft", "stopped"))}
+    """In place of the draft one that no check judges; whether the body had a place for it."""
+    drug = {"medicationCodeableConcept": {"text": dice.choice(JUDGED_BY_NONE)}}
+    draft = FOREIGN | drug | {"id": "f-new", "status": dice.choice(("draft", "stopped"))}
     try:
         body["context"]["draftOrders"]["entry"][:] = [{"resource": draft}]
     except (KeyError, TypeError):
