@@ -139,7 +139,7 @@ class _Service:
         if len(raw) <= _MOST_BYTES_AT_ONCE:
             at_once = self.at_once(hook_request, on, bench)
         if at_once is not None:
-            # Half of what it takes to hand work to a thread.
+            # To hand it to a thread takes longer than it took to make.
             _count(at_once)
             return _json(at_once.body)
         whole = await given.complete(hook_request, ehr)

@@ -12,7 +12,8 @@ from functools import cached_property
 
 from clinical.dose_history import DoseHistory, dose_history
 from clinical.drugs import Drug
-from clinical.facts import MedicationRecord, PatientFacts, is_clonazepam
+from clinical.facts import MedicationRecord, PatientFacts
+from clinical.indication import clonazepam_orders
 from clinical.policy import Policy
 from clinical.present import Use, use_of
 from clinical.signing import (
@@ -80,7 +81,7 @@ class OrderCase:
     @cached_property
     def clonazepam(self) -> tuple[MedicationRecord, ...]:
         """The drafts of clonazepam that will be taken, and what is current in the chart."""
-        return (*(draft for draft in self.drafted if is_clonazepam(draft)), *self.current)
+        return clonazepam_orders(self.facts, self.on)
 
     @cached_property
     def ordered(self) -> tuple[MedicationRecord, ...]:

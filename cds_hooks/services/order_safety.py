@@ -64,7 +64,7 @@ class Answer:
 
 def concerns_a_check(request: HookRequest, on: date, policy: Policy) -> bool:
     """Whether the chart could matter to the answer: some check finds or lacks something when it
-    sees the drafts alone. Most orders are of drugs that no check looks at. Raises BadRequest.
+    sees the drafts alone. It does not of clonazepam that is not selected. Raises BadRequest.
     """
     drugs = {"Medication": gather(request).by_type.get("Medication", ())}
     alone = replace(gather(replace(request, prefetch={})), by_type=drugs)

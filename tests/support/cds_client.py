@@ -120,6 +120,17 @@ def without_absent(values: Json) -> Json:
     return {name: value for name, value in values.items() if value is not ABSENT}
 
 
+NORTH_CLINIC = """
+[[ehr]]
+id = "north"
+name = "North Clinic"
+issuer = "https://north.example.org/fhir"
+fhir_base = "https://north.example.org/fhir"
+time_zone = "UTC"
+"""
+"""A registry of one EHR, to which a test adds what it is about."""
+
+
 class World:
     """All servers there are. `answers` replaces what one of them says; `slow` delays it."""
 

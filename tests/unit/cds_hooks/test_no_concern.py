@@ -11,7 +11,7 @@ from typing import Any
 
 import cds
 import pytest
-from cds_client import Door, World
+from cds_client import NORTH_CLINIC, Door, World
 
 from cds_hooks import door
 from cds_hooks.gather import Background
@@ -126,24 +126,14 @@ def test_a_large_request_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyP
 
 
 def _door() -> Door:
-    return Door(REGISTRY_TEXT, World([]), production=False)
-
-
-REGISTRY_TEXT = """
-[[ehr]]
-id = "north"
-name = "North Clinic"
-issuer = "https://north.example.org/fhir"
-fhir_base = "https://north.example.org/fhir"
-time_zone = "UTC"
-"""
+    return Door(NORTH_CLINIC, World([]), production=False)
 
 
 class SilentDoor(Door):
     """A door that can ask nobody and keep nothing."""
 
     def __init__(self) -> None:
-        super().__init__(REGISTRY_TEXT, World([]), production=False)
+        super().__init__(NORTH_CLINIC, World([]), production=False)
 
     def _collaborators(self) -> door.Collaborators:
         async def complete(_: HookRequest, __: TrustedEhr | None) -> HookRequest:

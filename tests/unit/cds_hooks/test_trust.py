@@ -17,7 +17,20 @@ from typing import Any
 import cds
 import httpx2
 import pytest
-from cds_client import ABSENT, DISCOVERY, NOW, SAFETY, SERVICE, Client, Door, World, b64, ec, rsa
+from cds_client import (
+    ABSENT,
+    DISCOVERY,
+    NORTH_CLINIC,
+    NOW,
+    SAFETY,
+    SERVICE,
+    Client,
+    Door,
+    World,
+    b64,
+    ec,
+    rsa,
+)
 from prometheus_client import REGISTRY
 
 from cds_hooks import client_token
@@ -39,14 +52,7 @@ ORDER_OF_P384 = int(  # SP 800-186, 3.2.1.4
     16,
 )
 
-REGISTRY_TEXT = """
-[[ehr]]
-id = "north"
-name = "North Clinic"
-issuer = "https://north.example.org/fhir"
-fhir_base = "https://north.example.org/fhir"
-time_zone = "UTC"
-[[ehr.cds_clients]]
+REGISTRY_TEXT = f"""{NORTH_CLINIC}[[ehr.cds_clients]]
 issuer = "https://north.example.org/cds"
 jwks_url = "https://north.example.org/cds/jwks.json"
 

@@ -19,6 +19,7 @@ import pytest
 from cds_client import (
     ABSENT,
     DISCOVERY,
+    NORTH_CLINIC,
     NOW,
     SAFETY,
     SERVICE,
@@ -50,14 +51,7 @@ OF_ANOTHER_ALGORITHM = ec("north-alg")
 P256 = ec("north-p256", "P-256")
 NORTH_RSA = rsa("north-rsa")
 
-REGISTRY_TEXT = """
-[[ehr]]
-id = "north"
-name = "North Clinic"
-issuer = "https://north.example.org/fhir"
-fhir_base = "https://north.example.org/fhir"
-time_zone = "UTC"
-[[ehr.cds_clients]]
+REGISTRY_TEXT = f"""{NORTH_CLINIC}[[ehr.cds_clients]]
 issuer = "https://north.example.org/cds"
 jwks_url = "https://north.example.org/cds/jwks.json"
 
